@@ -1,0 +1,30 @@
+# `make demo` and `make test` are each enough on their own after a clone.
+PYTHON ?= python3
+BIN := .venv/bin
+TORCH := torch==2.13.0
+
+.PHONY: demo test lint bench clean
+
+# torch comes first and alone, so that nothing else decides which build of it is installed.
+.venv/installed: pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet $(TORCH)
+	$(BIN)/python -m pip install --quiet --editable '.[train,dev]'
+	touch $@
+
+demo: .venv/installed
+	$(BIN)/golf demo
+
+test: .venv/installed
+	$(BIN)/python -m pytest
+
+lint: .venv/installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: .venv/installed
+	$(BIN)/python -m bench
+
+clean:
+	rm -rf .venv build data .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info

@@ -1,0 +1,1 @@
+"""Parameter Golf submission toolkit: from a recipe to a folder under `records/` that can be submitted."""

@@ -1,0 +1,26 @@
+"""The `golf` command: one file a subcommand, errors shown in one line."""
+
+from typing import Any
+
+import click
+
+from toolkit.components.failure import InputError
+from toolkit.errors import GolfError
+
+
+class _Golf(click.Group):
+    """A group that turns user errors into one line and exit code 1; bugs keep their traceback."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except (GolfError, InputError) as error:
+            raise click.ClickException(str(error)) from None
+        except OSError as error:
+            raise click.ClickException(f"{error.filename or 'file'}: {error.strerror or error}") from None
+
+
+@click.group(cls=_Golf, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="golf-toolkit")
+def golf() -> None:
+    """Parameter Golf: from a recipe to a record folder."""

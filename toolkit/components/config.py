@@ -1,0 +1,346 @@
+"""The settings of a recipe as frozen dataclasses; importable without torch.
+
+Components receive one `Config`, always under the name `cfg`, and read it as `cfg.section.field` at the place of use.
+The bundler replaces each such read by its literal value, so a feature that is off leaves no code behind. Every field
+must therefore be a number, string, boolean or tuple of these. Values that change from run to run (paths, seed, clock)
+are not here but in `environment.py`.
+"""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+
+from toolkit.components.failure import InputError
+
+TRACKS = ("10min_16mb", "non-record-16mb", "non-record-unlimited-compute-16mb")
+STAGES = ("roundtrip", "sliding", "ppm_seed", "ppm_trie")
+
+
+def require(condition: bool, key: str, expected: str, found: object) -> None:
+    """Raise `InputError` naming the recipe key unless `condition` holds."""
+    if not condition:
+        raise InputError(f"{key}: expected {expected}, found {found!r}")
+
+
+def require_positive(section: object, name: str, keys: tuple[str, ...]) -> None:
+    """Every listed field of a section must be greater than zero."""
+    for key in keys:
+        require(getattr(section, key) > 0, f"{name}.{key}", "a number above 0", getattr(section, key))
+
+
+def require_unit_interval(section: object, name: str, keys: tuple[str, ...]) -> None:
+    """Every listed field of a section must lie in [0, 1]."""
+    for key in keys:
+        require(0 <= getattr(section, key) <= 1, f"{name}.{key}", "a number from 0 to 1", getattr(section, key))
+
+
+def require_not_negative(section: object, name: str, keys: tuple[str, ...]) -> None:
+    """Every listed field of a section must be zero or more."""
+    for key in keys:
+        require(getattr(section, key) >= 0, f"{name}.{key}", "0 or more", getattr(section, key))
+
+
+def require_choice(section: object, name: str, key: str, choices: tuple[str, ...]) -> None:
+    """The field must be one of `choices`."""
+    value = getattr(section, key)
+    require(value in choices, f"{name}.{key}", "one of " + ", ".join(choices), value)
+
+
+@dataclass(frozen=True)
+class Model:
+    """Shape and switches of the GPT stack; defaults are the organisers' baseline (B0)."""
+
+    vocab_size: int = 1024  # must equal the tokenizer's
+    num_layers: int = 9
+    model_dim: int = 512
+    num_heads: int = 8  # query heads
+    num_kv_heads: int = 4  # key/value heads; divides num_heads
+    mlp_mult: int = 2  # hidden width as a multiple of model_dim
+    activation: str = "relu2"  # relu2: relu(x)^2; leaky_relu2: leaky_relu(x, 0.5)^2 (#549)
+    rope_dims: int = 0  # leading dimensions of a head that rotate; 0 rotates all of them
+    rope_base: float = 10_000.0
+    qk_gain: float = 1.5  # initial per-head gain on q after RoPE
+    logit_softcap: float = 30.0  # logits = c * tanh(z / c)
+    embed_init_std: float = 0.005
+    orthogonal_init: bool = False  # gain 1, for matrices with both sides >= 64 that do not start at zero
+    skip_gates: bool = False  # U-Net skips as lerp(w * skip, x, sigmoid(gate)) instead of x + w * skip
+    ln_scale: bool = False  # multiply normed branch inputs by 1 / sqrt(layer + 1)
+    xsa_layers: int = 0  # the last n layers subtract the own-value component from attention's output
+    value_embed_dim: int = 0  # width of the value embedding table; 0 turns it off
+    value_embed_layers: tuple[int, ...] = ()  # layers whose values receive it
+    flash_attention: bool = False  # FlashAttention-3 on CUDA when importable; SDPA otherwise
+
+    def __post_init__(self) -> None:
+        require_positive(
+            self,
+            "model",
+            (
+                "vocab_size",
+                "num_layers",
+                "model_dim",
+                "num_heads",
+                "num_kv_heads",
+                "mlp_mult",
+                "rope_base",
+                "qk_gain",
+                "logit_softcap",
+                "embed_init_std",
+            ),
+        )
+        require_not_negative(self, "model", ("rope_dims", "xsa_layers", "value_embed_dim"))
+        require(self.vocab_size < 65_536, "model.vocab_size", "below 65536 (shards hold uint16)", self.vocab_size)
+        require_choice(self, "model", "activation", ("relu2", "leaky_relu2"))
+        require(
+            self.model_dim % self.num_heads == 0,
+            "model.model_dim",
+            f"a multiple of num_heads = {self.num_heads}",
+            self.model_dim,
+        )
+        require(self.head_dim % 2 == 0, "model.model_dim", "an even model_dim / num_heads", self.head_dim)
+        require(
+            self.num_heads % self.num_kv_heads == 0,
+            "model.num_kv_heads",
+            f"a divisor of num_heads = {self.num_heads}",
+            self.num_kv_heads,
+        )
+        require(
+            self.rope_dims % 2 == 0 and self.rope_dims <= self.head_dim,
+            "model.rope_dims",
+            f"an even number up to the head dimension {self.head_dim}",
+            self.rope_dims,
+        )
+        require(self.xsa_layers <= self.num_layers, "model.xsa_layers", f"at most {self.num_layers}", self.xsa_layers)
+        require(
+            all(0 <= layer < self.num_layers for layer in self.value_embed_layers),
+            "model.value_embed_layers",
+            f"layers from 0 to {self.num_layers - 1}",
+            list(self.value_embed_layers),
+        )
+        require(
+            bool(self.value_embed_layers) == bool(self.value_embed_dim),
+            "model.value_embed_layers",
+            "set together with value_embed_dim",
+            list(self.value_embed_layers),
+        )
+
+    @property
+    def head_dim(self) -> int:
+        return self.model_dim // self.num_heads
+
+    @property
+    def kv_dim(self) -> int:
+        return self.num_kv_heads * self.head_dim
+
+    @property
+    def hidden_dim(self) -> int:
+        return self.mlp_mult * self.model_dim
+
+    @property
+    def num_skips(self) -> int:
+        """Skip connections of the U-Net: the first half of the layers push, the rest pop."""
+        return self.num_layers // 2
+
+
+@dataclass(frozen=True)
+class Data:
+    """Which shards and tokenizer; the folders come from the environment."""
+
+    dataset: str = "fineweb10B_sp1024"  # folder name under data/datasets
+    tokenizer: str = "fineweb_1024_bpe.model"  # file name under data/tokenizers
+    loader: str = "contiguous"  # contiguous: one stream (B0); coprime: coprime-stride blocks (#726)
+
+    def __post_init__(self) -> None:
+        require_choice(self, "data", "loader", ("contiguous", "coprime"))
+
+
+@dataclass(frozen=True)
+class Optimizer:
+    """Muon for matrices, AdamW for the rest; defaults are B0's."""
+
+    matrix_lr: float = 0.04
+    embed_lr: float = 0.05
+    scalar_lr: float = 0.04
+    muon_momentum: float = 0.95
+    muon_momentum_start: float = 0.85  # momentum at step 0, raised linearly
+    muon_momentum_warmup_steps: int = 500
+    muon_row_normalize: bool = False  # MuonEq-R (#1217)
+    newton_schulz_steps: int = 5
+    matrix_weight_decay: float = 0.0  # decoupled, like the two below
+    embed_weight_decay: float = 0.0
+    scalar_weight_decay: float = 0.0
+    beta1: float = 0.9
+    beta2: float = 0.95
+    adam_eps: float = 1e-8
+    grad_clip_norm: float = 0.0  # 0 turns clipping off
+    ema_decay: float = 0.0  # 0 turns the average off
+
+    def __post_init__(self) -> None:
+        require_positive(self, "optimizer", ("matrix_lr", "embed_lr", "scalar_lr", "newton_schulz_steps", "adam_eps"))
+        require_unit_interval(
+            self, "optimizer", ("muon_momentum", "muon_momentum_start", "beta1", "beta2", "ema_decay")
+        )
+        require_not_negative(
+            self,
+            "optimizer",
+            (
+                "muon_momentum_warmup_steps",
+                "matrix_weight_decay",
+                "embed_weight_decay",
+                "scalar_weight_decay",
+                "grad_clip_norm",
+            ),
+        )
+
+
+@dataclass(frozen=True)
+class Train:
+    """Batch, clock and schedule; defaults are B0's."""
+
+    seed: int = 1337
+    batch_tokens: int = 524_288  # tokens of one optimizer step over all ranks
+    seq_len: int = 1024
+    micro_batches: int = 8  # world size * gradient accumulation steps; fixes the global batch for any world size
+    iterations: int = 20_000
+    max_wallclock_seconds: float = 600.0  # cap of training, calibration included; 0 turns the clock off
+    warmup_steps: int = 20  # compile and prime, then the initial state is restored; not timed
+    warmdown_iterations: int = 0  # B0: warm-down length as iterations at the running step time
+    warmdown_fraction: float = 0.0  # R1: share of the effective cap spent warming down
+    min_lr: float = 0.0  # floor of the learning-rate multiplier
+    log_every: int = 500  # steps between training-loss lines
+    val_every: int = 0  # steps between validations of the float model; 0 validates at the end only
+
+    def __post_init__(self) -> None:
+        require_positive(self, "train", ("batch_tokens", "seq_len", "micro_batches", "iterations", "log_every"))
+        require_not_negative(
+            self,
+            "train",
+            ("seed", "max_wallclock_seconds", "warmup_steps", "warmdown_iterations", "val_every"),
+        )
+        require_unit_interval(self, "train", ("warmdown_fraction", "min_lr"))
+        require(
+            self.batch_tokens % (self.seq_len * self.micro_batches) == 0,
+            "train.batch_tokens",
+            f"a multiple of seq_len * micro_batches = {self.seq_len * self.micro_batches}",
+            self.batch_tokens,
+        )
+        require(
+            not (self.warmdown_iterations and self.warmdown_fraction),
+            "train.warmdown_iterations",
+            "unset when warmdown_fraction is set",
+            self.warmdown_iterations,
+        )
+
+
+@dataclass(frozen=True)
+class Quantize:
+    """How weights become bytes."""
+
+    method: str = "gptq"  # gptq: full GPTQ with SDClip; percentile: round to nearest, per-row percentile clip (B0)
+    matrix_bits: int = 6
+    embed_bits: int = 8
+    matrix_clip_sigmas: float = 12.85  # SDClip k: scale = k * std(row) / Q (#1394)
+    embed_clip_sigmas: float = 20.0
+    clip_percentile: float = 99.99984  # percentile method only
+    calibration_batches: int = 64  # batches of training data for the Hessians, per rank
+    damping: float = 0.01  # share of the Hessian's mean diagonal
+    block_size: int = 128  # GPTQ columns per lazy update
+    passthrough_max_numel: int = 65_536  # smaller tensors stay fp16, control tensors fp32
+    compressor: str = "brotli"  # brotli (quality 11) or zlib (level 9), after byte shuffling
+    reserve_seconds: float = 10.0  # kept back from the training clock for calibration
+
+    def __post_init__(self) -> None:
+        require_choice(self, "quantize", "method", ("gptq", "percentile"))
+        require_choice(self, "quantize", "compressor", ("brotli", "zlib"))
+        for key in ("matrix_bits", "embed_bits"):
+            require(2 <= getattr(self, key) <= 8, f"quantize.{key}", "2 to 8", getattr(self, key))
+        require_positive(
+            self,
+            "quantize",
+            ("matrix_clip_sigmas", "embed_clip_sigmas", "calibration_batches", "damping", "block_size"),
+        )
+        require_not_negative(self, "quantize", ("passthrough_max_numel", "reserve_seconds"))
+        require(0 < self.clip_percentile <= 100, "quantize.clip_percentile", "above 0, up to 100", self.clip_percentile)
+
+    @property
+    def label(self) -> str:
+        """Name of the format in log lines, such as `int6+brotli`."""
+        return f"int{self.matrix_bits}+{self.compressor}"
+
+
+@dataclass(frozen=True)
+class Evaluate:
+    """Stages that score the decoded artifact, in order; the last one gives the headline."""
+
+    stages: tuple[str, ...] = ("roundtrip",)  # of: roundtrip, sliding, ppm_seed, ppm_trie
+    stride: int = 64  # sliding window; a mixer takes its rows from the same windows
+    batch_windows: int = 32
+
+    def __post_init__(self) -> None:
+        for stage in self.stages:
+            require(stage in STAGES, "evaluate.stages", "stages of " + ", ".join(STAGES), stage)
+        require(len(set(self.stages)) == len(self.stages) > 0, "evaluate.stages", "distinct, at least one", self.stages)
+        require_positive(self, "evaluate", ("stride", "batch_windows"))
+
+
+@dataclass(frozen=True)
+class PpmSeed:
+    """The byte mixture of #1785, kept to reproduce and to teach. It is not a probability distribution."""
+
+    order: int = 5
+    gate: str = "observed"  # observed: PPM probability of the observed byte (v2); documented: largest at the context
+    confidence: float = 0.9  # above it the mixture trusts PPM
+    lambda_confident: float = 0.05  # weight of the network above `confidence`
+    lambda_default: float = 0.9
+
+    def __post_init__(self) -> None:
+        require_choice(self, "ppm_seed", "gate", ("observed", "documented"))
+        require(0 <= self.order <= 16, "ppm_seed.order", "0 to 16", self.order)
+        require_unit_interval(self, "ppm_seed", ("confidence", "lambda_confident", "lambda_default"))
+
+
+@dataclass(frozen=True)
+class PpmTrie:
+    """Context model on the vocabulary's trie, mixed into the network's own decisions; exactly normalised."""
+
+    max_order: int = 5  # longest byte context
+
+    def __post_init__(self) -> None:
+        require(1 <= self.max_order <= 16, "ppm_trie.max_order", "1 to 16", self.max_order)
+
+
+@dataclass(frozen=True)
+class Config:
+    """One recipe. `name` is the file's stem, `title` becomes the submission's name."""
+
+    name: str = "unnamed"
+    title: str = "Unnamed"
+    track: str = "non-record-16mb"  # as in submission.json
+    model: Model = Model()
+    data: Data = Data()
+    optimizer: Optimizer = Optimizer()
+    train: Train = Train()
+    quantize: Quantize = Quantize()
+    evaluate: Evaluate = Evaluate()
+    ppm_seed: PpmSeed = PpmSeed()
+    ppm_trie: PpmTrie = PpmTrie()
+
+    def __post_init__(self) -> None:
+        require(self.track in TRACKS, "track", "one of " + ", ".join(TRACKS), self.track)
+        require(
+            self.train.max_wallclock_seconds == 0 or self.quantize.reserve_seconds < self.train.max_wallclock_seconds,
+            "quantize.reserve_seconds",
+            f"below train.max_wallclock_seconds = {self.train.max_wallclock_seconds}",
+            self.quantize.reserve_seconds,
+        )
+        require(
+            self.evaluate.stride <= self.train.seq_len,
+            "evaluate.stride",
+            f"at most train.seq_len = {self.train.seq_len}",
+            self.evaluate.stride,
+        )
+
+    @property
+    def artifact_id(self) -> str:
+        """Sixteen hex digits over everything that decides how an artifact is read; evaluation may change without it."""
+        parts = [asdict(self.model), asdict(self.quantize)]
+        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]

@@ -1,0 +1,193 @@
+"""Recipes: TOML files read into `Config`, and `Config` written back as TOML. Importable without torch.
+
+A recipe is a TOML file with the top-level keys `title`, `track` and `extends` (another recipe whose values it starts
+from) and one table for each section of `Config`. Unknown or mistyped keys are errors that name the key, the nearest
+valid one and the line. What a value means stands beside its field in `components/config.py`.
+"""
+
+import difflib
+import json
+import re
+import tomllib
+from dataclasses import dataclass, fields, is_dataclass
+from pathlib import Path
+from typing import Any, get_args, get_origin, get_type_hints
+
+from toolkit.components.config import Config
+from toolkit.components.failure import InputError
+from toolkit.errors import GolfError
+
+RECIPES_DIR = Path(__file__).resolve().parent.parent / "templates" / "recipes"
+_MAX_EXTENDS = 8
+
+
+def recipe_path(name_or_path: str | Path) -> Path:
+    """A recipe's file: a path as it is, a bare name looked up in `templates/recipes`."""
+    path = Path(name_or_path)
+    if path.suffix == ".toml" or path.parent != Path():
+        if not path.is_file():
+            raise GolfError(f"recipe: expected a TOML file, found none at {path}; `golf recipes` lists our own")
+        return path
+    path = RECIPES_DIR / f"{name_or_path}.toml"
+    if not path.is_file():
+        known = recipe_names()
+        near = _did_you_mean(str(name_or_path), known)
+        raise GolfError(f"recipe: expected one of {', '.join(known)}, found {str(name_or_path)!r}{near}")
+    return path
+
+
+def recipe_names() -> list[str]:
+    """Names of the built-in recipes, sorted."""
+    return sorted(path.stem for path in RECIPES_DIR.glob("*.toml"))
+
+
+def load_recipe(name_or_path: str | Path) -> Config:
+    """Read a recipe; raises `GolfError` with file and line for anything that is not a valid one."""
+    path = recipe_path(name_or_path)
+    values = _read_with_parents(path)
+    sections = {f.name: f.type for f in fields(Config)}
+    hints = get_type_hints(Config)
+    built: dict[str, Any] = {"name": path.stem}
+    for key, value in values.items():
+        if is_dataclass(hints[key]):
+            built[key] = _build(hints[key], key, value)
+        else:
+            assert key in sections
+            built[key] = value.value
+    return _located(lambda: Config(**built), values)
+
+
+def dump_recipe(cfg: Config) -> str:
+    """The whole configuration as a self-contained TOML recipe; `load_recipe` of it gives an equal `Config`."""
+    lines = []
+    tables = []
+    for field in fields(cfg):
+        value = getattr(cfg, field.name)
+        if is_dataclass(value):
+            tables.append(f"\n[{field.name}]")
+            tables += [f"{f.name} = {_toml(getattr(value, f.name))}" for f in fields(value)]
+        elif field.name != "name":
+            lines.append(f"{field.name} = {_toml(value)}")
+    return "\n".join(lines + tables) + "\n"
+
+
+@dataclass(frozen=True)
+class _Located:
+    """A TOML value and where it stands."""
+
+    value: Any
+    where: str  # path:line
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        return json.dumps(value, ensure_ascii=False)
+    if isinstance(value, tuple):
+        return "[" + ", ".join(_toml(item) for item in value) + "]"
+    return repr(value)
+
+
+def _did_you_mean(found: str, known: list[str]) -> str:
+    near = difflib.get_close_matches(found, known, n=1, cutoff=0.5)
+    return f"; did you mean {near[0]}?" if near else ""
+
+
+def _read_with_parents(path: Path) -> dict[str, Any]:
+    """Top-level values and `{section: {key: _Located}}` of a recipe over those of the recipes it extends."""
+    chain = [path]
+    layers = [_read_one(path)]
+    while "extends" in layers[-1]:
+        parent = layers[-1].pop("extends")
+        sibling = chain[-1].parent / f"{parent.value}.toml"
+        target = sibling if sibling.is_file() else recipe_path(parent.value)
+        if target in chain or len(chain) > _MAX_EXTENDS:
+            cycle = " -> ".join(p.stem for p in [*chain, target])
+            raise GolfError(f"{parent.where}: extends: expected no cycle, found {cycle}")
+        chain.append(target)
+        layers.append(_read_one(target))
+    merged: dict[str, Any] = {}
+    for layer in reversed(layers):
+        for key, value in layer.items():
+            merged[key] = {**merged.get(key, {}), **value} if isinstance(value, dict) else value
+    return merged
+
+
+def _read_one(path: Path) -> dict[str, Any]:
+    try:
+        text = path.read_text(encoding="utf-8")
+        raw = tomllib.loads(text)
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise GolfError(f"{path}: expected a TOML recipe, found: {error}") from None
+    lines = _key_lines(text)
+    hints = get_type_hints(Config)
+    sections = [name for name, hint in hints.items() if is_dataclass(hint)]
+    plain = ["title", "track", "extends"]
+    result: dict[str, Any] = {}
+    for key, value in raw.items():
+        where = f"{path}:{lines.get(('', key)) or lines.get((key, ''), 1)}"
+        if key not in sections + plain:
+            raise GolfError(f"{where}: unknown key {key!r}{_did_you_mean(key, sections + plain)}")
+        if key in plain:
+            _check_type(where, key, value, str)
+            result[key] = _Located(value, where)
+            continue
+        if not isinstance(value, dict):
+            raise GolfError(f"{where}: {key}: expected a table [{key}], found {value!r}")
+        types = get_type_hints(hints[key])
+        known = [f.name for f in fields(hints[key])]
+        result[key] = {}
+        for name, item in value.items():
+            where = f"{path}:{lines.get((key, name), 1)}"
+            if name not in known:
+                raise GolfError(f"{where}: unknown key {name!r} in [{key}]{_did_you_mean(name, known)}")
+            _check_type(where, f"{key}.{name}", item, types[name])
+            result[key][name] = _Located(item, where)
+    return result
+
+
+def _key_lines(text: str) -> dict[tuple[str, str], int]:
+    """Line numbers of `key =` and `[section]` in a recipe; tomllib keeps none. First occurrence wins."""
+    lines: dict[tuple[str, str], int] = {}
+    section = ""
+    for number, line in enumerate(text.splitlines(), 1):
+        if header := re.match(r"\s*\[\s*([\w-]+)\s*\]", line):
+            section = header.group(1)
+            lines.setdefault((section, ""), number)
+        elif key := re.match(r"\s*[\"']?([\w-]+)[\"']?\s*=", line):
+            lines.setdefault((section, key.group(1)), number)
+    return lines
+
+
+def _check_type(where: str, key: str, value: Any, hint: Any) -> None:
+    if get_origin(hint) is tuple:
+        if not isinstance(value, list):
+            raise GolfError(f"{where}: {key}: expected a list, found {value!r}")
+        for item in value:
+            _check_type(where, key, item, get_args(hint)[0])
+        return
+    accepted = (int, float) if hint is float else (hint,)
+    if not isinstance(value, accepted) or (isinstance(value, bool) and hint is not bool):
+        raise GolfError(f"{where}: {key}: expected {hint.__name__}, found {value!r}")
+
+
+def _build(section: type, name: str, values: dict[str, _Located]) -> Any:
+    types = get_type_hints(section)
+    converted = {}
+    for key, item in values.items():
+        value = tuple(item.value) if isinstance(item.value, list) else item.value
+        converted[key] = float(item.value) if types[key] is float else value
+    return _located(lambda: section(**converted), {name: values})
+
+
+def _located(make: Any, values: dict[str, Any]) -> Any:
+    """Call `make`; an `InputError` that names `section.key` gets the file and line of that key in front."""
+    try:
+        return make()
+    except InputError as error:
+        section, _, key = str(error).split(":", 1)[0].partition(".")
+        found = values.get(section)
+        if isinstance(found, dict):
+            found = found.get(key) or next(iter(found.values()), None)
+        raise GolfError(f"{found.where}: {error}" if isinstance(found, _Located) else str(error)) from None
