@@ -19,6 +19,7 @@ from toolkit.errors import GolfError
 
 RECIPES_DIR = Path(__file__).resolve().parent.parent / "templates" / "recipes"
 _MAX_EXTENDS = 8
+_NUMBER_LIMIT = 2**31  # no setting comes near it; also keeps out nan and inf
 
 
 def recipe_path(name_or_path: str | Path) -> Path:
@@ -170,6 +171,8 @@ def _check_type(where: str, key: str, value: Any, hint: Any) -> None:
     accepted = (int, float) if hint is float else (hint,)
     if not isinstance(value, accepted) or (isinstance(value, bool) and hint is not bool):
         raise GolfError(f"{where}: {key}: expected {hint.__name__}, found {value!r}")
+    if hint in (int, float) and not abs(value) < _NUMBER_LIMIT:
+        raise GolfError(f"{where}: {key}: expected a number between -2^31 and 2^31, found {value!r}")
 
 
 def _build(section: type, name: str, values: dict[str, _Located]) -> Any:
