@@ -1,0 +1,49 @@
+"""Causal self-attention: grouped key/value heads, normed queries and keys, rotary positions, optional XSA."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from toolkit.components.config import Config
+from toolkit.components.flash import causal_attention, flash_attention_3
+from toolkit.components.linear import CastedLinear, rms_norm
+from toolkit.components.rotary import rotate
+
+
+def exclude_own_value(y: Tensor, v: Tensor) -> Tensor:
+    """XSA: remove from y [B, T, H, D] its component along the own position's value, v [B, T, Hkv, D].
+
+    y - (y . v^) v^ with v^ = v / |v|, for each query head with the value of its group (#549 and later).
+    """
+    unit = F.normalize(v, dim=-1).unsqueeze(-2)
+    grouped = y.unflatten(2, (v.size(2), -1))
+    return (grouped - (grouped * unit).sum(-1, keepdim=True) * unit).flatten(2, 3)
+
+
+class Attention(nn.Module):
+    """[B, T, model_dim] -> [B, T, model_dim]; the output projection starts at zero."""
+
+    def __init__(self, cfg: Config, layer: int) -> None:
+        super().__init__()
+        self.cfg = cfg
+        self.layer = layer
+        self.c_q = CastedLinear(cfg, cfg.model.model_dim, cfg.model.model_dim)
+        self.c_k = CastedLinear(cfg, cfg.model.model_dim, cfg.model.kv_dim)
+        self.c_v = CastedLinear(cfg, cfg.model.model_dim, cfg.model.kv_dim)
+        self.proj = CastedLinear(cfg, cfg.model.model_dim, cfg.model.model_dim, zero_init=True)
+        self.q_gain = nn.Parameter(torch.full((cfg.model.num_heads,), cfg.model.qk_gain))
+        self.flash = flash_attention_3() if cfg.model.flash_attention else None
+
+    def forward(self, x: Tensor, rotary: tuple[Tensor, Tensor], value_embed: Tensor | None) -> Tensor:
+        """`rotary`: tables of `rotary_tables`; `value_embed` [B, T, kv_dim] is added to the values."""
+        v = self.c_v(x)
+        if value_embed is not None:
+            v = v + value_embed
+        v = v.unflatten(-1, (self.cfg.model.num_kv_heads, -1))
+        k = rms_norm(self.c_k(x).unflatten(-1, (self.cfg.model.num_kv_heads, -1)))
+        q = rms_norm(self.c_q(x).unflatten(-1, (self.cfg.model.num_heads, -1)))
+        q = rotate(q, *rotary) * self.q_gain.to(q.dtype)[:, None]
+        y = causal_attention(self.flash, q, rotate(k, *rotary), v)
+        if self.cfg.model.xsa_layers and self.layer >= self.cfg.model.num_layers - self.cfg.model.xsa_layers:
+            y = exclude_own_value(y, v)
+        return self.proj(y.flatten(2))

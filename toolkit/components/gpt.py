@@ -1,0 +1,69 @@
+"""The language model: tied embeddings around a stack of blocks with U-Net skips."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from toolkit.components.block import Block
+from toolkit.components.config import Config
+from toolkit.components.linear import CastedEmbedding, rms_norm
+from toolkit.components.rotary import rotary_tables
+from toolkit.components.value_embedding import ValueEmbedding
+
+
+def parameter_kind(name: str) -> str:
+    """Group of a parameter by its state-dict name: "embed" (tables), "matrix" (linear maps) or "scalar" (the rest)."""
+    if name in ("tok_emb.weight", "ve.embed.weight"):
+        return "embed"
+    return "matrix" if name.endswith(".weight") else "scalar"
+
+
+class GPT(nn.Module):
+    """Tokens to logits or loss. Initialised under torch's current seed; may be built on the meta device."""
+
+    def __init__(self, cfg: Config) -> None:
+        super().__init__()
+        self.cfg = cfg
+        self.tok_emb = CastedEmbedding(cfg.model.vocab_size, cfg.model.model_dim, cfg.model.embed_init_std)
+        self.blocks = nn.ModuleList(Block(cfg, layer) for layer in range(cfg.model.num_layers))
+        self.skip_weights = nn.Parameter(torch.ones(cfg.model.num_skips, cfg.model.model_dim))
+        if cfg.model.skip_gates:
+            self.skip_gates = nn.Parameter(torch.zeros(cfg.model.num_skips, cfg.model.model_dim))
+        if cfg.model.value_embed_dim:
+            self.ve = ValueEmbedding(cfg)
+            self.ve_layer_scales = nn.Parameter(torch.ones(len(cfg.model.value_embed_layers)))
+
+    def merge_skip(self, x: Tensor, skip: Tensor, i: int) -> Tensor:
+        """Residual x of a decoder layer with the output of its encoder layer; i counts decoder layers."""
+        skip = self.skip_weights[i].to(x.dtype) * skip
+        if self.cfg.model.skip_gates:
+            return torch.lerp(skip, x, torch.sigmoid(self.skip_gates[i].to(x.dtype)))
+        return x + skip
+
+    def final_hidden(self, tokens: Tensor) -> Tensor:
+        """Normed output of the last block [B, T, model_dim] for tokens int64 [B, T]: what the tied head reads."""
+        x0 = x = rms_norm(self.tok_emb(tokens))
+        rotary = rotary_tables(self.cfg, tokens.size(1), x)
+        skips: list[Tensor] = []
+        value_embeds: dict[int, Tensor] = {}
+        if self.cfg.model.value_embed_dim:
+            scales = self.ve_layer_scales.to(x.dtype)
+            values = self.ve(tokens)
+            value_embeds = {layer: values * scales[i] for i, layer in enumerate(self.cfg.model.value_embed_layers)}
+        for layer, block in enumerate(self.blocks):
+            # The first half of the layers push, the rest pop; with an odd number the last one has nothing to pop.
+            if layer >= self.cfg.model.num_skips and skips:
+                x = self.merge_skip(x, skips.pop(), layer - self.cfg.model.num_skips)
+            x = block(x, x0, rotary, value_embeds.get(layer))
+            if layer < self.cfg.model.num_skips:
+                skips.append(x)
+        return rms_norm(x)
+
+    def forward(self, tokens: Tensor, targets: Tensor | None = None) -> Tensor:
+        """fp32 logits [B, T, vocab_size], bounded by the softcap, or the mean loss in nats of targets int64 [B, T]."""
+        x = self.final_hidden(tokens)
+        z = F.linear(x, self.tok_emb.weight.to(x.dtype)).float()
+        logits = self.cfg.model.logit_softcap * torch.tanh(z / self.cfg.model.logit_softcap)
+        if targets is None:
+            return logits
+        return F.cross_entropy(logits.flatten(0, 1), targets.flatten())
