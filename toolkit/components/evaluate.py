@@ -6,7 +6,6 @@ where a control token costs nats and brings no byte.
 
 import math
 import time
-from collections.abc import Callable
 
 import numpy as np
 import sentencepiece as spm
