@@ -1,0 +1,98 @@
+"""The forecast against published records, counted operations and sampled weights."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from toolkit.components.config import Config
+from toolkit.components.gpt import GPT
+from toolkit.plan import count_parameters, forward_flops_per_token, gaussian_bits, make_plan
+from toolkit.recipe import load_recipe, recipe_names
+from toolkit.units import CAP_BYTES
+
+
+def without_value_embedding(cfg: Config, vocab_size: int) -> Config:
+    model = replace(cfg.model, vocab_size=vocab_size, value_embed_dim=0, value_embed_layers=())
+    return replace(cfg, model=model)
+
+
+@pytest.mark.parametrize(
+    ("cfg", "published_bytes"),
+    [
+        pytest.param(load_recipe("naive_baseline"), 15_815_847, id="B0-int8-zlib"),
+        # #1394: the shapes of sp4096 with 8,192 tokens, no value embedding, and SDClip as in our recipe.
+        pytest.param(without_value_embedding(load_recipe("sp4096"), 8192), 15_972_031, id="R2-int6-brotli"),
+    ],
+)
+def test_model_bytes_are_within_one_percent_of_published_artifacts(cfg: Config, published_bytes: int) -> None:
+    assert make_plan(cfg, 0).model_bytes == pytest.approx(published_bytes, rel=0.01)
+
+
+@pytest.mark.parametrize(("name", "published_steps"), [("naive_baseline", 13_780), ("sp4096", 5_962)])
+def test_published_step_counts_lie_in_the_range(name: str, published_steps: int) -> None:
+    low, high = make_plan(load_recipe(name), 0).steps_8xh100
+    assert 0.995 * low <= published_steps <= 1.005 * high
+
+
+@pytest.mark.parametrize("name", ["naive_baseline", "sp4096", "demo"])
+def test_forward_flops_match_those_counted_on_the_model(name: str) -> None:
+    """torch counts the full square of attention; the formula only its causal half, T + 1 of 2 T."""
+    cfg = load_recipe(name)
+    cfg = replace(cfg, model=replace(cfg.model, num_layers=2, xsa_layers=0, value_embed_dim=0, value_embed_layers=()))
+    length = cfg.train.seq_len
+    with torch.device("meta"):
+        gpt = GPT(cfg)
+        tokens = torch.zeros(1, length, dtype=torch.int64)
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        gpt(tokens)
+    matrices = sum(module.weight.numel() for module in gpt.modules() if isinstance(module, torch.nn.Linear))
+    unmasked = 4 * cfg.model.num_layers * cfg.model.model_dim * length
+    causal = unmasked * (length + 1) // (2 * length)
+    assert forward_flops_per_token(cfg, matrices) == counter.get_total_flops() // length - unmasked + causal
+
+
+@pytest.mark.parametrize(("levels", "clip_sigmas"), [(31, 12.85), (127, 20.0), (7, 4.0), (1, 0.5)])
+def test_gaussian_bits_equal_the_entropy_of_sampled_weights(levels: int, clip_sigmas: float) -> None:
+    weights = np.random.default_rng(0).standard_normal(1_000_000)
+    q = np.clip(np.round(weights * levels / clip_sigmas), -levels, levels).astype(int)
+    shares = np.bincount(q + levels) / q.size
+    shares = shares[shares > 0]
+    assert gaussian_bits(levels, clip_sigmas) == pytest.approx(-(shares * np.log2(shares)).sum(), abs=5e-3)
+
+
+@pytest.mark.parametrize(
+    ("levels", "clip_sigmas", "bits"), [(31, 12.85, 3.33), (31, 11.5, 3.49), (127, 20.0, 4.72), (63, 14.0, 4.22)]
+)
+def test_gaussian_bits_of_published_settings(levels: int, clip_sigmas: float, bits: float) -> None:
+    assert gaussian_bits(levels, clip_sigmas) == pytest.approx(bits, abs=5e-3)
+    assert gaussian_bits(levels, clip_sigmas) == pytest.approx(np.log2(levels / clip_sigmas) + 2.047, abs=0.011)
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_totals_add_up(name: str) -> None:
+    cfg = load_recipe(name)
+    plan = make_plan(cfg, code_bytes=12_345)
+    report = plan.to_json()
+    assert report["parameters"] == sum(plan.parameters.values()) == count_parameters(cfg)
+    assert report["estimated_total_bytes"] == plan.model_bytes + 12_345
+    assert report["estimated_bytes_left"] == CAP_BYTES - plan.model_bytes - 12_345
+    assert report["training_flops_per_token"] == 3 * plan.forward_flops
+
+
+def test_the_cap_decides_whether_it_fits() -> None:
+    cfg = load_recipe("sp4096")
+    room = CAP_BYTES - make_plan(cfg, 0).model_bytes
+    assert make_plan(cfg, room).to_json()["fits"] is True
+    assert make_plan(cfg, room + 1).to_json()["fits"] is False
+
+
+def test_small_matrices_are_counted_as_fp16() -> None:
+    cfg = load_recipe("sp4096")
+    bigger_limit = replace(cfg, quantize=replace(cfg.quantize, passthrough_max_numel=10**9))
+    plan = make_plan(bigger_limit, 0)
+    assert (
+        plan.model_bytes == 2 * (plan.parameters["matrix"] + plan.parameters["embed"]) + 4 * plan.parameters["scalar"]
+    )
