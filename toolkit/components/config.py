@@ -151,6 +151,9 @@ class Data:
 
     def __post_init__(self) -> None:
         require_choice(self, "data", "loader", ("contiguous", "coprime"))
+        for key in ("dataset", "tokenizer"):
+            value = getattr(self, key)
+            require(value.strip(".") != "" and "/" not in value, f"data.{key}", "a plain name, no path", value)
 
 
 @dataclass(frozen=True)
