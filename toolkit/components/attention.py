@@ -13,7 +13,7 @@ from toolkit.components.rotary import rotate
 def exclude_own_value(y: Tensor, v: Tensor) -> Tensor:
     """XSA: remove from y [B, T, H, D] its component along the own position's value, v [B, T, Hkv, D].
 
-    y - (y . v^) v^ with v^ = v / |v|, for each query head with the value of its group (#549 and later).
+    y - (y . v^) v^ with v^ = v / |v|, for each query head with the value of its group (as in #1218).
     """
     unit = F.normalize(v, dim=-1).unsqueeze(-2)
     grouped = y.unflatten(2, (v.size(2), -1))
