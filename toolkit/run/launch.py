@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from toolkit.errors import GolfError
+from toolkit.recipe import load_recipe
 from toolkit.run.processes import available_cores, ending, interrupt_on_termination
 
 OVERRIDES = ("DATA_PATH", "TOKENIZER_PATH", "ITERATIONS", "MAX_WALLCLOCK_SECONDS")  # read by the script, free to change
@@ -79,9 +80,7 @@ def launch(
     the script's own last line when it fails or takes longer than `timeout_seconds`; whatever is raised, no process
     and no partial folder stays behind.
     """
-    job = _Job(build_dir.resolve() / "train_gpt.py", seed, nproc, _overrides(env or {}))
-    if not job.script.is_file():
-        raise GolfError(f"{build_dir}: expected a build with train_gpt.py, found none; make one with `golf build`")
+    job = _Job(_script(build_dir), seed, nproc, _overrides(env or {}))
     if is_finished(job.folder, job.identity()):
         return job.folder
     for module in ("torch", "sentencepiece"):
@@ -101,18 +100,15 @@ def launch(
 
 
 def data_environment(build_dir: Path, data_root: Path) -> dict[str, str]:
-    """`DATA_PATH` and `TOKENIZER_PATH` for the build's recipe below `data_root`.
+    """`DATA_PATH` and `TOKENIZER_PATH` for the build's recipe below `data_root`, unless they are exported already.
 
     They are relative to the build folder, so that no log of a submission names somebody's home folder.
     """
-    from toolkit.recipe import load_recipe
-
-    data = load_recipe(build_dir / "recipe.toml").data
-    root = Path(os.path.relpath(data_root.resolve(), build_dir.resolve()))
-    return {
-        "DATA_PATH": str(root / "datasets" / data.dataset),
-        "TOKENIZER_PATH": str(root / "tokenizers" / data.tokenizer),
-    }
+    folder = _script(build_dir).parent
+    data = load_recipe(folder / "recipe.toml").data
+    root = Path(os.path.relpath(data_root.resolve(), folder))
+    paths = {"DATA_PATH": root / "datasets" / data.dataset, "TOKENIZER_PATH": root / "tokenizers" / data.tokenizer}
+    return {name: str(path) for name, path in paths.items() if name not in os.environ}
 
 
 def is_finished(folder: Path, identity: dict[str, Any]) -> bool:
@@ -134,6 +130,13 @@ def own_error(lines: Iterable[str]) -> str:
             signal = -int(failure[1])
             return f"signal {signal} killed it (9: often no memory left) after: {last}" if signal > 0 else last
     return last
+
+
+def _script(build_dir: Path) -> Path:
+    script = build_dir.resolve() / "train_gpt.py"
+    if not script.is_file():
+        raise GolfError(f"{build_dir}: expected a build with train_gpt.py, found none; make one with `golf build`")
+    return script
 
 
 def _overrides(env: dict[str, str]) -> dict[str, str]:
