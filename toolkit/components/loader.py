@@ -68,10 +68,10 @@ def coprime_steps(cfg: Config, lengths: list[int], seed: int) -> Iterator[np.nda
     grows, both over `COPRIME_RAMP_STEPS`. `micro_batches` stands where #726 has the number of ranks.
     """
     rng = np.random.default_rng(seed)
-    offsets = np.cumsum([0, *lengths]).tolist()
+    offsets = (np.cumsum(lengths) - lengths).tolist()
     orders = [
         BlockOrder(offset, length, cfg.train.seq_len, rng)
-        for offset, length in zip(offsets, lengths, strict=False)
+        for offset, length in zip(offsets, lengths, strict=True)
         if length > cfg.train.seq_len
     ]
     require_batch(cfg, sum(order.blocks for order in orders))
