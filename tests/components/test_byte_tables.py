@@ -91,12 +91,12 @@ def test_refuses_another_vocabulary(model: bytes, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("content", [b"", b"not a model\n" * 100, b"\0" * 1000, None])
 def test_refuses_a_foreign_or_missing_file(content: bytes | None, tmp_path: Path) -> None:
+    found = "no file" if content is None else "other content"
     path = tmp_path / "demo.model"
     if content is not None:
         path.write_bytes(content)
-    with pytest.raises(InputError, match=r"demo.model: expected a SentencePiece model, found: ") as error:
+    with pytest.raises(InputError, match=rf"demo.model: expected a SentencePiece model, found {found}; "):
         load_tokenizer(path, VOCAB_SIZE)
-    assert "\n" not in str(error.value)
 
 
 def test_refuses_a_model_cut_short(model: bytes, tmp_path: Path) -> None:

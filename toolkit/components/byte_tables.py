@@ -33,10 +33,13 @@ def load_tokenizer(path: Path, vocab_size: int) -> spm.SentencePieceProcessor:
     tokenizer = spm.SentencePieceProcessor()
     try:
         tokenizer.LoadFromSerializedProto(path.read_bytes())
-    except (OSError, RuntimeError) as error:
-        raise InputError(f"{path}: expected a SentencePiece model, found: {error}; TOKENIZER_PATH names it") from None
+    except (OSError, RuntimeError):
+        found = "other content" if path.is_file() else "no file"
+        raise InputError(f"{path}: expected a SentencePiece model, found {found}; TOKENIZER_PATH names it") from None
     if len(tokenizer) != vocab_size:
-        raise InputError(f"{path}: expected model.vocab_size = {vocab_size} pieces, found {len(tokenizer)}")
+        raise InputError(
+            f"{path}: expected model.vocab_size = {vocab_size} pieces, found {len(tokenizer)}; TOKENIZER_PATH names it"
+        )
     if not byte_tables(tokenizer).space[tokenizer.piece_to_id(WORD_MARKER)]:
         raise InputError(f"{path}: expected the bare word marker U+2581 as a token, found none; bytes would be wrong")
     return tokenizer

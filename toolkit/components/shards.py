@@ -33,7 +33,7 @@ def read_shard(path: Path) -> np.ndarray:
     if num_tokens < 1 or num_bytes != header.nbytes + 2 * num_tokens:
         raise InputError(
             f"{path}: expected 1024 + 2N bytes for the N = {num_tokens} tokens of its header (at least 1), "
-            f"found {num_bytes}; fetch or build it again"
+            f"found {num_bytes} bytes; fetch or build it again"
         )
     return np.memmap(path, "<u2", "r", header.nbytes, (num_tokens,))
 
@@ -41,7 +41,10 @@ def read_shard(path: Path) -> np.ndarray:
 def check_token_ids(tokens: np.ndarray, vocab_size: int, path: Path) -> None:
     """`InputError` unless every id is below the vocabulary's size; such ids would crash a GPU far from their cause."""
     if tokens.max() >= vocab_size:
-        raise InputError(f"{path}: expected ids below model.vocab_size = {vocab_size}, found {tokens.max()}")
+        raise InputError(
+            f"{path}: expected ids below model.vocab_size = {vocab_size}, found {tokens.max()}; "
+            "the shard is of another tokenizer"
+        )
 
 
 def read_tokens(paths: list[Path], vocab_size: int) -> np.ndarray:
