@@ -1,0 +1,308 @@
+"""Read the log of a run into facts, each with its line: both dialects of the competition, and our own lines.
+
+Dialect A is `key:value` (the baseline script and its descendants), B is `key: value` with a `Hyperparameters:` block.
+Half of the published logs embed their whole script, which holds the same words, so a line counts only when its key
+stands at column 0 with a literal number behind it, and the last hit of a run wins. One file may hold several runs.
+
+Not covered: progress lines of an evaluation (`running_bpb`, `ttt_chunk`), sizes printed in rounded megabytes only.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from toolkit.errors import GolfError
+
+MAX_LINE_BYTES = 1 << 16  # what is longer is somebody's embedded script; the rest of such a line is skipped
+
+
+@dataclass(frozen=True)
+class Fact:
+    """A value and the line of the log it was read from."""
+
+    value: Any  # int, float or str
+    line: int
+    text: str
+
+
+@dataclass(frozen=True)
+class Score:
+    """One evaluation: mean nats per token, bits per byte, and the seconds it took where the line says so."""
+
+    key: str
+    val_loss: float
+    val_bpb: float
+    seconds: float | None
+    line: int
+    text: str
+    decimals: int  # of val_bpb as printed
+
+    @property
+    def stage(self) -> str:
+        """The key without the suffix by which dialect A marks a repetition with more decimals."""
+        return self.key.removesuffix("_exact")
+
+
+@dataclass(frozen=True)
+class RunLog:
+    """One run. `facts` holds numbers and hashes by name, `settings` the printed hyper-parameters as text."""
+
+    path: Path
+    facts: dict[str, Fact]
+    settings: dict[str, Fact]
+    scores: tuple[Score, ...]  # every evaluation line in order, diagnostics included
+    validation: Score | None  # last validation during training
+
+    def number(self, *names: str) -> Any:
+        """Value of the first of these facts that the log has, else None."""
+        return next((self.facts[name].value for name in names if name in self.facts), None)
+
+    @property
+    def seed(self) -> int | None:
+        return self.number("seed")
+
+    @property
+    def headline(self) -> Score | None:
+        """The score a submission reports: its highest stage, or the last line where the script is one of ours.
+
+        The order is adaptation over sliding window over round trip over the last validation; the line with the most
+        decimals represents its stage. An adaptation that came out worse than what it started from failed.
+        """
+        final = [score for score in self.scores if not is_diagnostic(score.key)]
+        if not final:
+            return self.validation
+        if "bundle_sha256" in self.facts:
+            return final[-1]
+        best = max(final, key=_precedence)
+        if stage_rank(best.key) == 3:
+            plain = [score for score in final if stage_rank(score.key) < 3]
+            start = max(plain, key=_precedence, default=best)
+            return best if best.val_bpb <= start.val_bpb else start
+        return best
+
+    @property
+    def val_bpb(self) -> float | None:
+        return self.headline.val_bpb if self.headline else None
+
+    @property
+    def val_loss(self) -> float | None:
+        """Mean nats per token."""
+        return self.headline.val_loss if self.headline else None
+
+    @property
+    def eval_seconds(self) -> float | None:
+        """Seconds of the headline's own evaluation, from its line or the rounded twin of it."""
+        headline = self.headline
+        if headline is None:
+            return None
+        timed = [score.seconds for score in self.scores if score.stage == headline.stage and score.seconds]
+        return timed[-1] if timed else self.number("adaptation_seconds")
+
+    @property
+    def total_eval_seconds(self) -> float | None:
+        """Seconds of the whole evaluation where the log prints them."""
+        return self.number("total_eval_seconds")
+
+    @property
+    def train_seconds(self) -> float | None:
+        """Training clock at the stop, else at the last validation, else with calibration, else at the last step."""
+        milliseconds = self.number("stop_ms", "validation_ms", "calibrated_ms", "step_ms")
+        return None if milliseconds is None else milliseconds / 1000
+
+    @property
+    def steps(self) -> int | None:
+        return self.number("stop_step", "validation_step", "step")
+
+    @property
+    def artifact_bytes(self) -> int | None:
+        """Code and compressed model together, as the log counts them."""
+        return self.number("total_bytes")
+
+    @property
+    def trained(self) -> bool:
+        """False for a run that only evaluates an existing artifact."""
+        return self.steps is not None or self.train_seconds is not None
+
+
+def read_runs(path: Path) -> list[RunLog]:
+    """All runs of a log in order; an empty list for a text without any. `GolfError` when empty or not text."""
+    runs: list[RunLog] = []
+    reader = _Reader(path)
+    blank = True
+    for number, line in _lines(path):
+        blank = blank and not line.strip()
+        if _RUN_START.match(line) and reader.has_progress:
+            runs.append(reader.finish())
+            reader = _Reader(path)
+        reader.read(number, line)
+    if blank:
+        raise GolfError(f"{path}: expected the log of a run, found an empty file; run the training again")
+    if reader.facts or reader.has_progress:
+        runs.append(reader.finish())
+    return runs
+
+
+def is_diagnostic(key: str) -> bool:
+    """Scores that never are the submission's: the float model, and what the script itself calls a diagnostic."""
+    return bool(re.search(r"diagnostic|post[_-]ema|pre-quantization", key, re.IGNORECASE))
+
+
+def stage_rank(key: str) -> int:
+    """1 for a quantized round trip, 2 for a sliding window, 3 for what adapts or mixes while it scores."""
+    if re.search(r"ttt|slot|ppm", key, re.IGNORECASE):
+        return 3
+    return 2 if "sliding" in key else 1
+
+
+def _precedence(score: Score) -> tuple[int, int, int]:
+    return stage_rank(score.key), score.decimals, score.line
+
+
+_INT = r"\d{1,18}"
+_DECIMAL = r"\d{1,18}(?:\.\d{1,18})?"
+_SCORED = rf"(nan|-?inf|-?{_DECIMAL}(?:e-?\d{{1,3}})?)"
+_RUN_START = re.compile(r"Hyperparameters:$|--- Hyperparameters ---|val_bpb:enabled ")
+_TIMESTAMP = re.compile(r"\d{10}\.\d{3} ")
+_HEAD = re.compile(r"[A-Za-z]\w*|\d")
+_SETTING = re.compile(r"  (\w+): (.*)$")
+_PAIR = re.compile(r"\b(\w{1,64})[:=](\S+)")
+_PAIR_LINES = {"activation", "activation_type", "train_batch_tokens", "train_loader", "val_bpb", "val_loader"}
+_SCORE = re.compile(
+    r"([A-Za-z][\w:+.-]*(?: [\w+-]+)?)(?: stride:\d+)?"
+    rf" val_loss[:=]{_SCORED} (?:sliding )?val_bpb[:=]{_SCORED}(?![\w.])(.*)"
+)
+_SECONDS = re.compile(rf"\b(?:eval_time|time|elapsed)[:=]({_DECIMAL})(ms|s)\b")
+_VALIDATION = re.compile(
+    rf"(?:step:)?({_INT})/({_INT}) val_loss: ?{_SCORED} val_bpb: ?{_SCORED}(?: train_time:({_INT})ms)?"
+)
+# First word of a line (or "digit") -> its pattern, in which <name> is an integer and <name.> a decimal number.
+_FACT_LINES = {
+    head: re.compile(
+        re.sub(r"(?<!P)<(\w+)(\.?)>", lambda m: rf"(?P<{m[1]}>{_DECIMAL if m[2] else _INT})", pattern),
+    )
+    for head, pattern in {
+        "seed": r"seed:<seed>$",
+        "world_size": r"world_size: ?<world_size>\b",
+        "bundle_sha256": r"bundle_sha256: (?P<bundle_sha256>[0-9a-f]{64})$",
+        "hardware": r"hardware: (?P<hardware>.+)$",
+        "train_shards": r"train_shards: ?<train_shards>$",
+        "train_loader": r"train_loader:.* train_shards:<train_shards>\b",
+        "val_tokens": r"val_tokens: ?<val_tokens>$",
+        "val_targets": r"val_targets: <val_targets>$",
+        "val_bytes": r"val_bytes: <val_bytes>$",
+        "val_loader": r"val_loader:.* tokens:<val_tokens>\b",
+        "val": r"val tokens: <val_tokens>$",
+        "model_params": r"model_params: ?<model_params>\b",
+        "step": r"step:<step>/<iterations> .*?\bt(?:rain_time)?:<step_ms>ms",
+        "digit": r"<step>/<iterations> train_loss: \S+ train_time: <step_minutes.>m",
+        "stopping_early": r"stopping_early: .*?train_time: ?<stop_ms>ms(?: step: ?<stop_step>/<iterations>)?",
+        "train_time_with_calibration": r"train_time_with_calibration: <calibrated_ms>ms",
+        "peak": r"peak memory allocated: <peak_mib> MiB",
+        "Code": r"Code size(?: \((?P<kind>\w+)\))?: <code_bytes> bytes",
+        "Serialized": r"Serialized model (?P<codec>\S+): <model_bytes> bytes",
+        "Total": r"Total submission size(?: (?P<codec>\S+))?: <total_bytes> bytes",
+        "budget": r"budget:<total_bytes>/\d+ ",
+        "artifact": r"artifact:\S+MB .*\bcode:<code_bytes>$",
+        "INT7": r"INT7\+zlib model: <model_bytes> bytes \| Total submission: <total_bytes> bytes",
+        "Raw": r"Raw model: \d+ bytes \| Code: <code_bytes> bytes",
+        "ttt": r"ttt:completed .*time:<adaptation_seconds.>s$",
+        "total_eval_time": r"total_eval_time: ?<total_eval_seconds.>s$",
+    }.items()
+}
+_PROMOTED = ("seed", "world_size", "vocab_size", "bundle_sha256")  # settings that are facts as well
+
+
+class _Reader:
+    """Collects the facts of one run line by line."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.facts: dict[str, Fact] = {}
+        self.settings: dict[str, Fact] = {}
+        self.scores: list[Score] = []
+        self.validation: Score | None = None
+
+    @property
+    def has_progress(self) -> bool:
+        return bool(self.scores or self.validation or self.facts.keys() & {"step", "stop_ms", "total_bytes"})
+
+    def read(self, number: int, line: str) -> None:
+        """Take the facts of one line. Settings count until the first sign of progress."""
+        if line.startswith("  "):
+            setting = _SETTING.match(line)
+            if setting and not self.has_progress:
+                self.settings[setting[1]] = Fact(setting[2], number, line)
+            return
+        head = _HEAD.match(line)
+        if head is None:
+            return
+        word = "digit" if head[0].isdigit() else head[0]
+        if " val_loss" in line and "val_bpb" in line:
+            self._read_score(number, line)
+        elif word in _FACT_LINES and (match := _FACT_LINES[word].match(line)):
+            self._keep(match, number, line)
+        if word in _PAIR_LINES and not self.has_progress:
+            self.settings.update({key: Fact(value, number, line) for key, value in _PAIR.findall(line)})
+
+    def finish(self) -> RunLog:
+        for name in _PROMOTED:
+            if name in self.settings and name not in self.facts:
+                setting = self.settings[name]
+                value = int(setting.value) if re.fullmatch(_INT, setting.value) else setting.value
+                self.facts[name] = Fact(value, setting.line, setting.text)
+        return RunLog(self.path, self.facts, self.settings, tuple(self.scores), self.validation)
+
+    def _keep(self, match: re.Match[str], number: int, line: str) -> None:
+        found = {name: text for name, text in match.groupdict().items() if text is not None}
+        if "total_bytes" in found and "codec" not in found and line.startswith("Total"):
+            # Without a codec the first total is the raw checkpoint; a second one is the artifact.
+            if "raw_total_bytes" not in self.facts:
+                found = {"raw_total_bytes": found["total_bytes"]}
+            elif self.facts.get("total_bytes", Fact(0, 0, "")).text.startswith("Total submission size "):
+                return
+        if found.pop("kind", None) == "uncompressed":
+            found = {"script_bytes": found["code_bytes"]}
+        if "step_minutes" in found:
+            found["step_ms"] = str(60_000 * float(found.pop("step_minutes")))
+        found.pop("codec", None)
+        for name, text in found.items():
+            value: Any = text
+            if name not in ("bundle_sha256", "hardware"):
+                value = float(text) if "." in text else int(text)
+            self.facts[name] = Fact(value, number, line)
+
+    def _read_score(self, number: int, line: str) -> None:
+        if match := _VALIDATION.match(line):
+            step, iterations, loss, bpb, milliseconds = match.groups()
+            self.validation = _score("step_val", loss, bpb, None, number, line)
+            self.facts["validation_step"] = Fact(int(step), number, line)
+            self.facts["iterations"] = Fact(int(iterations), number, line)
+            if milliseconds:
+                self.facts["validation_ms"] = Fact(int(milliseconds), number, line)
+        elif match := _SCORE.match(line):
+            key, loss, bpb, rest = match.groups()
+            time = _SECONDS.search(rest)
+            seconds = float(time[1]) / (1000 if time[2] == "ms" else 1) if time else None
+            self.scores.append(_score(key, loss, bpb, seconds, number, line))
+
+
+def _score(key: str, loss: str, bpb: str, seconds: float | None, number: int, line: str) -> Score:
+    return Score(key, float(loss), float(bpb), seconds, number, line, len(bpb.partition(".")[2]))
+
+
+def _lines(path: Path) -> Iterator[tuple[int, str]]:
+    """Numbered lines without a leading timestamp, one at a time; the tail of an endless line is dropped."""
+    with path.open("rb") as file:
+        number = 1
+        while piece := file.readline(MAX_LINE_BYTES):
+            rest = piece
+            while rest and not rest.endswith(b"\n"):
+                rest = file.readline(MAX_LINE_BYTES)
+            text = piece.decode("utf-8", errors="replace").rstrip("\r\n")
+            if "\0" in text or text.count("\ufffd") * 4 > len(text):
+                raise GolfError(f"{path}:{number}: expected the text of a log, found binary data")
+            stamp = _TIMESTAMP.match(text)
+            yield number, text[stamp.end() :] if stamp else text
+            number += 1
