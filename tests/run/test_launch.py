@@ -4,7 +4,6 @@ import hashlib
 import json
 import os
 import signal
-import sys
 from pathlib import Path
 
 import pytest
@@ -87,8 +86,8 @@ def test_bad_calls_are_one_line(stand_in_build, tmp_path, monkeypatch):
         launch(stand_in_build, 1, env={"SEED": "2"})
     with pytest.raises(GolfError, match="did you mean ITERATIONS"):
         launch(stand_in_build, 1, env={"ITERATION": "2"})
-    monkeypatch.setitem(sys.modules, "torch", None)
-    with pytest.raises(GolfError, match="torch: training needs it and it is not installed"):
+    monkeypatch.setattr("toolkit.run.launch.PACKAGES", ("numpy", "never-heard-of"))
+    with pytest.raises(GolfError, match="never-heard-of: training needs it and it is not installed"):
         launch(stand_in_build, 1)
     assert names(stand_in_build) == ["train_gpt.py"]
 

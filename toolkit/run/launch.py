@@ -8,7 +8,6 @@ with all it printed in `output.txt`. A finished run of the same script, ranks an
 
 import difflib
 import hashlib
-import importlib.util
 import json
 import os
 import re
@@ -19,6 +18,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ from toolkit.run.processes import available_cores, ending, interrupt_on_terminat
 
 OVERRIDES = ("DATA_PATH", "TOKENIZER_PATH", "ITERATIONS", "MAX_WALLCLOCK_SECONDS")  # read by the script, free to change
 OURS = ("SEED", "RUN_ID", "RUN_DIR", "EVAL_ONLY", "ARTIFACT_PATH")  # read by the script, set by the launch
+PACKAGES = ("torch", "numpy", "sentencepiece", "brotli")  # all that a script may import besides the standard library
 _TORCHRUN_LINE = re.compile(r"[EWI]\d{4} \d\d:\d\d:\d\d\.\d+ \d+ torch/|\*{9,}")
 
 
@@ -83,9 +84,7 @@ def launch(
     job = _Job(_script(build_dir), seed, nproc, _overrides(env or {}))
     if is_finished(job.folder, job.identity()):
         return job.folder
-    for module in ("torch", "sentencepiece"):
-        if importlib.util.find_spec(module) is None:
-            raise GolfError(f"{module}: training needs it and it is not installed; pip install 'golf-toolkit[train]'")
+    _package_versions()  # complain before a training rather than after it
     partial = job.folder.with_suffix(".partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
@@ -139,6 +138,13 @@ def _script(build_dir: Path) -> Path:
     return script
 
 
+def _package_versions() -> dict[str, str]:
+    try:
+        return {name: metadata.version(name).partition("+")[0] for name in PACKAGES}
+    except metadata.PackageNotFoundError as error:
+        raise GolfError(f"{error.name}: training needs it and it is not installed; pip install '.[train]'") from None
+
+
 def _overrides(env: dict[str, str]) -> dict[str, str]:
     for name in env:
         near = difflib.get_close_matches(name, OVERRIDES, n=1, cutoff=0.8)
@@ -172,6 +178,7 @@ def _run(job: _Job, partial: Path, timeout_seconds: float | None, on_line: Calla
     outcome = {
         "seconds": round(time.monotonic() - start, 1),
         "exit_code": process.returncode,
+        "packages": _package_versions(),
         "hardware": next((line.removeprefix("hardware: ") for line in lines if line.startswith("hardware: ")), ""),
     }
     (partial / "run.json").write_text(json.dumps(job.identity() | outcome, indent=2) + "\n")

@@ -3,7 +3,7 @@
 import re
 import time
 
-_STAGE = re.compile(r"(?:final_(?:int\d+_)?)?([\w -]+) val_loss:\S+ val_bpb:([\d.]+) eval_time:")
+_STAGE = re.compile(r"([\w -]+) val_loss:\S+ val_bpb:([\d.]+) eval_time:")
 _STEP = re.compile(r"(\d+)/(\d+) train_loss: ([\d.]+)")
 _TEXTS = {  # prefix of a line -> what is going on from now on
     "warmup_step": "warming up",
@@ -12,6 +12,11 @@ _TEXTS = {  # prefix of a line -> what is going on from now on
     "GPTQ:collected": "quantizing",
     "Total submission size": "evaluating",
 }
+
+
+def stage_title(key: str) -> str:
+    """Name of an evaluation for people: `final_int6_sliding_window` is "int6 sliding window"."""
+    return "float" if key.startswith("pre-quantization") else key.removeprefix("final_").replace("_", " ")
 
 
 class RunProgress:
@@ -40,7 +45,7 @@ class RunProgress:
             self.text = f"step {step[1]}, loss {float(step[3]):.3f}"
         elif stage := _STAGE.match(line):
             self.share += 0.5 * (0.98 - self.share)  # how many stages will come is not known here
-            self.text = f"{stage[1].replace('_', ' ')}: {float(stage[2]):.4f} BPB"
+            self.text = f"{stage_title(stage[1])}: {float(stage[2]):.4f} BPB"
         elif line.startswith("total_eval_time:"):
             self.share = 1.0
         else:
