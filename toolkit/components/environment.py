@@ -28,14 +28,14 @@ class Environment:
 
 
 def read_number(name: str, default: float, kind: type) -> float:
-    """A non-negative number from the environment; `InputError` for anything else."""
+    """A number from 0 up to 2^31 from the environment; `InputError` for anything else."""
     text = os.environ.get(name, str(default))
     try:
         value = kind(text)
     except ValueError:
         value = -1
-    if not 0 <= value < float("inf"):
-        raise InputError(f"{name}: expected a number of 0 or more in the environment, found {text!r}")
+    if not 0 <= value < 2**31:
+        raise InputError(f"{name}: expected a number from 0 to 2^31 in the environment, found {text!r}")
     return value
 
 
@@ -43,6 +43,12 @@ def read_environment(cfg: Config) -> Environment:
     """Overrides from the environment over the recipe's values."""
     env = os.environ
     seed = int(read_number("SEED", cfg.train.seed, int))
+    cap_seconds = float(read_number("MAX_WALLCLOCK_SECONDS", cfg.train.max_wallclock_seconds, float))
+    if 0 < cap_seconds <= cfg.quantize.reserve_seconds:
+        raise InputError(
+            f"MAX_WALLCLOCK_SECONDS: expected more than quantize.reserve_seconds = {cfg.quantize.reserve_seconds:g}, "
+            f"or 0 for no clock, found {cap_seconds:g}"
+        )
     run_dir = Path(env.get("RUN_DIR", "."))
     return Environment(
         data_path=Path(env.get("DATA_PATH", "data/datasets/" + cfg.data.dataset)),
@@ -51,7 +57,7 @@ def read_environment(cfg: Config) -> Environment:
         run_id=env.get("RUN_ID", f"seed{seed}"),
         seed=seed,
         iterations=int(read_number("ITERATIONS", cfg.train.iterations, int)),
-        max_wallclock_seconds=float(read_number("MAX_WALLCLOCK_SECONDS", cfg.train.max_wallclock_seconds, float)),
-        eval_only=env.get("EVAL_ONLY", "0") == "1",
+        max_wallclock_seconds=cap_seconds,
+        eval_only=bool(read_number("EVAL_ONLY", 0, int)),
         artifact_path=Path(env.get("ARTIFACT_PATH", str(run_dir / "final_model.ptz"))),
     )

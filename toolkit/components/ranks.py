@@ -2,9 +2,11 @@
 
 import os
 from dataclasses import dataclass
+from datetime import timedelta
 
 import torch
 import torch.distributed as dist
+from torch import Tensor
 
 
 @dataclass(frozen=True)
@@ -19,20 +21,27 @@ class Ranks:
     def is_main(self) -> bool:
         return self.rank == 0
 
-    def sum_(self, tensor: torch.Tensor) -> torch.Tensor:
+    def sum_(self, tensor: Tensor) -> Tensor:
         """All-reduce in place with SUM; the same bits arrive on every rank."""
         if self.world_size > 1:
-            dist.all_reduce(tensor)
+            try:
+                dist.all_reduce(tensor)
+            except RuntimeError as error:
+                if "peer" not in str(error):
+                    raise
+                raise SystemExit(1) from None  # another rank is gone, and has printed why
         return tensor
 
-    def any(self, flag: bool) -> bool:
-        """True on all ranks as soon as one of them says so."""
-        count = torch.tensor(float(flag), device=self.device)
-        return bool(self.sum_(count).item() > 0)
+    def sum_all_(self, tensors: list[Tensor]) -> None:
+        """`sum_` of many tensors of one dtype, in one flat buffer."""
+        if self.world_size > 1:
+            flat = self.sum_(torch.cat([tensor.flatten() for tensor in tensors]))
+            for tensor, part in zip(tensors, flat.split([tensor.numel() for tensor in tensors]), strict=True):
+                tensor.copy_(part.view_as(tensor))
 
     def barrier(self) -> None:
-        if self.world_size > 1:
-            dist.barrier()
+        """Wait until all ranks are here."""
+        self.sum_(torch.zeros((), device=self.device)).item()
 
 
 def open_ranks() -> Ranks:
@@ -43,8 +52,10 @@ def open_ranks() -> Ranks:
     if torch.cuda.is_available():
         device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
         torch.cuda.set_device(device)
+        torch.set_float32_matmul_precision("high")  # TF32 for what is not bf16
     if world_size > 1:
-        dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+        # One rank may quantize or mix for long while the others wait for it.
+        dist.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=timedelta(hours=2))
     return Ranks(rank, world_size, device)
 
 

@@ -1,0 +1,123 @@
+"""The whole run: check the inputs, train, write the artifact, then score what the file holds."""
+
+import contextlib
+import hashlib
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+import torch
+
+from toolkit.components.artifact import decode_artifact, encode_artifact
+from toolkit.components.config import Config
+from toolkit.components.device import hardware_name, model_on
+from toolkit.components.environment import Environment, read_environment
+from toolkit.components.evaluate import run_stages, score_blocks, score_line
+from toolkit.components.failure import InputError
+from toolkit.components.inputs import Inputs, read_inputs
+from toolkit.components.log import Log, unwritable
+from toolkit.components.quantize import dequantize_weights, quantize_weights
+from toolkit.components.ranks import Ranks, close_ranks, open_ranks
+from toolkit.components.train import Trainer
+
+
+def main(cfg: Config, script_path: str) -> None:
+    """Run under the environment of `environment.py`, alone or as one of torchrun's ranks.
+
+    `script_path` is the file whose bytes count as code. Bad input ends with one line on standard error and exit code 1.
+    """
+    ranks = open_ranks()
+    try:
+        env = read_environment(cfg)
+        inputs = read_inputs(cfg, env, ranks)
+        log = Log(env.log_path, ranks.is_main)
+        code = Path(script_path).read_bytes()
+        digest = hashlib.sha256(code).hexdigest()
+        log_settings(cfg, env, ranks, digest, log)
+        log_inputs(inputs, log)
+        if not env.eval_only:
+            train_artifact(cfg, inputs, env, ranks, log)
+        blob = read_artifact(env.artifact_path)
+        log(f"Code size: {len(code)} bytes")
+        log(f"Serialized model {cfg.quantize.label}: {len(blob)} bytes")
+        log(f"Total submission size {cfg.quantize.label}: {len(code) + len(blob)} bytes")
+        log(f"bundle_sha256: {digest}")
+        model = model_on(cfg, ranks.device)
+        model.load_state_dict(dequantize_weights(decode_artifact(cfg, blob)))
+        run_stages(cfg, model, inputs.tokens, inputs.target_bytes, inputs.tokenizer, ranks, log)
+    except InputError as error:
+        sys.exit(f"error: {error}")
+    finally:
+        close_ranks(ranks)
+
+
+def train_artifact(cfg: Config, inputs: Inputs, env: Environment, ranks: Ranks, log: Log) -> None:
+    """Train from the seed and write the artifact; returns on all ranks when it is there to be read."""
+    torch.manual_seed(env.seed)
+    model = model_on(cfg, ranks.device)
+    log(f"model_params:{sum(param.numel() for param in model.parameters())}")
+    hessians = Trainer(cfg, model, inputs, env, ranks, log).train()
+    started = time.perf_counter()
+    nats = score_blocks(cfg, model, inputs.tokens, ranks)
+    log(score_line("pre-quantization post-ema", nats, inputs.target_bytes, started))
+    if ranks.is_main:
+        quantized = quantize_weights(cfg, model.state_dict(), hessians)
+        fallback = sum(len(tensor.scale) > 0 for tensor in quantized.values()) - len(hessians)
+        log(f"GPTQ quantization: {len(hessians)} layers with full GPTQ, {fallback} fallback to round-to-nearest")
+        log(f"Serialized model: {sum(4 * param.numel() for param in model.parameters())} bytes")
+        write_artifact(env.artifact_path, encode_artifact(cfg, quantized))
+    ranks.barrier()
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def write_artifact(path: Path, blob: bytes) -> None:
+    """All of it or nothing, in place of what was there."""
+    partial = path.with_name(path.name + ".partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial.write_bytes(blob)
+        os.replace(partial, path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            partial.unlink()
+        raise unwritable(path, error) from None
+
+
+def read_artifact(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path}: expected an artifact, found: {error.strerror}; ARTIFACT_PATH names it") from None
+
+
+def log_settings(cfg: Config, env: Environment, ranks: Ranks, digest: str, log: Log) -> None:
+    """The competition's block of settings, one a line and sorted, and the machine."""
+    log("Hyperparameters:")
+    settings = (
+        *cfg.settings,
+        f"artifact_path: {env.artifact_path}",
+        f"bundle_sha256: {digest}",
+        f"data_path: {env.data_path}",
+        f"eval_only: {env.eval_only}",
+        f"grad_accum_steps: {cfg.train.micro_batches // ranks.world_size}",
+        f"iterations: {env.iterations}",
+        f"max_wallclock_seconds: {env.max_wallclock_seconds}",
+        f"run_dir: {env.run_dir}",
+        f"run_id: {env.run_id}",
+        f"seed: {env.seed}",
+        f"tokenizer_path: {env.tokenizer_path}",
+        f"world_size: {ranks.world_size}",
+    )
+    for setting in sorted(settings):
+        log(f"  {setting}")
+    log(f"hardware: {hardware_name(ranks.device)}")
+
+
+def log_inputs(inputs: Inputs, log: Log) -> None:
+    if inputs.train_paths:
+        log(f"train_shards: {len(inputs.train_paths)}")
+    log(f"val_tokens: {len(inputs.tokens)}")
+    log(f"val_targets: {len(inputs.target_bytes)}")
+    log(f"val_bytes: {inputs.target_bytes.sum()}")
