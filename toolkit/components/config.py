@@ -14,6 +14,8 @@ from toolkit.components.failure import InputError
 
 TRACKS = ("10min_16mb", "non-record-16mb", "non-record-unlimited-compute-16mb")
 STAGES = ("roundtrip", "sliding", "ppm_seed", "ppm_trie")
+PER_RUN = ("seed", "iterations", "max_wallclock_seconds")  # `environment.py` has their values of a run
+RENAMED = {"batch_tokens": "train_batch_tokens", "seq_len": "train_seq_len"}  # as the competition's logs say
 
 
 def require(condition: bool, key: str, expected: str, found: object) -> None:
@@ -244,7 +246,7 @@ class Quantize:
     matrix_clip_sigmas: float = 12.85  # SDClip k: scale = k * std(row) / Q (#1394)
     embed_clip_sigmas: float = 20.0
     clip_percentile: float = 99.99984  # percentile method only
-    calibration_batches: int = 64  # batches of training data for the Hessians, per rank
+    calibration_batches: int = 64  # micro-batches of training data for the Hessians, over all ranks
     damping: float = 0.01  # share of the Hessian's mean diagonal
     block_size: int = 128  # GPTQ columns per lazy update
     passthrough_max_numel: int = 65_536  # smaller tensors stay fp16, control tensors fp32
@@ -341,6 +343,23 @@ class Config:
             f"at most train.seq_len = {self.train.seq_len}",
             self.evaluate.stride,
         )
+
+    @property
+    def settings(self) -> tuple[str, ...]:
+        """`key: value` of every setting that no run changes, for its log; names are the competition's where it has one.
+
+        Settings of a mixer appear under its name, and only where the recipe runs it.
+        """
+        sections = asdict(self)
+        values = {"recipe": sections.pop("name"), "title": sections.pop("title"), "track": sections.pop("track")}
+        for section, fields in sections.items():
+            for key, value in fields.items():
+                if section not in STAGES:
+                    values[RENAMED.get(key, key)] = value
+                elif section in self.evaluate.stages:
+                    values[f"{section}_{key}"] = value
+        listed = {key: list(value) if isinstance(value, tuple) else value for key, value in values.items()}
+        return tuple(f"{key}: {value}" for key, value in listed.items() if key not in PER_RUN)
 
     @property
     def artifact_id(self) -> str:
