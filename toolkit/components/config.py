@@ -283,7 +283,13 @@ class Evaluate:
     def __post_init__(self) -> None:
         for stage in self.stages:
             require(stage in STAGES, "evaluate.stages", "stages of " + ", ".join(STAGES), stage)
-        require(len(set(self.stages)) == len(self.stages) > 0, "evaluate.stages", "distinct, at least one", self.stages)
+        ordered = tuple(stage for stage in STAGES if stage in self.stages)
+        require(
+            self.stages == ordered != (),
+            "evaluate.stages",
+            "each once, in the order of " + ", ".join(STAGES),
+            self.stages,
+        )
         require_positive(self, "evaluate", ("stride", "batch_windows"))
 
 
@@ -299,7 +305,7 @@ class PpmSeed:
 
     def __post_init__(self) -> None:
         require_choice(self, "ppm_seed", "gate", ("observed", "documented"))
-        require(0 <= self.order <= 16, "ppm_seed.order", "0 to 16", self.order)
+        require(1 <= self.order <= 16, "ppm_seed.order", "1 to 16", self.order)
         require_unit_interval(self, "ppm_seed", ("confidence", "lambda_confident", "lambda_default"))
 
 

@@ -13,9 +13,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from toolkit.components.byte_tables import token_strings
 from toolkit.components.config import Config
 from toolkit.components.log import Log
+from toolkit.components.ppm_seed import mix_ppm_seed
+from toolkit.components.ppm_trie import mix_ppm_trie
 from toolkit.components.ranks import Ranks
+from toolkit.components.trie import Trie, TrieFeed
 from toolkit.components.windows import window_logits
 
 
@@ -25,11 +29,16 @@ def score_windows(
     tokens: Tensor,  # int64[N], CPU
     ranks: Ranks,
     stride: int,
+    feed: TrieFeed | None = None,
 ) -> Tensor:
-    """Nats of every target as float64[N-1] on the CPU, bit-identical on all ranks."""
+    """Nats of every target as float64[N-1] on the CPU, bit-identical on all ranks. A `feed` sees the same logits."""
     nats = torch.zeros(len(tokens) - 1, dtype=torch.float64, device=ranks.device)
     for first, logits, targets in window_logits(cfg, model, tokens, ranks, stride):
         nats[first : first + len(targets)] = F.cross_entropy(logits, targets, reduction="none").double()
+        if feed:
+            feed.add(first, logits, targets)
+    if feed:
+        feed.gather(ranks)
     return ranks.sum_(nats).cpu()
 
 
@@ -54,13 +63,28 @@ def run_stages(
     ranks: Ranks,
     log: Log,
 ) -> None:
-    """Run the recipe's stages on a decoded model and log a line for each; the last line is the headline."""
+    """Run the recipe's stages on a decoded model and log a line for each; the last one is the headline.
+
+    The mixers go by the sliding windows' scores, which are made once, in the first stage that needs them.
+    """
     begin = started = time.perf_counter()
-    if "roundtrip" in cfg.evaluate.stages:
-        nats = score_blocks(cfg, model, tokens, ranks)
-        log(score_line(f"final_int{cfg.quantize.matrix_bits}_roundtrip", nats, target_bytes, started))
-    if "sliding" in cfg.evaluate.stages:
+
+    def report(stage: str, nats: Tensor) -> None:
+        nonlocal started
+        log(score_line(f"final_int{cfg.quantize.matrix_bits}_{stage}", nats, target_bytes, started))
         started = time.perf_counter()
-        nats = score_windows(cfg, model, tokens, ranks, cfg.evaluate.stride)
-        log(score_line(f"final_int{cfg.quantize.matrix_bits}_sliding_window", nats, target_bytes, started))
-    log(f"total_eval_time:{time.perf_counter() - begin:.1f}s")
+
+    if "roundtrip" in cfg.evaluate.stages:
+        report("roundtrip", score_blocks(cfg, model, tokens, ranks))
+    targets, feed = tokens[1:].numpy(), None
+    if "ppm_trie" in cfg.evaluate.stages:
+        feed = TrieFeed(Trie(token_strings(tokenizer), ranks.device), targets)
+    if "sliding" in cfg.evaluate.stages or "ppm_seed" in cfg.evaluate.stages or "ppm_trie" in cfg.evaluate.stages:
+        nats = score_windows(cfg, model, tokens, ranks, cfg.evaluate.stride, feed)
+    if "sliding" in cfg.evaluate.stages:
+        report("sliding_window", nats)
+    if "ppm_seed" in cfg.evaluate.stages:
+        report("ppm_seed", mix_ppm_seed(cfg, token_strings(tokenizer), targets, nats))
+    if "ppm_trie" in cfg.evaluate.stages and feed:
+        report("ppm_trie", mix_ppm_trie(cfg, targets, feed))
+    log(f"total_eval_time:{started - begin:.1f}s")
