@@ -1,0 +1,157 @@
+"""The model's half of a submission: quantized weights in one compressed file, read back without trusting a byte of it.
+
+Layout: magic, format version, recipe (8 bytes of its hash), size of the payload, 8 bytes of a SHA-256 over everything
+else, compressed payload. The payload is a table, one line `name scheme dimensions` for each tensor in order of name,
+then all int8 symbols, all fp16 numbers (passthrough, then scales) and all fp32 numbers, the latter two as planes of
+first, second, ... bytes. Nothing in it is executed or unpickled, and equal weights give equal bytes.
+
+Not covered: an entropy coder of our own. Brotli stays about 1.2 % above the order-0 entropy of Gaussian symbols however
+they are arranged, which is the price of code lengths in whole bits.
+"""
+
+import hashlib
+import math
+import struct
+import zlib
+
+import brotli
+import numpy as np
+import torch
+
+from toolkit.components.config import Config
+from toolkit.components.failure import InputError
+from toolkit.components.gpt import GPT
+from toolkit.components.quantize import SCHEME_FP16, SCHEME_FP32, QuantizedTensor
+
+ARTIFACT_MAGIC = b"GOLF"
+ARTIFACT_VERSION = 1
+ARTIFACT_HEAD = "<4sB8sI8s"  # magic, version, recipe, bytes of the payload, checksum
+CHECKSUM_BYTES = 8
+LONGEST_TABLE_LINE = 256
+STREAM_DTYPES = ("<i1", "<f2", "<f4")
+
+
+def require_artifact(condition: bool, expected: str, found: object) -> None:
+    """`InputError` unless `condition` holds."""
+    if not condition:
+        raise InputError(f"artifact: expected {expected}, found {found}; train again or use the build that wrote it")
+
+
+def table_line(name: str, scheme: int, shape: tuple[int, ...]) -> str:
+    return " ".join(map(str, (name, scheme, *shape)))
+
+
+def split_planes(arrays: list[np.ndarray], dtype: str) -> bytes:
+    """The numbers of all arrays of a dtype in a row, as planes of bytes, so that bytes with exponents lie together."""
+    flat = np.concatenate([np.empty(0, dtype), *(array.ravel() for array in arrays if array.dtype == dtype)])
+    return flat.view(np.uint8).reshape(-1, flat.itemsize).T.tobytes()
+
+
+def merge_planes(planes: bytes, dtype: str) -> np.ndarray:
+    """Inverse of `split_planes`, as one flat array."""
+    return np.frombuffer(planes, np.uint8).reshape(np.dtype(dtype).itemsize, -1).T.copy().view(dtype).ravel()
+
+
+def write_payload(quantized: dict[str, QuantizedTensor]) -> bytes:
+    """Table and numbers of all tensors, not yet compressed."""
+    tensors = sorted(quantized.items())
+    table = "\n".join(table_line(name, tensor.scheme, tensor.shape) for name, tensor in tensors)
+    arrays = [tensor.values for _, tensor in tensors] + [tensor.scale for _, tensor in tensors]
+    return b"".join([table.encode(), b"\n\n", *(split_planes(arrays, dtype) for dtype in STREAM_DTYPES)])
+
+
+def read_table(table: bytes, shapes: dict[str, tuple[int, ...]]) -> dict[str, int]:
+    """Scheme of each tensor in order of name; `InputError` unless the table lists just the tensors of `shapes`."""
+    lines = table.decode("ascii", "replace").split("\n")
+    require_artifact(len(lines) == len(shapes), f"{len(shapes)} tensors", len(lines))
+    schemes = {}
+    for line, (name, shape) in zip(lines, sorted(shapes.items()), strict=True):
+        allowed = [SCHEME_FP16, SCHEME_FP32, *(range(2, 9) if len(shape) == 2 else ())]
+        choices = {table_line(name, scheme, shape): scheme for scheme in allowed}
+        require_artifact(line in choices, f"{name} of shape {shape}", repr(line[:LONGEST_TABLE_LINE]))
+        schemes[name] = choices[line]
+    return schemes
+
+
+def read_arrays(data: bytes, slots: list[tuple[str, tuple[int, ...]]]) -> list[np.ndarray]:
+    """Arrays of the given dtypes and shapes from the streams that hold them in this order."""
+    sizes = {dtype: sum(math.prod(shape) for kind, shape in slots if kind == dtype) for dtype in STREAM_DTYPES}
+    data_bytes = sum(size * np.dtype(dtype).itemsize for dtype, size in sizes.items())
+    require_artifact(len(data) == data_bytes, f"{data_bytes} bytes of numbers", len(data))
+    streams, start = {}, 0
+    for dtype, size in sizes.items():
+        end = start + size * np.dtype(dtype).itemsize
+        streams[dtype], start = merge_planes(data[start:end], dtype), end
+    arrays = []
+    for dtype, shape in slots:
+        array, streams[dtype] = np.split(streams[dtype], [math.prod(shape)])
+        arrays.append(array.reshape(shape))
+    return arrays
+
+
+def read_payload(payload: bytes, shapes: dict[str, tuple[int, ...]]) -> dict[str, QuantizedTensor]:
+    """Inverse of `write_payload`; `InputError` unless it holds just the tensors of `shapes`, all numbers valid."""
+    table, _, data = payload.partition(b"\n\n")
+    schemes = read_table(table, shapes)
+    dtypes = {SCHEME_FP16: "<f2", SCHEME_FP32: "<f4"}
+    slots = [(dtypes.get(scheme, "<i1"), shapes[name]) for name, scheme in schemes.items()]
+    slots += [("<f2", (0,) if scheme in dtypes else shapes[name][:1]) for name, scheme in schemes.items()]
+    arrays = read_arrays(data, slots)
+    quantized = {}
+    for i, (name, scheme) in enumerate(schemes.items()):
+        tensor = quantized[name] = QuantizedTensor(scheme, arrays[i], arrays[len(schemes) + i])
+        valid = np.isfinite(tensor.values).all() and np.isfinite(tensor.scale).all()
+        if scheme not in dtypes:
+            valid &= np.abs(tensor.values.astype(np.int16)).max() < 2 ** (scheme - 1)
+        require_artifact(bool(valid), f"numbers of scheme {scheme} in {name}", "others")
+    return quantized
+
+
+def decompress(cfg: Config, body: bytes, payload_bytes: int) -> bytes:
+    """The payload, never much more than `payload_bytes` of it; `InputError` unless it has just this size."""
+    try:
+        if cfg.quantize.compressor == "zlib":
+            inflater = zlib.decompressobj()
+            payload = inflater.decompress(body, payload_bytes + 1)
+            complete = inflater.eof and not inflater.unused_data
+        else:
+            decoder = brotli.Decompressor()
+            payload = decoder.process(body, output_buffer_limit=payload_bytes + 1)
+            complete = decoder.is_finished()
+    except (zlib.error, brotli.error):
+        payload, complete = b"", False
+    require_artifact(complete and len(payload) == payload_bytes, f"a stream of {payload_bytes} bytes", "another")
+    return payload
+
+
+def encode_artifact(cfg: Config, quantized: dict[str, QuantizedTensor]) -> bytes:
+    """The file's bytes. Brotli needs about 2 s for a million weights."""
+    payload = write_payload(quantized)
+    if cfg.quantize.compressor == "zlib":
+        body = zlib.compress(payload, 9)
+    else:
+        body = brotli.compress(payload, quality=11, lgwin=24)
+    fields = ARTIFACT_MAGIC, ARTIFACT_VERSION, bytes.fromhex(cfg.artifact_id), len(payload)
+    head = struct.pack(ARTIFACT_HEAD, *fields, b"")[:-CHECKSUM_BYTES]
+    return head + hashlib.sha256(head + body).digest()[:CHECKSUM_BYTES] + body
+
+
+def decode_artifact(cfg: Config, blob: bytes) -> dict[str, QuantizedTensor]:
+    """Inverse of `encode_artifact`, checked against the recipe's own model: nothing larger is ever allocated.
+
+    Raises `InputError` for a file that is foreign, of another version or recipe, damaged, cut short or too long.
+    """
+    head_bytes = struct.calcsize(ARTIFACT_HEAD)
+    require_artifact(len(blob) >= head_bytes, f"at least {head_bytes} bytes", len(blob))
+    magic, version, recipe, payload_bytes, checksum = struct.unpack(ARTIFACT_HEAD, blob[:head_bytes])
+    require_artifact(magic == ARTIFACT_MAGIC, f"magic {ARTIFACT_MAGIC!r}", magic)
+    require_artifact(version == ARTIFACT_VERSION, f"format version {ARTIFACT_VERSION}", version)
+    body = blob[head_bytes:]
+    actual = hashlib.sha256(blob[: head_bytes - CHECKSUM_BYTES] + body).digest()[:CHECKSUM_BYTES]
+    require_artifact(actual == checksum, f"checksum {checksum.hex()}", f"{actual.hex()}: damaged, or cut short")
+    require_artifact(recipe.hex() == cfg.artifact_id, f"recipe {cfg.artifact_id}", recipe.hex())
+    with torch.device("meta"):
+        shapes = {name: tuple(tensor.shape) for name, tensor in GPT(cfg).state_dict().items()}
+    most_bytes = sum(4 * math.prod(shape) + LONGEST_TABLE_LINE for shape in shapes.values())
+    require_artifact(payload_bytes <= most_bytes, f"at most {most_bytes} bytes of payload", payload_bytes)
+    return read_payload(decompress(cfg, body, payload_bytes), shapes)
