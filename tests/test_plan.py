@@ -9,6 +9,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from toolkit.components.config import Config
 from toolkit.components.gpt import GPT
+from toolkit.components.quantize import quantize_weights
 from toolkit.plan import count_parameters, forward_flops_per_token, gaussian_bits, make_plan
 from toolkit.recipe import load_recipe, recipe_names
 from toolkit.units import CAP_BYTES
@@ -89,10 +90,9 @@ def test_the_cap_decides_whether_it_fits() -> None:
     assert make_plan(cfg, room + 1).to_json()["fits"] is False
 
 
-def test_small_matrices_are_counted_as_fp16() -> None:
-    cfg = load_recipe("sp4096")
-    bigger_limit = replace(cfg, quantize=replace(cfg.quantize, passthrough_max_numel=10**9))
-    plan = make_plan(bigger_limit, 0)
-    assert (
-        plan.model_bytes == 2 * (plan.parameters["matrix"] + plan.parameters["embed"]) + 4 * plan.parameters["scalar"]
-    )
+def test_what_is_not_quantized_is_counted_as_the_artifact_holds_it() -> None:
+    """All matrices fp16, all vectors and scalars fp32, as `quantize_weights` stores them."""
+    cfg = load_recipe("demo")
+    cfg = replace(cfg, quantize=replace(cfg.quantize, passthrough_max_numel=10**9))
+    stored = quantize_weights(cfg, GPT(cfg).state_dict(), {})
+    assert make_plan(cfg, 0).model_bytes == sum(tensor.values.nbytes for tensor in stored.values())

@@ -37,7 +37,9 @@ def command(recipe: str, as_json: bool) -> None:
     table.add_row("parameters", f"{sum(plan.parameters.values()):,}", end_section=True)
     table.add_row("forward FLOPs a token", f"{plan.forward_flops:,}")
     table.add_row("training FLOPs a token", f"{plan.training_flops:,}")
-    table.add_row("steps on 8xH100", " to ".join(f"{steps:,}" for steps in plan.steps_8xh100), end_section=True)
+    table.add_row(
+        "steps on 8xH100", " to ".join(f"{steps:,}" for steps in sorted(set(plan.steps_8xh100))), end_section=True
+    )
     for kind, bits in plan.bits_per_weight.items():
         table.add_row(f"bits a weight, {kind}", f"{bits:.2f}")
     table.add_row("model bytes (estimate)", f"{plan.model_bytes:,}")
