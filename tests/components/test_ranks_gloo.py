@@ -1,0 +1,87 @@
+"""Two gloo ranks against one: optimizer, clock, whole run. This file is also the program that torchrun starts."""
+
+import os
+import re
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from toolkit.components.config import Config, Optimizer
+from toolkit.components.main import main
+from toolkit.components.muon import Muon
+from toolkit.components.ranks import Ranks, close_ranks, open_ranks
+from toolkit.recipe import load_recipe
+
+SHAPES = [(4, 9), (6, 6), (12, 5)]  # more than ranks, not a multiple of them
+
+
+def muon_weights(ranks: Ranks) -> list[Tensor]:
+    """Three steps of Muon on the same gradients on every rank."""
+    rng = torch.Generator().manual_seed(0)
+    params = [torch.randn(shape, generator=rng) for shape in SHAPES]
+    cfg = replace(Config(), optimizer=Optimizer(matrix_weight_decay=0.1, muon_row_normalize=True))
+    muon = Muon(cfg, params, ranks)
+    for _ in range(3):
+        for param in params:
+            param.grad = torch.randn(param.shape, generator=rng)
+        muon.step()
+    return params
+
+
+def work(recipe: str, out_dir: Path) -> None:
+    """What each rank does: the pieces first, then the whole run."""
+    ranks = open_ranks()
+    mine = [torch.full((2, 3), float(ranks.rank + 1)), torch.tensor(10.0 * ranks.rank)]
+    ranks.sum_all_(mine)
+    ranks.barrier()
+    torch.save({"sums": mine, "muon": muon_weights(ranks)}, out_dir / f"rank{ranks.rank}.pt")
+    close_ranks(ranks)
+    main(load_recipe(recipe), __file__)
+
+
+def run_ranks(world_size: int, recipe: Path, out_dir: Path, environment: dict[str, str]) -> str:
+    torchrun = ["-m", "torch.distributed.run", "--standalone", f"--nproc_per_node={world_size}"]
+    command = [sys.executable, *torchrun, __file__, str(recipe), str(out_dir)]
+    return subprocess.run(
+        command, env=dict(os.environ) | environment, capture_output=True, text=True, check=True, timeout=120
+    ).stdout
+
+
+def train_losses(log: Path) -> Tensor:
+    return torch.tensor([float(loss) for loss in re.findall(r"train_loss: (\S+)", log.read_text())])
+
+
+def test_two_ranks_do_what_one_does(tiny_run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    recipe = tmp_path / "wide.toml"  # two micro-batches a rank, so that sums over ranks come in another order
+    recipe.write_text(tiny_run.recipe.read_text().replace("micro_batches = 2", "micro_batches = 4"))
+    environment = tiny_run.environment(tmp_path / "two")
+    output = run_ranks(2, recipe, tmp_path, environment)
+    assert output == (tmp_path / "two" / "train_seed42.log").read_text()  # the second rank is silent
+
+    first, second = (torch.load(tmp_path / f"rank{rank}.pt") for rank in (0, 1))
+    assert torch.equal(first["sums"][0], torch.full((2, 3), 3.0))
+    assert first["sums"][1] == 10
+    alone = muon_weights(Ranks(0, 1, torch.device("cpu")))
+    for i, param in enumerate(alone):
+        assert torch.equal(first["muon"][i], second["muon"][i])
+        torch.testing.assert_close(first["muon"][i], param, atol=1e-6, rtol=0)
+
+    for name, value in (environment | {"RUN_DIR": str(tmp_path / "one")}).items():
+        monkeypatch.setenv(name, value)
+    main(load_recipe(recipe), __file__)
+    logs = [tmp_path / name / "train_seed42.log" for name in ("one", "two")]
+    torch.testing.assert_close(train_losses(logs[0]), train_losses(logs[1]), atol=1e-5, rtol=0)
+    assert len(train_losses(logs[0])) == 20
+    final_bpb = [re.findall(r"^final_\S+ .* val_bpb:(\S+)", log.read_text(), re.MULTILINE) for log in logs]
+    for one, two in zip(*final_bpb, strict=True):
+        assert float(one) == pytest.approx(float(two), abs=2e-3)  # a weight may round to the neighbouring level
+
+
+if __name__ == "__main__":
+    work(sys.argv[1], Path(sys.argv[2]))
