@@ -21,50 +21,55 @@ PPM_FLOOR = 1e-20
 
 
 class SeedMixer:
-    """PPM-D without exclusion, and its mixture with the network. State: counts of the bytes scored so far."""
+    """PPM-D without exclusion, and its mixture with the network. State: counts of the bytes charged so far."""
 
     def __init__(self, cfg: Config) -> None:
         self.cfg = cfg
-        self.counts: dict[bytes, dict[int, int]] = {}  # by context, of the bytes that followed it
-        self.totals: dict[bytes, int] = {}  # by context, the sum of these
+        self.counts: dict[bytes, int] = {}  # of a context and the byte after it, as one string
+        self.totals: dict[bytes, int] = {}  # by context, sum of its counts
+        self.distinct: dict[bytes, int] = {}  # by context, number of its counts
+        self.largest: dict[bytes, int] = {}  # by context, the highest of its counts; kept for the documented gate
         self.history = b""  # the last `order` bytes
 
     def contexts(self) -> list[bytes]:
         """All suffixes of the history, the longest first."""
         return [self.history[start:] for start in range(len(self.history) + 1)]
 
-    def predict(self, byte: int) -> tuple[float, float]:
+    def predict(self, byte: bytes) -> tuple[float, float]:
         """PPM's probability of the next byte, and the confidence that the gate looks at.
 
         In a context with total T and u distinct bytes, a byte of count c has (2c - 1) / 2T and the escape to the next
         shorter context u / 2T; below order 0 all bytes have 1/256. The search starts at the longest context known.
+        The documented confidence is the highest probability in that context, the observed one that of the byte itself.
         """
-        probability, largest = 1.0, 0.0
+        probability, confidence = 1.0, 0.0
         for context in self.contexts():
-            counts = self.counts.get(context)
-            if not counts:
+            if context not in self.totals:
                 continue
             double_total = 2 * self.totals[context]
             if self.cfg.ppm_seed.gate == "documented":
-                largest = largest or (2 * max(counts.values()) - 1) / double_total
-            if byte in counts:
-                probability *= (2 * counts[byte] - 1) / double_total
+                confidence = confidence or (2 * self.largest[context] - 1) / double_total
+            if count := self.counts.get(context + byte):
+                probability *= (2 * count - 1) / double_total
                 break
-            probability *= len(counts) / double_total
+            probability *= self.distinct[context] / double_total
         else:
             probability /= 256
         probability = max(probability, PPM_FLOOR)
-        if self.cfg.ppm_seed.gate == "documented":
-            return probability, largest
-        return probability, probability
+        if self.cfg.ppm_seed.gate == "observed":
+            confidence = probability
+        return probability, confidence
 
-    def update(self, byte: int) -> None:
+    def update(self, byte: bytes) -> None:
         """Count a byte in all its contexts."""
         for context in self.contexts():
-            counts = self.counts.setdefault(context, {})
-            counts[byte] = counts.get(byte, 0) + 1
+            count = self.counts[context + byte] = self.counts.get(context + byte, 0) + 1
             self.totals[context] = self.totals.get(context, 0) + 1
-        self.history = (self.history + bytes([byte]))[-self.cfg.ppm_seed.order :]
+            if count == 1:
+                self.distinct[context] = self.distinct.get(context, 0) + 1
+            if self.cfg.ppm_seed.gate == "documented":
+                self.largest[context] = max(self.largest.get(context, 0), count)
+        self.history = (self.history + byte)[-self.cfg.ppm_seed.order :]
 
     def charge(self, text: bytes, network_nats: float) -> float:
         """Nats of a token with these bytes, which are counted one by one as soon as each is charged."""
@@ -72,7 +77,8 @@ class SeedMixer:
             return network_nats
         network_probability = math.exp(-network_nats / len(text))  # of each byte
         nats = 0.0
-        for byte in text:
+        for i in range(len(text)):
+            byte = text[i : i + 1]
             probability, confidence = self.predict(byte)
             weight = self.cfg.ppm_seed.lambda_default
             if confidence > self.cfg.ppm_seed.confidence:

@@ -12,7 +12,6 @@ from bisect import bisect_left, bisect_right
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from toolkit.components.ranks import Ranks
@@ -36,41 +35,35 @@ class Trie:
         self.partials: list[int] = []  # 1 and the known bits of the next byte; 0 stop or go on; or CLOSED
         self.children: list[list[int]] = []  # what outcomes 0 and 1 lead to: a token, or V + a decision
         self.nodes = [np.zeros(0, np.int64)] * len(strings)  # by token: decisions of its path, from the root
-        self.signs = [np.zeros(0)] * len(strings)  # and their outcomes, 1.0 or -1.0
-        self.order = sorted(range(len(strings)), key=strings.__getitem__)
-        self.split([strings[token] for token in self.order], 0, len(strings), 0, [])
+        self.signs = [np.zeros(0)] * len(strings)  # and their outcomes, -1.0 or 1.0
+        self.split(sorted(range(len(strings)), key=strings.__getitem__), 0, [])
         self.branches = torch.tensor(self.children, dtype=torch.int64, device=device).reshape(-1, 2).T
         self.levels = self.bottom_up()
-        self.closed = torch.tensor(self.partials, dtype=torch.int64, device=device) == CLOSED
-        is_open = np.array(self.partials, np.int64) != CLOSED
-        self.open_nodes = [nodes[is_open[nodes]] for nodes in self.nodes]
-        self.open_signs = [signs[is_open[nodes]] for nodes, signs in zip(self.nodes, self.signs, strict=True)]
 
-    def split(self, texts: list[bytes], low: int, high: int, depth: int, path: list[tuple[int, float]]) -> int:
-        """Make the decisions of the sorted tokens low to high, whose first `depth` bytes agree; returns a child."""
-        if high - low == 1:
-            token = self.order[low]
-            self.nodes[token] = np.array([node for node, _ in path], np.int64)
-            self.signs[token] = np.array([sign for _, sign in path])
-            return token
-        first, last = texts[low], texts[high - 1]
+    def split(self, tokens: list[int], depth: int, path: list[tuple[int, float]]) -> int:
+        """Make the decisions among sorted tokens whose first `depth` bytes agree; returns a child."""
+        if len(tokens) == 1:
+            self.nodes[tokens[0]] = np.array([node for node, _ in path], np.int64)
+            self.signs[tokens[0]] = np.array([sign for _, sign in path])
+            return tokens[0]
+        first, last = self.strings[tokens[0]], self.strings[tokens[-1]]
         while depth < len(first) and first[depth] == last[depth]:
             depth += 1
         if first == last:
-            middle, partial = (low + high) // 2, CLOSED
+            partial, middle = CLOSED, len(tokens) // 2
         elif depth == len(first):
-            middle, partial = bisect_right(texts, first, low, high), 0 if depth else CLOSED
+            partial, middle = 0 if depth else CLOSED, bisect_right(tokens, first, key=self.strings.__getitem__)
         else:
-            bit = (first[depth] ^ last[depth]).bit_length() - 1  # the first in which they differ
+            bit = (first[depth] ^ last[depth]).bit_length() - 1  # the highest in which they differ
             pivot = first[:depth] + bytes([last[depth] >> bit << bit])
-            middle, partial = bisect_left(texts, pivot, low, high), (256 | first[depth]) >> bit + 1
+            partial, middle = 256 + first[depth] >> bit + 1, bisect_left(tokens, pivot, key=self.strings.__getitem__)
         node = len(self.children)
         self.prefixes.append(first[:depth])
         self.partials.append(partial)
         self.children.append([])
         self.children[node] = [
-            self.split(texts, low, middle, depth, [*path, (node, -1.0)]),
-            self.split(texts, middle, high, depth, [*path, (node, 1.0)]),
+            self.split(tokens[:middle], depth, [*path, (node, -1.0)]),
+            self.split(tokens[middle:], depth, [*path, (node, 1.0)]),
         ]
         return len(self.strings) + node
 
@@ -95,23 +88,20 @@ class Trie:
 
 
 class TrieFeed:
-    """The network's decisions along a stream of targets, collected a batch of rows at a time and over all ranks.
+    """The network's log-odds ln(p1 / p0) of all decisions along a stream of targets, the whole of what a mixer needs.
 
-    After `gather` all ranks hold the same: `stretches` float64[D] is ln(p1 / p0) of every open decision, by target and
-    along its path, with `starts` int64[n + 1] where each target's begin; `closed_nats` float64[n] is what the closed
-    decisions of each target cost.
+    Collected a batch of rows at a time; after `gather` all ranks hold the same `stretches` float64[D], target by target
+    along their paths. `starts` int64[n + 1] says where each target's begin.
     """
 
     def __init__(self, trie: Trie, targets: np.ndarray) -> None:
         self.trie = trie
-        self.lengths = torch.tensor([len(nodes) for nodes in trie.nodes], device=trie.device)
-        self.begins = self.lengths.cumsum(0) - self.lengths
-        self.nodes = torch.from_numpy(np.concatenate(trie.nodes)).to(trie.device)
-        self.signs = torch.from_numpy(np.concatenate(trie.signs)).to(trie.device)
-        open_lengths = np.array([len(nodes) for nodes in trie.open_nodes])
-        self.starts = np.concatenate(([0], open_lengths[targets].cumsum()))
+        lengths = np.array([len(nodes) for nodes in trie.nodes])
+        self.starts = np.concatenate(([0], lengths[targets].cumsum()))
         self.stretches = torch.zeros(int(self.starts[-1]), dtype=torch.float64, device=trie.device)
-        self.closed_nats = torch.zeros(len(targets), dtype=torch.float64, device=trie.device)
+        self.nodes = torch.from_numpy(np.concatenate(trie.nodes)).to(trie.device)  # all paths, one after the other
+        self.lengths = torch.from_numpy(lengths).to(trie.device)
+        self.begins = self.lengths.cumsum(0) - self.lengths
 
     def add(self, first: int, logits: Tensor, targets: Tensor) -> None:
         """Take in logits [n, V] of the targets first to first + n."""
@@ -119,18 +109,12 @@ class TrieFeed:
             lengths = self.lengths[tokens]
             row = torch.arange(len(tokens), device=self.trie.device).repeat_interleave(lengths)
             shift = self.begins[tokens] - lengths.cumsum(0) + lengths
-            index = torch.arange(len(row), device=self.trie.device) + shift[row]
-            nodes = self.nodes[index]
+            nodes = self.nodes[torch.arange(len(row), device=self.trie.device) + shift[row]]
             mass = self.trie.masses(rows)
             stretches = mass[self.trie.branches[1, nodes], row].log() - mass[self.trie.branches[0, nodes], row].log()
-            closed = self.trie.closed[nodes]
-            start, end = self.starts[first], self.starts[first + len(tokens)]
-            self.stretches[start:end] = stretches[~closed]
-            nats = -F.logsigmoid(self.signs[index] * stretches)
-            self.closed_nats[first : first + len(tokens)].index_add_(0, row[closed], nats[closed])
+            self.stretches[self.starts[first] : self.starts[first + len(tokens)]] = stretches
             first += len(tokens)
 
     def gather(self, ranks: Ranks) -> None:
         """Bring the shares of all ranks together."""
         ranks.sum_(self.stretches)
-        ranks.sum_(self.closed_nats)

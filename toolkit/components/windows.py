@@ -29,21 +29,23 @@ def window_logits(
 
     `tokens` is int64[N] on the CPU. Yields the index of the first target, float32 logits [n, V] of n consecutive
     targets and the targets int64[n], on the rank's device. The ranks' shares are contiguous and disjoint and cover all
-    N - 1 targets. Memory is that of one batch: `evaluate.batch_windows` windows of logits.
+    N - 1 targets. All batches have the same shape, which compiled models need; memory is that of one.
     """
     num_targets = len(tokens) - 1
     num_windows = count_windows(num_targets, cfg.train.seq_len, stride)
-    skipped = cfg.train.seq_len - stride  # leading targets that an earlier window has scored
-    # Zeros after the last token fill its window up: nothing before them sees them, and all batches keep one length.
+    skipped = cfg.train.seq_len - stride  # targets at the start of a window that an earlier one has scored
+    # Zeros after the last token fill the last window up; nothing before them sees them.
     padding = (num_windows - 1) * stride + cfg.train.seq_len - num_targets
     windows = F.pad(tokens, (0, padding)).unfold(0, cfg.train.seq_len + 1, stride)
     end = (ranks.rank + 1) * num_windows // ranks.world_size
     for start in range(ranks.rank * num_windows // ranks.world_size, end, cfg.evaluate.batch_windows):
-        batch = windows[start : min(start + cfg.evaluate.batch_windows, end)].to(ranks.device)
+        # A last batch is filled up with copies of the last window, cut off again below.
+        batch = windows[torch.arange(start, start + cfg.evaluate.batch_windows).clamp_max(end - 1)].to(ranks.device)
         logits = model(batch[:, :-1])
         first = start * stride + skipped
         rows, targets = logits[:, skipped:].flatten(0, 1), batch[:, skipped + 1 :].flatten()
         if start == 0:
             first = 0
             rows, targets = torch.cat((logits[0, :skipped], rows)), torch.cat((batch[0, 1 : skipped + 1], targets))
-        yield first, rows[: num_targets - first].float(), targets[: num_targets - first]
+        stop = min(num_targets, (min(start + cfg.evaluate.batch_windows, end) - 1) * stride + cfg.train.seq_len)
+        yield first, rows[: stop - first].float(), targets[: stop - first]
