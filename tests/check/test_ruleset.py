@@ -1,0 +1,47 @@
+"""The rule files: complete, consistent with the predicates, adjusted by track."""
+
+import pytest
+
+from toolkit.check.ruleset import Rule, known_tracks, load_exports, load_rules
+from toolkit.components.config import TRACKS
+from toolkit.errors import GolfError
+
+
+def rule_of(track: str, rule_id: str) -> Rule:
+    return next(rule for rule in load_rules(track) if rule.id == rule_id)
+
+
+def test_every_track_of_a_recipe_has_rules() -> None:
+    assert set(known_tracks()) == set(TRACKS)
+
+
+@pytest.mark.parametrize("track", TRACKS)
+def test_rules_are_complete(track: str) -> None:
+    for rule in load_rules(track):
+        assert rule.status in ("OFFICIAL", "CONSENSUS", "DISPUTED")
+        assert rule.violation in ("FAIL", "WARN")
+        assert set(rule.applies) <= {"build", "run", "record"}
+        for text in (rule.title, rule.what, rule.why, rule.remedy, *rule.references):
+            assert text
+
+
+def test_tracks_adjust_rules() -> None:
+    assert rule_of("10min_16mb", "TARGET-GATE").violation == "FAIL"
+    assert rule_of("non-record-16mb", "TARGET-GATE").violation == "WARN"
+    assert rule_of("non-record-16mb", "SIGNIFICANCE").waived
+    assert not rule_of("10min_16mb", "SIGNIFICANCE").waived
+    assert rule_of("10min_16mb", "TRAIN-600").parameters["limit_seconds"] == 600.0
+    assert rule_of("non-record-16mb", "TRAIN-600").parameters["lifted"] == "WARN"
+
+
+def test_unknown_track_names_the_known_ones() -> None:
+    with pytest.raises(GolfError, match=r"expected one of 10min_16mb, .* found 'fast'"):
+        load_rules("fast")
+    with pytest.raises(GolfError, match="edition 1999"):
+        load_rules("10min_16mb", "1999")
+
+
+def test_exports_agree_on_one_text() -> None:
+    """All but the first, older one hold the same documents; they differ by what normalisation keeps."""
+    sizes = [export.bytes for export in load_exports() if "March" not in export.name]
+    assert max(sizes) - min(sizes) < 1e-4 * max(sizes)

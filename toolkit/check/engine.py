@@ -1,0 +1,83 @@
+"""From a path to a report: load the subject, pick the rules of its track, run their predicates, collect the facts."""
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from statistics import fmean, stdev
+from typing import Any
+
+from toolkit.check.acceptance import Baseline, significance
+from toolkit.check.budgets import eval_600, size_cap, train_600
+from toolkit.check.claims import finite
+from toolkit.check.consistency import code_log_mismatch
+from toolkit.check.files import missing_required_files, record_files, track_label
+from toolkit.check.metric import full_val_coverage, tokenizer_bytes
+from toolkit.check.mixing import byte_spread, target_gate
+from toolkit.check.report import Finding, Report
+from toolkit.check.reported import SeedRun
+from toolkit.check.ruleset import EDITION, Rule, load_rules
+from toolkit.check.subject import RECORD_TRACK, Subject, load_subject
+
+Predicate = Callable[[Subject, Rule], Iterator[Finding]]
+
+
+def check_path(path: Path, against: Baseline | None = None) -> Report:
+    """Check what lies at `path`. `against` holds the scores that a record has to beat.
+
+    Without any track label the rules of the leaderboard apply. Raises `GolfError` when the path is nothing to check.
+    """
+    subject = load_subject(path)
+    predicates: dict[str, Predicate] = {
+        "size_cap": size_cap,
+        "train_600": train_600,
+        "eval_600": eval_600,
+        "record_files": record_files,
+        "track_label": track_label,
+        "full_val_coverage": full_val_coverage,
+        "tokenizer_bytes": tokenizer_bytes,
+        "code_log_mismatch": code_log_mismatch,
+        "significance": partial(significance, against=against),
+        "target_gate": target_gate,
+        "byte_spread": byte_spread,
+    }
+    findings: list[Finding] = []
+    for rule in load_rules(subject.track or RECORD_TRACK):
+        if subject.kind not in rule.applies:
+            continue
+        if rule.waived:
+            label = ", ".join(f"{label} ({where})" for where, label in subject.labels.items())
+            findings.append(rule.finding("PASS", ".", "nothing in this track", rule.waived, f"track: {label}"))
+        else:
+            findings += predicates[rule.predicate](subject, rule)
+    return Report(tuple(findings), _facts(subject))
+
+
+def _facts(subject: Subject) -> dict[str, Any]:
+    """What the findings rest on, under the names of the published fixtures."""
+    seeds = [_entry(subject, run) for run in subject.reported]
+    if not seeds and subject.claims:  # nothing but claims; their source says so
+        claims = subject.claims
+        measures = dict.fromkeys(("seed", "train_seconds", "eval_seconds", "steps"))
+        scores = {"val_bpb": claims.val_bpb, "val_loss": claims.val_loss, "artifact_bytes": claims.bytes_total}
+        seeds = [measures | scores | {"log": None, "score_key": claims.where}]
+    facts: dict[str, Any] = {
+        "kind": subject.kind,
+        "track": subject.track,
+        "edition": EDITION,
+        "seeds": seeds,
+        "extra_runs": [_entry(subject, run) for run in subject.extra],
+        "code_bytes": len(subject.script.data) if subject.script else None,
+    }
+    for name in ("val_bpb", "val_loss"):
+        values = [value for entry in seeds if (value := finite(entry[name])) is not None]
+        facts[f"mean_{name}"] = fmean(values) if values else None
+        facts[f"{name}_std"] = stdev(values) if len(values) > 1 else None
+    if subject.kind == "record":
+        facts["missing_required_files"] = missing_required_files(subject)
+    return facts
+
+
+def _entry(subject: Subject, run: SeedRun) -> dict[str, Any]:
+    logs = dict.fromkeys(subject.where(log) for log in (run.scored, run.trained))
+    headline = run.scored.headline
+    return run.measures() | {"log": " + ".join(logs), "score_key": headline.key if headline else None}
