@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from toolkit.components.artifact import encode_artifact
 from toolkit.components.config import Config
 from toolkit.components.gpt import GPT
 from toolkit.components.quantize import quantize_weights
@@ -96,3 +97,12 @@ def test_what_is_not_quantized_is_counted_as_the_artifact_holds_it() -> None:
     cfg = replace(cfg, quantize=replace(cfg.quantize, passthrough_max_numel=10**9))
     stored = quantize_weights(cfg, GPT(cfg).state_dict(), {})
     assert make_plan(cfg, 0).model_bytes == sum(tensor.values.nbytes for tensor in stored.values())
+
+
+def test_model_bytes_match_an_encoded_artifact_of_gaussian_weights() -> None:
+    cfg = load_recipe("demo")
+    cfg = replace(cfg, model=replace(cfg.model, num_layers=1, xsa_layers=1))
+    torch.manual_seed(0)
+    state = {name: torch.randn_like(tensor) for name, tensor in GPT(cfg).state_dict().items()}
+    artifact = encode_artifact(cfg, quantize_weights(cfg, state, {}))
+    assert make_plan(cfg, 0).model_bytes == pytest.approx(len(artifact), rel=0.01)
