@@ -78,7 +78,8 @@ class TrieMixer:
         decisions = list(zip(trie.prefixes, trie.partials, strict=True))
         inside = [[stable_hash(order, prefix[-order:], partial) for prefix, partial in decisions] for order in orders]
         self.inside = np.array(inside, np.uint64)
-        self.outside = np.array([[max(0, order - len(prefix)) for prefix in trie.prefixes] for order in orders])
+        outside = [[max(0, order - len(prefix)) for prefix in trie.prefixes] for order in orders]
+        self.outside = np.array(outside, np.int64)  # how many
         self.recent = b""
         self.suffixes = np.zeros(len(orders) + 1, np.uint64)  # hashes of the last 0, 1, ... recent bytes
         self.histories = np.zeros(1 << TABLE_BITS, np.uint8)
