@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
+from toolkit.bundle import write_build
 from toolkit.check import check_path
 from toolkit.errors import GolfError
+from toolkit.recipe import load_recipe
 
 
 def test_a_build_is_checked_for_what_concerns_a_build(build: Any) -> None:
@@ -115,3 +117,12 @@ def test_links_that_leave_the_folder_are_not_followed(record: Any, tmp_path: Pat
 def test_hostile_settings_are_findings(record: Any, name: str, content: str) -> None:
     (record.path / name).write_text(content)
     json.dumps(record.check().to_json(), allow_nan=False)
+
+
+def test_a_real_build_with_the_seed_mixture(tmp_path: Path) -> None:
+    """Packing shortens names, so that the script is known by its log line alone."""
+    write_build(load_recipe("sp4096_ppm_seed"), tmp_path / "build")
+    report = check_path(tmp_path / "build")
+    failed = {(finding.rule, finding.where) for finding in report.findings if finding.outcome == "FAIL"}
+    places = ("recipe.toml", "bundle.json", "train_gpt.py", "train_gpt_readable.py")
+    assert failed == {(rule, place) for rule in ("TARGET-GATE", "BYTE-SPREAD") for place in places}
