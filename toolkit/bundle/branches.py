@@ -1,0 +1,67 @@
+"""`if` chains with constant tests, reduced to the branches that can run."""
+
+import ast
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from toolkit.bundle.edits import Source, dedent, last_line
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One branch of a chain, as text."""
+
+    test: ast.expr | None  # None for `else`
+    header: str  # the rest of its first lines after the keyword
+    block: list[ast.stmt]
+    body: str  # whole lines of the block, comments included
+    width: int  # columns by which the body is indented against the chain
+
+
+def possible_arms(arms: list[Arm], value: Callable[[ast.expr], tuple[bool, object]]) -> list[Arm]:
+    """The branches that can run; one that is sure to be taken becomes `else`. `value` is as in `Simplifier`."""
+    kept: list[Arm] = []
+    for arm in arms:
+        known, truth = (False, None) if arm.test is None else value(arm.test)
+        if known and truth:
+            return [*kept, replace(arm, test=None, header=":\n")]
+        if not known:
+            kept.append(arm)
+    return kept
+
+
+def chain_text(arms: list[Arm], indent: str) -> str:
+    """The lines of a chain with at least one branch."""
+    if arms[0].test is None:
+        return dedent(arms[0].body, arms[0].width)
+    text = ""
+    for i, arm in enumerate(arms):
+        keyword = "else" if arm.test is None else "elif" if i else "if"
+        text += f"{indent}{keyword}{arm.header}{arm.body}"
+    return text
+
+
+def chain_arms(source: Source, node: ast.If) -> list[Arm]:
+    """The branches of an `if` with its `elif`s and `else`."""
+    arms = []
+    keyword_end = source.start(node) + len("if")
+    test: ast.expr | None = node.test
+    body, rest = node.body, node.orelse
+    while True:
+        colon = source.skip_blank(keyword_end if test is None else source.end(test))
+        while source.data[colon : colon + 1] == b")":
+            colon = source.skip_blank(colon + 1)
+        assert source.data[colon : colon + 1] == b":"
+        header_line = source.line_of(colon)
+        keyword = source.skip_blank(source.end(body[-1])) if rest else 0
+        end_line = source.line_of(keyword) - 1 if rest else last_line(body[-1])
+        header = source.data[keyword_end : source.line_starts[header_line]].decode()
+        width = body[0].col_offset - node.col_offset
+        arms.append(Arm(test, header, body, source.lines(header_line + 1, end_line), width))
+        if not rest:
+            return arms
+        if source.data[keyword:].startswith(b"elif"):
+            assert isinstance(rest[0], ast.If)
+            keyword_end, test, body, rest = keyword + len("elif"), rest[0].test, rest[0].body, rest[0].orelse
+        else:
+            keyword_end, test, body, rest = keyword + len("else"), None, rest, []

@@ -1,0 +1,106 @@
+"""From a recipe to its scripts: the phases in order, and the files of a build."""
+
+import ast
+import hashlib
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from toolkit.bundle.contract import check_modules
+from toolkit.bundle.emit import emit, header
+from toolkit.bundle.fold import fold
+from toolkit.bundle.link import check_names
+from toolkit.bundle.minify import apportion, minify, module_bytes
+from toolkit.bundle.pack import pack
+from toolkit.bundle.parts import Import, Part, split_module, with_source
+from toolkit.bundle.resolve import Module, read_modules
+from toolkit.bundle.shake import shake
+from toolkit.bundle.squeeze import squeeze
+from toolkit.components.config import Config
+from toolkit.errors import GolfError
+from toolkit.recipe import dump_recipe
+
+ENTRY = "main"  # the module, and the function in it, that a run begins with
+START = f"{ENTRY}(__file__)"
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """One recipe's scripts."""
+
+    readable: str
+    packed: bytes
+    sha256: str  # of `packed`
+    code_bytes: int  # length of `packed`: what counts against the cap
+    component_bytes: dict[str, int]  # `code_bytes` by module, in proportion to minified bytes; "script" is the rest
+
+
+def bundle(cfg: Config) -> Bundle:
+    """Join, fold and pack the components under a recipe. Deterministic: equal input gives equal bytes.
+
+    `GolfError` names file and line of whatever breaks the contract of components.
+    """
+    modules = read_modules(ENTRY)
+    imports, parts = link(cfg, modules)
+    readable = header(cfg, parts) + "\n" + emit(imports, parts, docstrings(modules), START)
+    squeezed_imports, squeezed = squeeze(imports, parts, frozenset({ENTRY}))
+    text = minify(squeezed_imports, squeezed, START)
+    packed = pack(text)
+    sizes = apportion(len(packed), module_bytes(text, squeezed))
+    return Bundle(readable, packed, hashlib.sha256(packed).hexdigest(), len(packed), dict(sorted(sizes.items())))
+
+
+def link(cfg: Config, modules: list[Module], root: str = ENTRY) -> tuple[list[Import], list[Part]]:
+    """Imports and parts that `root` reaches under a recipe, in the order in which they must run."""
+    if violations := check_modules(modules):
+        raise GolfError("\n".join(str(violation) for violation in violations))
+    imports: list[Import] = []
+    parts: list[Part] = []
+    for module in modules:
+        module_imports, module_parts = split_module(module)
+        imports += module_imports
+        parts += [with_source(part, fold(part.source, cfg, part.where, part.line)) for part in module_parts]
+    imports, parts = shake(imports, parts, frozenset({root}))
+    check_names(imports, parts)
+    return imports, parts
+
+
+def docstrings(modules: list[Module]) -> dict[str, str]:
+    return {module.name: ast.get_docstring(module.tree) or "" for module in modules}
+
+
+def write_build(cfg: Config, out_dir: Path) -> Bundle:
+    """Bundle a recipe into `out_dir`: both scripts, `recipe.toml` and, last, `bundle.json`. Runs in there stay."""
+    result = bundle(cfg)
+    readable = result.readable.encode()
+    facts = {
+        "recipe": cfg.name,
+        "title": cfg.title,
+        "track": cfg.track,
+        "artifact_id": cfg.artifact_id,
+        "stages": list(cfg.evaluate.stages),
+        "sha256": {
+            "train_gpt.py": result.sha256,
+            "train_gpt_readable.py": hashlib.sha256(readable).hexdigest(),
+        },
+        "code_bytes": result.code_bytes,
+        "component_bytes": result.component_bytes,
+    }
+    files = {
+        "train_gpt_readable.py": readable,
+        "train_gpt.py": result.packed,
+        "recipe.toml": dump_recipe(cfg).encode(),
+        "bundle.json": (json.dumps(facts, indent=2) + "\n").encode(),
+    }
+    out_dir.mkdir(parents=True, exist_ok=True)
+    partial = {name: out_dir / f".{name}.partial" for name in files}
+    try:
+        for name, data in files.items():
+            partial[name].write_bytes(data)
+        for name, path in partial.items():
+            os.replace(path, out_dir / name)
+    finally:
+        for path in partial.values():
+            path.unlink(missing_ok=True)
+    return result

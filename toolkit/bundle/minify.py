@@ -1,0 +1,55 @@
+"""The smallest text of a program: short names, no docstrings, no spare character."""
+
+import ast
+
+import python_minifier
+
+from toolkit.bundle.edits import Source, first_line
+from toolkit.bundle.emit import main_block
+from toolkit.bundle.link import import_lines
+from toolkit.bundle.parts import Import, Part
+from toolkit.bundle.rename import rename
+
+
+def minify(imports: list[Import], parts: list[Part], start: str) -> str:
+    """Rename, then print with python-minifier, which raises if its output does not parse back to its own tree.
+
+    Literals are not hoisted into globals: that shortens the text but not what LZMA makes of it.
+    """
+    tree = ast.parse("\n".join([*import_lines(imports), *(part.source for part in parts), main_block(start)]))
+    rename(tree)
+    return python_minifier.minify(
+        ast.unparse(tree),
+        rename_locals=False,
+        hoist_literals=False,
+        remove_literal_statements=True,
+        remove_annotations=False,  # `squeeze` did that, and knows more
+    )
+
+
+def module_bytes(text: str, parts: list[Part]) -> dict[str, int]:
+    """UTF-8 bytes of each module in a minified text, whose statements still stand in the order of the parts.
+
+    What belongs to no module, the imports and the block that starts the run, counts as `script`.
+    """
+    source = Source(text)
+    *body, _ = source.tree.body
+    statements = [stmt for stmt in body if not isinstance(stmt, (ast.Import, ast.ImportFrom))]
+    sizes = {"script": len(source.data)}
+    for part, stmt in zip(parts, statements, strict=True):
+        decorated = bool(getattr(stmt, "decorator_list", []))
+        start = source.line_starts[first_line(stmt) - 1] if decorated else source.start(stmt)
+        num_bytes = source.end(stmt) - start + 1
+        sizes[part.module] = sizes.get(part.module, 0) + num_bytes
+        sizes["script"] -= num_bytes
+    return sizes
+
+
+def apportion(total: int, weights: dict[str, int]) -> dict[str, int]:
+    """Whole numbers in proportion to weights that add up to `total` (largest remainder)."""
+    scale = sum(weights.values())
+    shares = {key: total * weight // scale for key, weight in weights.items()}
+    by_remainder = sorted(weights, key=lambda key: (-(total * weights[key] % scale), key))
+    for key in by_remainder[: total - sum(shares.values())]:
+        shares[key] += 1
+    return shares
