@@ -1,8 +1,14 @@
 """`golf plan`: what a recipe will cost before it is trained."""
 
+from __future__ import annotations
+
 import json
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from toolkit.plan import Plan
 
 
 @click.command("plan")
@@ -15,12 +21,10 @@ def command(recipe: str, as_json: bool) -> None:
     artifact decides.
     """
     from rich.console import Console
-    from rich.table import Table
 
     from toolkit.bundle import bundle
-    from toolkit.plan import ESTIMATE, make_plan
+    from toolkit.plan import make_plan
     from toolkit.recipe import load_recipe
-    from toolkit.units import CAP_BYTES
 
     cfg = load_recipe(recipe)
     with Console(stderr=True).status("packing the script"):
@@ -28,18 +32,28 @@ def command(recipe: str, as_json: bool) -> None:
     plan = make_plan(cfg, code_bytes)
     if as_json:
         click.echo(json.dumps(plan.to_json(), indent=2))
-        return
-    table = Table(title=f"{cfg.title} ({cfg.name})", show_header=False)
+    else:
+        show(plan)
+
+
+def show(plan: Plan) -> None:
+    """Print a plan as a table."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from toolkit.plan import ESTIMATE
+    from toolkit.units import CAP_BYTES
+
+    table = Table(title=f"{plan.cfg.title} ({plan.cfg.name})", show_header=False)
     table.add_column()
     table.add_column(justify="right")
-    for kind in ("matrix", "embed", "scalar"):
-        table.add_row(f"{kind} parameters", f"{plan.parameters[kind]:,}")
+    for kind, count in plan.parameters.items():
+        table.add_row(f"{kind} parameters", f"{count:,}")
     table.add_row("parameters", f"{sum(plan.parameters.values()):,}", end_section=True)
     table.add_row("forward FLOPs a token", f"{plan.forward_flops:,}")
     table.add_row("training FLOPs a token", f"{plan.training_flops:,}")
-    table.add_row(
-        "steps on 8xH100", " to ".join(f"{steps:,}" for steps in sorted(set(plan.steps_8xh100))), end_section=True
-    )
+    steps = " to ".join(f"{count:,}" for count in sorted(set(plan.steps_8xh100)))
+    table.add_row("steps on 8xH100", steps, end_section=True)
     for kind, bits in plan.bits_per_weight.items():
         table.add_row(f"bits a weight, {kind}", f"{bits:.2f}")
     table.add_row("model bytes (estimate)", f"{plan.model_bytes:,}")

@@ -17,5 +17,5 @@ class MLP(nn.Module):
         self.proj = CastedLinear(cfg, cfg.model.hidden_dim, cfg.model.model_dim, zero_init=True)
 
     def forward(self, x: Tensor) -> Tensor:
-        slope = 0.5 if self.cfg.model.activation == "leaky_relu2" else 0.0
-        return self.proj(F.leaky_relu(self.fc(x), slope).square())
+        h = F.leaky_relu(self.fc(x), 0.5 if self.cfg.model.activation == "leaky_relu2" else 0.0)
+        return self.proj(h.square())
