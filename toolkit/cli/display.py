@@ -1,5 +1,6 @@
 """Progress of long commands on standard error: bars on a terminal, short plain lines elsewhere."""
 
+import re
 import time
 from types import TracebackType
 
@@ -7,7 +8,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-_QUIET_SECONDS = 10.0  # plain lines of one kind come no closer than this
+_QUIET_SECONDS = 10.0  # plain lines that differ in their numbers alone come no closer than this
 
 
 class Display:
@@ -46,7 +47,7 @@ class Display:
         self._progress.update(self._ids[task], description=text, completed=share)
 
     def _print(self, task: str, text: str) -> None:
-        kind, now = text.split()[0], time.monotonic()
+        kind, now = re.sub(r"[\d.,]+", "", text), time.monotonic()
         last_kind, last_time = self._printed.get(task, ("", 0.0))
         if kind != last_kind or now - last_time >= _QUIET_SECONDS:
             self._printed[task] = kind, now

@@ -1,0 +1,30 @@
+"""`golf demo`: its options and its closing table. The whole way is `make demo`."""
+
+import pytest
+from click.testing import CliRunner
+
+from toolkit.cli.demo import command, print_results
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["--seeds", "1,1"], "expected distinct numbers joined by commas, found '1,1'"),
+        (["--seeds", "one"], "expected distinct numbers joined by commas, found 'one'"),
+        (["--wallclock", "-1"], "--wallclock"),
+    ],
+)
+def test_wrong_usage(arguments, expected, tmp_path):
+    result = CliRunner().invoke(command, [*arguments, "--root", str(tmp_path)])
+    assert result.exit_code == 2
+    assert expected in result.output
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_closing_table_has_every_figure(stand_in_runs, capsys):
+    print_results(stand_in_runs)
+    out = capsys.readouterr().out
+    for title in ("code", "model", "total", "left", "steps", "train s", "eval s", "float", "sliding", "ppm trie"):
+        assert title in out
+    for row in ("42", "1,001,337", "2,825", "59.1", "4.5", "1.7177", "mean", "std"):
+        assert row in out

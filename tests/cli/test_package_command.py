@@ -1,0 +1,46 @@
+"""`golf package`: options, exit codes, what it prints."""
+
+import pytest
+from click.testing import CliRunner
+
+from toolkit.cli.main import golf
+from toolkit.cli.package import command
+
+
+@pytest.fixture
+def invoke(stand_in_runs, monkeypatch):
+    monkeypatch.chdir(stand_in_runs[0].parents[3])
+    monkeypatch.setitem(golf.commands, "package", command)
+
+    def call(*options: str):
+        runs = [f"build/demo/runs/seed{seed}" for seed in (42, 1337, 2025)]
+        given = ["--author", "A", "--github-id", "a", "--date", "2026-05-02"]
+        return CliRunner().invoke(golf, ["package", *runs, *given, *options])
+
+    return call
+
+
+def test_prints_the_folder_it_wrote_and_refuses_to_write_it_again(invoke):
+    result = invoke("--allow-unknown")
+    assert result.exit_code == 0, result.output
+    assert result.stdout.splitlines()[-1] == "records/track_non_record_16mb/2026-05-02_Demo"
+    again = invoke("--allow-unknown")
+    assert again.exit_code == 1
+    assert "expected no such folder yet" in again.stderr
+    other = invoke("--allow-unknown", "--name", "A/B: (second)", "--records-dir", "elsewhere")
+    assert other.stdout.splitlines()[-1] == "elsewhere/track_non_record_16mb/2026-05-02_A_B_second"
+
+
+def test_failing_check_shows_its_finding_and_exits_with_one(invoke, stand_in_runs):
+    log = stand_in_runs[0] / "train_seed42.log"
+    log.write_text(log.read_text().replace("total_eval_time:4.5s", "total_eval_time:601.0s"))
+    result = invoke("--allow-unknown")
+    assert result.exit_code == 1
+    assert "EVAL-600" in result.stdout
+    assert "EVAL-600" in result.stderr
+    assert not (stand_in_runs[0].parents[3] / "records").exists()
+
+
+def test_wrong_usage_exits_with_two():
+    assert CliRunner().invoke(command, ["nowhere", "--author", "A", "--github-id", "a"]).exit_code == 2
+    assert CliRunner().invoke(command, ["--author", "A", "--github-id", "a"]).exit_code == 2

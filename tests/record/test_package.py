@@ -1,0 +1,233 @@
+"""Packaging: what a record holds, where its numbers come from, and what is refused without leaving a trace."""
+
+import json
+import resource
+import shutil
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from toolkit.errors import GolfError
+from toolkit.record.package import RefusedRecord, find_record, package
+from toolkit.record.texts import render_requirements
+
+FILES = [
+    "README.md",
+    "recipe.toml",
+    "requirements.txt",
+    "submission.json",
+    "train_gpt.py",
+    "train_gpt_readable.py",
+    "train_seed1337.log",
+    "train_seed2025.log",
+    "train_seed42.log",
+]
+
+
+def pack(runs: list[Path], **options: object) -> Path:
+    given = {"author": "A. Person", "github_id": "a-person", "date": "2026-05-02", "allow_unknown": True} | options
+    return package(runs, records_dir=runs[0].parents[3] / "records", **given)  # type: ignore[arg-type]
+
+
+def edit(path: Path, old: str, new: str) -> None:
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+
+
+@pytest.fixture
+def untouched(stand_in_runs):
+    """Asserts at the end that no record was written and nothing else was left behind."""
+    root = stand_in_runs[0].parents[3]
+    yield root
+    assert sorted(path.name for path in root.iterdir()) == ["build"]
+
+
+def test_record_holds_what_a_pull_request_needs(stand_in_runs):
+    record = pack(stand_in_runs)
+    track = stand_in_runs[0].parents[3] / "records" / "track_non_record_16mb"
+    assert record == track / "2026-05-02_Demo"
+    assert sorted(path.name for path in record.iterdir()) == FILES
+    assert sorted(path.name for path in track.iterdir()) == ["2026-05-02_Demo", "2026-05-02_Demo.pr.md"]
+    assert sorted(path.name for path in track.parents[1].iterdir()) == ["build", "records"]
+    build = stand_in_runs[0].parents[1]
+    for name in ("train_gpt.py", "train_gpt_readable.py", "recipe.toml"):
+        assert (record / name).read_bytes() == (build / name).read_bytes()
+
+
+def test_every_number_follows_from_logs_and_files(stand_in_runs):
+    record = pack(stand_in_runs, blurb="Ünïcode | and pipes")
+    submission = json.loads((record / "submission.json").read_text(encoding="utf-8"))
+    code_bytes = (record / "train_gpt.py").stat().st_size
+    losses = {seed: 3.0 + seed / 1e5 - 0.1 for seed in (42, 1337, 2025)}
+    bpb = {seed: round(loss / 1.6885, 8) for seed, loss in losses.items()}
+    assert submission["val_loss"] == pytest.approx(statistics.fmean(losses.values()), abs=2e-8)
+    assert submission["val_bpb"] == pytest.approx(statistics.fmean(bpb.values()), abs=2e-8)
+    assert submission["val_bpb_std"] == pytest.approx(statistics.stdev(bpb.values()), abs=2e-8)
+    assert submission["val_loss_std"] == pytest.approx(statistics.stdev(losses.values()), abs=2e-8)
+    assert submission["bytes_code"] == code_bytes
+    assert submission["bytes_model_compressed"] == 1_000_000 + 2025
+    assert submission["bytes_total"] == code_bytes + 1_000_000 + 2025
+    assert submission["seeds"] == [42, 1337, 2025]
+    assert submission["seed_results"]["42"] == {
+        "val_bpb": bpb[42],
+        "val_loss": pytest.approx(losses[42]),
+        "artifact_bytes": code_bytes + 1_000_000 + 42,
+        "steps": 842,
+        "train_time_s": 57.012,
+        "eval_time_s": 4.5,
+    }
+    assert submission["track"] == "non-record-16mb"
+    assert submission["hardware"] == "a stand-in with 2 threads"
+    readme = (record / "README.md").read_text(encoding="utf-8")
+    assert f"{16_000_000 - submission['bytes_total']:,}" in readme
+    assert f"| 1337 | {code_bytes:,} | 1,001,337 |" in readme
+    assert "Ünïcode | and pipes" in readme
+    assert "{{" not in readme
+
+
+def test_one_seed_has_no_deviation(stand_in_runs):
+    record = pack(stand_in_runs[:1])
+    submission = json.loads((record / "submission.json").read_text())
+    assert submission["val_bpb_std"] is None
+    assert submission["seeds"] == [42]
+    assert "with one seed" in (record / "README.md").read_text()
+
+
+def test_a_packaged_script_runs_inside_its_folder(stand_in_runs, tmp_path):
+    record = pack(stand_in_runs)
+    environment = {"SEED": "5", "RUN_ID": "again", "RUN_DIR": str(tmp_path / "again")}
+    subprocess.run([sys.executable, "train_gpt.py"], cwd=record, env=environment, check=True, capture_output=True)
+    assert (tmp_path / "again" / "train_again.log").is_file()
+
+
+def test_a_second_record_of_the_same_name_is_refused_and_found(stand_in_runs):
+    records = stand_in_runs[0].parents[3] / "records"
+    assert find_record(stand_in_runs, records) is None
+    record = pack(stand_in_runs)
+    before = {path: path.read_bytes() for path in record.iterdir()}
+    with pytest.raises(GolfError, match="expected no such folder yet, found one"):
+        pack(stand_in_runs)
+    assert {path: path.read_bytes() for path in record.iterdir()} == before
+    assert find_record(stand_in_runs, records) == record
+    assert find_record(stand_in_runs[:2], records) is None
+
+
+def test_failing_check_writes_nothing(stand_in_runs, untouched):
+    log = stand_in_runs[1] / "train_seed1337.log"
+    edit(log, "train_time: 57012ms", "train_time: 600400ms")
+    edit(log, "train_time_with_calibration: 59112ms", "train_time_with_calibration: 603400ms")
+    with pytest.raises(RefusedRecord, match="TRAIN-600") as caught:
+        pack(stand_in_runs)
+    assert caught.value.report.verdict == "FAIL"
+
+
+def same_seed_twice(runs):
+    return [runs[0], runs[0]]
+
+
+def other_overrides(runs):
+    edit(runs[1] / "run.json", '"environment": {}', '"environment": {"ITERATIONS": "5"}')
+    return runs
+
+
+def rebuilt_script(runs):
+    with (runs[0].parents[1] / "train_gpt.py").open("a") as file:
+        file.write("# one more line\n")
+    return runs
+
+
+def another_build(runs):
+    other = runs[0].parents[2] / "other"
+    shutil.copytree(runs[0].parents[1], other)
+    edit(other / "train_gpt.py", "1e5", "1e4")
+    return [other / "runs" / "seed42", *runs[1:]]
+
+
+def failed_run(runs):
+    edit(runs[2] / "run.json", '"exit_code": 0', '"exit_code": 1')
+    return runs
+
+
+def cut_artifact(runs):
+    (runs[2] / "final_model.ptz").write_bytes(b"short")
+    return runs
+
+
+def cut_log(runs):
+    edit(runs[2] / "train_seed2025.log", "total_eval_time:4.5s", "")
+    return runs
+
+
+def empty_log(runs):
+    (runs[2] / "train_seed2025.log").write_text("")
+    return runs
+
+
+def binary_log(runs):
+    (runs[2] / "train_seed2025.log").write_bytes(bytes(range(256)) * 9)
+    return runs
+
+
+def no_log(runs):
+    (runs[2] / "train_seed2025.log").unlink()
+    return runs
+
+
+def no_run(runs):
+    return [runs[0].parents[1]]
+
+
+@pytest.mark.parametrize(
+    ("spoil", "expected"),
+    [
+        (same_seed_twice, "seed 42: expected distinct seeds"),
+        (other_overrides, "expected the configuration of seed 42"),
+        (rebuilt_script, "found one of another script"),
+        (another_build, "found one of another script"),
+        (failed_run, "expected a finished run, found exit code 1"),
+        (cut_artifact, "expected 1002025 bytes as logged, found 5"),
+        (cut_log, "total_eval_time"),
+        (empty_log, "empty file"),
+        (binary_log, "binary data"),
+        (no_log, "expected train_seed2025.log"),
+        (no_run, "expected a run folder with run.json"),
+    ],
+)
+def test_runs_that_do_not_belong_together(stand_in_runs, untouched, spoil, expected):
+    with pytest.raises(GolfError, match=expected) as caught:
+        pack(spoil(stand_in_runs))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({"author": " "}, "author: expected one line"),
+        ({"github_id": "a b"}, "github_id: expected"),
+        ({"date": "2026-5-2"}, "date: expected YYYY-MM-DD"),
+        ({"name": "two\nlines"}, "name: expected one line"),
+    ],
+)
+def test_details_that_make_no_submission(stand_in_runs, untouched, options, expected):
+    with pytest.raises(GolfError, match=expected):
+        pack(stand_in_runs, **options)
+
+
+def test_failing_writes_leave_nothing(stand_in_runs, untouched):
+    """A limit on the size of files stands for a disk that fills up in the middle of a copy."""
+    unlimited = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, unlimited[1]))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            pack(stand_in_runs)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, unlimited)
+
+
+def test_requirements_are_the_imports_at_the_top(tmp_path):
+    script = "import os, numpy as np\nimport torch.nn as nn\nfrom torch import Tensor\n\ndef f():\n    import flash\n"
+    assert render_requirements(script, {"torch": "2.13.0"}) == "numpy\ntorch==2.13.0\n"

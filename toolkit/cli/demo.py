@@ -1,0 +1,82 @@
+"""`golf demo`: the whole way in small, from a recipe to a checked record folder."""
+
+import time
+from pathlib import Path
+
+import click
+
+AUTHOR, GITHUB_ID = "Golf Demo", "golf-demo"
+EVALUATION_SECONDS = 900.0  # a run that takes longer than this beyond its training clock hangs
+
+
+def _seeds(context: click.Context, option: click.Parameter, text: str) -> list[int]:
+    seeds = text.split(",")
+    if not all(seed.isdecimal() for seed in seeds) or len(set(seeds)) < len(seeds):
+        raise click.BadParameter(f"expected distinct numbers joined by commas, found {text!r}")
+    return [int(seed) for seed in seeds]
+
+
+@click.command("demo")
+@click.option(
+    "--root", default=".", type=click.Path(path_type=Path), help="Folder for data, build and records; default: here."
+)
+@click.option("--seeds", default="42,1337,2025", show_default=True, callback=_seeds, help="One run for each.")
+@click.option("--wallclock", type=click.FloatRange(min=5), help="Seconds of training a seed; default: the recipe's.")
+def command(root: Path, seeds: list[int], wallclock: float | None) -> None:
+    """Make data, script, runs and record of the recipe `demo`, and print what came out.
+
+    Everything that is already there is used again: data, finished runs, a record of the same runs. Interrupting it
+    leaves nothing half-written.
+    """
+    from toolkit.bundle import write_build
+    from toolkit.check import check_path
+    from toolkit.cli.display import Display
+    from toolkit.cli.train import train_seed
+    from toolkit.data.demo import build_demo_data
+    from toolkit.recipe import load_recipe
+    from toolkit.record.package import find_record, package
+    from toolkit.run.launch import data_environment
+    from toolkit.run.processes import interrupt_on_termination
+
+    started = time.monotonic()
+    cfg = load_recipe("demo")
+    build, records = root / "build" / cfg.name, root / "records"
+    cap_seconds = cfg.train.max_wallclock_seconds if wallclock is None else wallclock
+    with interrupt_on_termination(), Display() as display:
+        build_demo_data(cfg, root / "data", lambda step, share: display.show("data", step, share))
+        display.show("build", "packing the script", 0.0)
+        bundle = write_build(cfg, build)
+        display.show("build", f"packed into {bundle.code_bytes:,} bytes", 1.0)
+        env = data_environment(build, root / "data")
+        if cap_seconds != cfg.train.max_wallclock_seconds:
+            env["MAX_WALLCLOCK_SECONDS"] = str(cap_seconds)
+        runs = [train_seed(display, build, seed, 1, env, cap_seconds + EVALUATION_SECONDS) for seed in seeds]
+        display.show("record", "checking", 0.0)
+        record = find_record(runs, records) or package(runs, AUTHOR, GITHUB_ID, records)
+        report = check_path(record)
+        display.show("record", f"checked: {report.verdict}", 1.0)
+    print_results(runs)
+    click.echo(f"record: {record} ({report.verdict})")
+    click.echo(f"pull request: {record}.pr.md")
+    click.echo(f"{time.monotonic() - started:.0f} s in all")
+
+
+def print_results(runs: list[Path]) -> None:
+    """The table of `toolkit.record.results` on standard output."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from toolkit.record.results import make_results
+    from toolkit.record.runs import read_matching_runs
+
+    results = make_results(read_matching_runs(runs)[1])
+    table = Table(title="Bytes, steps, seconds, and bits per byte after each stage")
+    for name in results.header:
+        table.add_column(name, justify="right")
+    for row in results.seeds:
+        table.add_row(*row, end_section=row is results.seeds[-1])
+    for row in results.summary:
+        table.add_row(*row)
+    console = Console()
+    console.width = console.width if console.is_terminal else 140
+    console.print(table)

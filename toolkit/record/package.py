@@ -1,0 +1,149 @@
+"""Package runs as a record: assemble aside, check, and only then rename into `records/`.
+
+    build/demo/runs/seed{42,1337,2025}  ->  records/track_non_record_16mb/2026-05-02_Demo/
+                                            records/track_non_record_16mb/2026-05-02_Demo.pr.md
+
+A pull request adds exactly one folder, so its text lies beside the folder and not in it.
+"""
+
+import contextlib
+import datetime
+import json
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from toolkit.check import Report, check_path
+from toolkit.errors import GolfError
+from toolkit.record.runs import Build, Run, read_matching_runs
+from toolkit.record.submission import make_submission
+from toolkit.record.texts import render_pr_body, render_readme, render_requirements
+from toolkit.run.processes import interrupt_on_termination
+
+SCRIPTS = ("train_gpt.py", "train_gpt_readable.py", "recipe.toml")  # copied from the build as they are
+
+
+class RefusedRecord(GolfError):
+    """The checks of an assembled record do not allow it; `report` says which."""
+
+    def __init__(self, message: str, report: Report) -> None:
+        super().__init__(message)
+        self.report = report
+
+
+def package(
+    runs: Sequence[Path],
+    author: str,
+    github_id: str,
+    records_dir: Path = Path("records"),
+    date: str | None = None,
+    name: str | None = None,
+    blurb: str = "",
+    allow_unknown: bool = False,
+) -> Path:
+    """Write the record of some finished runs of one build and return its folder.
+
+    `date` is YYYY-MM-DD (default: today), `name` the submission's title (default: the recipe's). A FAIL of any check
+    raises `RefusedRecord` and leaves nothing, and so does an UNKNOWN unless `allow_unknown`: missing evidence is no
+    pass, but a person may know better. `GolfError` for runs that do not belong together and a folder that exists.
+    """
+    draft = _draft(runs, author, github_id, name, blurb, date)
+    target = records_dir / draft.folder
+    if target.exists():
+        raise GolfError(f"{target}: expected no such folder yet, found one; move it away, or give --name or --date")
+    with interrupt_on_termination(), tempfile.TemporaryDirectory(prefix=".golf-", dir=_existing(target)) as work:
+        folder = Path(work) / draft.folder
+        _assemble(folder, draft)
+        report = check_path(folder)
+        _require(report, allow_unknown)
+        pr_body = Path(work) / "pr.md"
+        pr_body.write_text(render_pr_body(draft.runs, draft.submission, draft.folder, report), encoding="utf-8")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        os.rename(folder, target)
+        os.replace(pr_body, target.with_name(f"{target.name}.pr.md"))
+    _require(check_path(target), allow_unknown)
+    return target
+
+
+def find_record(runs: Sequence[Path], records_dir: Path = Path("records")) -> Path | None:
+    """The folder in which the same runs were packaged before, by whomever and on whatever date."""
+    build, matching = read_matching_runs(runs)
+    measured = make_submission(build, matching, {})
+    for path in sorted(records_dir.glob("track_*/*/submission.json")):
+        if measured.items() <= json.loads(path.read_text(encoding="utf-8")).items():
+            return path.parent
+    return None
+
+
+@dataclass(frozen=True)
+class _Draft:
+    """Everything that the files of a record are made from."""
+
+    build: Build
+    runs: list[Run]
+    submission: dict[str, Any]
+
+    @property
+    def folder(self) -> Path:
+        """Where the record goes, below the folder of all records."""
+        track = "track_10min_16mb" if self.build.cfg.track == "10min_16mb" else "track_non_record_16mb"
+        words = re.findall(r"[\w.-]+", self.submission["name"], re.ASCII)
+        return Path(track, "_".join([self.submission["date"], *words]))
+
+
+def _draft(runs: Sequence[Path], author: str, github_id: str, name: str | None, blurb: str, date: str | None) -> _Draft:
+    build, matching = read_matching_runs(runs)
+    given = {
+        "author": author,
+        "github_id": github_id,
+        "name": name or build.cfg.title,
+        "blurb": blurb,
+        "date": date or datetime.date.today().isoformat(),
+    }
+    _require_sound(given)
+    return _Draft(build, matching, make_submission(build, matching, given))
+
+
+def _require_sound(given: dict[str, str]) -> None:
+    for key, value in given.items():
+        if "\n" in value or (key != "blurb" and not value.strip()):
+            raise GolfError(f"{key}: expected one line of text, found {value!r}")
+    if not re.fullmatch(r"[A-Za-z0-9]+(-[A-Za-z0-9]+)*", given["github_id"]):
+        raise GolfError(f"github_id: expected letters, digits and single hyphens, found {given['github_id']!r}")
+    with contextlib.suppress(ValueError):
+        if datetime.date.fromisoformat(given["date"]).isoformat() == given["date"]:
+            return
+    raise GolfError(f"date: expected YYYY-MM-DD, found {given['date']!r}")
+
+
+def _existing(path: Path) -> Path:
+    """The nearest folder above a path that exists: a rename from there stays on one file system."""
+    return next(parent for parent in path.absolute().parents if parent.is_dir())
+
+
+def _assemble(folder: Path, draft: _Draft) -> None:
+    folder.mkdir(parents=True)
+    for name in SCRIPTS:
+        shutil.copyfile(draft.build.folder / name, folder / name)
+    for run in draft.runs:
+        shutil.copyfile(run.log.path, folder / run.log.path.name)
+    readable = (folder / "train_gpt_readable.py").read_text(encoding="utf-8")
+    texts = {
+        "README.md": render_readme(draft.build.cfg, draft.runs, draft.submission),
+        "submission.json": json.dumps(draft.submission, indent=2, ensure_ascii=False) + "\n",
+        "requirements.txt": render_requirements(readable, draft.runs[0].launched["packages"]),
+    }
+    for name, text in texts.items():
+        (folder / name).write_text(text, encoding="utf-8")
+
+
+def _require(report: Report, allow_unknown: bool) -> None:
+    if report.verdict == "FAIL" or (report.verdict == "UNKNOWN" and not allow_unknown):
+        rules = sorted({finding.rule for finding in report.findings if finding.outcome == report.verdict})
+        hint = "; --allow-unknown packages without that evidence" if report.verdict == "UNKNOWN" else ""
+        raise RefusedRecord(f"checks: expected none to be {report.verdict}, found {', '.join(rules)}{hint}", report)

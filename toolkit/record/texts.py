@@ -1,0 +1,84 @@
+"""Texts of a record, rendered from `templates/`: README.md, the pull request's text, requirements.txt."""
+
+import ast
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, fields, is_dataclass
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from toolkit.check.report import Report
+from toolkit.components.config import Config
+from toolkit.record.results import make_results
+from toolkit.record.runs import Run
+from toolkit.units import CAP_BYTES
+
+TEMPLATES_DIR = Path(__file__).resolve().parents[2] / "templates"
+
+
+def render_readme(cfg: Config, runs: Sequence[Run], submission: dict[str, Any]) -> str:
+    """README.md of the record: score, table by seed, sizes, how to run it, settings, hardware."""
+    return _render(
+        "record_readme.md.j2",
+        submission=submission,
+        results=make_results(runs).markdown(),
+        world_size=runs[0].world_size,
+        overrides=runs[0].overrides,
+        # Records lie three folders below the root of a repository, and the data in its data folder.
+        data_path=f"../../../data/datasets/{cfg.data.dataset}",
+        tokenizer_path=f"../../../data/tokenizers/{cfg.data.tokenizer}",
+        settings=_settings_off_baseline(cfg),
+    )
+
+
+def render_pr_body(runs: Sequence[Run], submission: dict[str, Any], folder: Path, report: Report) -> str:
+    """Text for the pull request that adds the record, with the outcome of every check."""
+    return _render(
+        "pr_body.md.j2",
+        submission=submission,
+        results=make_results(runs).markdown(),
+        folder=f"records/{folder.as_posix()}",
+        report=report,
+    )
+
+
+def render_requirements(script: str, packages: dict[str, str]) -> str:
+    """requirements.txt: what a script imports at its top, pinned to the versions its runs had.
+
+    An optional dependency is imported inside a function, so it does not count.
+    """
+    imported: set[str] = set()
+    for statement in ast.parse(script).body:
+        if isinstance(statement, ast.Import):
+            imported |= {alias.name.partition(".")[0] for alias in statement.names}
+        elif isinstance(statement, ast.ImportFrom) and statement.module:
+            imported.add(statement.module.partition(".")[0])
+    names = sorted(imported - sys.stdlib_module_names)
+    return "".join(f"{name}=={packages[name]}\n" if name in packages else f"{name}\n" for name in names)
+
+
+def _render(template: str, **values: Any) -> str:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES_DIR),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,  # Markdown
+    )
+    environment.filters["cell"] = lambda value: str(value).replace("|", "\\|").replace("\n", " ")
+    return environment.get_template(template).render(cap_bytes=CAP_BYTES, **values)
+
+
+def _settings_off_baseline(cfg: Config) -> list[tuple[str, Any, Any]]:
+    """(section.field, value, default) wherever a recipe differs from the defaults, which are the baseline's."""
+    ours, baseline = asdict(cfg), asdict(Config())
+    return [
+        (f"{section.name}.{name}", value, baseline[section.name][name])
+        for section in fields(cfg)
+        if is_dataclass(getattr(cfg, section.name))
+        for name, value in ours[section.name].items()
+        if value != baseline[section.name][name]
+    ]
