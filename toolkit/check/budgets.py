@@ -30,7 +30,7 @@ def size_cap(subject: Subject, rule: Rule) -> Iterator[Finding]:
 def _size_of_run(subject: Subject, rule: Rule, run: SeedRun, script_bytes: int | None, expected: str) -> Finding:
     log, cap = run.trained, rule.parameters["cap_bytes"]
     logged, code_logged = log.artifact_bytes, log.number("code_bytes")
-    model = subject.model_bytes or log.number("model_bytes")
+    model = log.number("model_bytes") if subject.model_bytes is None else subject.model_bytes
     if model is None and logged is not None and code_logged is not None:
         model = logged - code_logged
     fact = next((log.facts[name] for name in ("total_bytes", "model_bytes") if name in log.facts), None)

@@ -12,6 +12,7 @@ from toolkit.check.report import Finding
 from toolkit.check.reported import SeedRun
 from toolkit.check.ruleset import Rule
 from toolkit.check.subject import Subject
+from toolkit.run.runlog import RunLog
 
 _SECONDS_ROUNDING = 0.6
 _FEWEST_DECIMALS = 4  # of a claimed score; trailing zeros are lost in JSON
@@ -24,8 +25,10 @@ def code_log_mismatch(subject: Subject, rule: Rule) -> Iterator[Finding]:
     if subject.bundle:
         yield from _bundle(subject, rule)
     for run in subject.reported:
-        yield _script_of_log(subject, rule, run)
-        if finding := _total_of_log(subject, rule, run):
+        yield _script_of_log(subject, rule, run.trained)
+        if run.scored is not run.trained and "bundle_sha256" in run.scored.facts:
+            yield _script_of_log(subject, rule, run.scored)
+        if finding := _total_of_log(subject, rule, run.trained):
             yield finding
         in_name = run.seed_in_filename
         if in_name is not None and run.seed is not None and in_name != run.seed:
@@ -52,9 +55,9 @@ def _bundle(subject: Subject, rule: Rule) -> Iterator[Finding]:
         yield rule.judge(len(subject.script.data) == code_bytes, "bundle.json", f"code_bytes {code_bytes}", found)
 
 
-def _script_of_log(subject: Subject, rule: Rule, run: SeedRun) -> Finding:
+def _script_of_log(subject: Subject, rule: Rule, log: RunLog) -> Finding:
     """By the hash that heads our logs, else by the size of the script, where another size is a warning."""
-    log, script = run.trained, subject.script
+    script = subject.script
     if script is None:
         return rule.unknown(subject.where(log), "the script that wrote this log", "no script")
     # A log names the hash twice: among the hyper-parameters and ahead of its evaluation.
@@ -71,8 +74,7 @@ def _script_of_log(subject: Subject, rule: Rule, run: SeedRun) -> Finding:
     return rule.finding("PASS" if same else "WARN", where, expected, f"{size.value:,} bytes", size.text)
 
 
-def _total_of_log(subject: Subject, rule: Rule, run: SeedRun) -> Finding | None:
-    log = run.trained
+def _total_of_log(subject: Subject, rule: Rule, log: RunLog) -> Finding | None:
     numbers = [log.facts.get(name) for name in ("code_bytes", "model_bytes", "total_bytes")]
     if None in numbers:
         return None
