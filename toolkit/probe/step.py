@@ -1,0 +1,93 @@
+"""Predictors that go one token at a time: what a decoder can do. Slow, and never part of a bundle.
+
+`predict` gives the probabilities of the whole vocabulary before the next token is known, `observe` tells it. Every
+evaluation that is a code length can be put this way and then charges -ln of the observed token's probability: what the
+fast path of `components/evaluate.py` charges. The stage `ppm_seed` has no predictor, since its charges are no
+distribution.
+"""
+
+from collections.abc import Iterable
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from toolkit.components.config import Config
+from toolkit.components.ppm_trie import TrieMixer
+from toolkit.components.trie import Trie
+
+
+class Predictor(Protocol):
+    """The form in which any legal scorer can be written."""
+
+    def predict(self) -> np.ndarray:
+        """Probabilities of the next token, float64[V]; no effect on later ones."""
+        ...
+
+    def observe(self, token: int) -> None:
+        """The next token is this one."""
+        ...
+
+
+class WindowPredictor:
+    """The network on the window that scores the next target in `window_logits`; `stride = seq_len` for blocks."""
+
+    def __init__(
+        self,
+        cfg: Config,
+        model: nn.Module,
+        first_token: int,  # of the stream; it is context only, no target
+        stride: int,
+    ) -> None:
+        self.model = model
+        self.seq_len = cfg.train.seq_len
+        self.stride = stride
+        self.tokens = [first_token]
+
+    def logits(self) -> Tensor:
+        """Logits float32 [1, V] of the next target."""
+        target = len(self.tokens) - 1
+        window = max(0, -((self.seq_len - 1 - target) // self.stride))  # the first one that reaches the target
+        context = torch.tensor([self.tokens[window * self.stride :]], device=next(self.model.parameters()).device)
+        with torch.inference_mode():
+            return self.model(context)[:, -1].float()
+
+    def predict(self) -> np.ndarray:
+        return self.logits()[0].double().softmax(0).cpu().numpy()
+
+    def observe(self, token: int) -> None:
+        self.tokens.append(token)
+
+
+class TriePredictor:
+    """The mixer of `ppm_trie` on top of a window: all decisions of the trie are mixed, not one path's alone."""
+
+    def __init__(self, cfg: Config, window: WindowPredictor, strings: list[bytes]) -> None:
+        self.window = window
+        self.trie = Trie(strings, torch.device("cpu"))
+        self.mixer = TrieMixer(cfg, self.trie)
+
+    def stretches(self) -> np.ndarray:
+        """The network's log-odds of all decisions, float64[V - 1]."""
+        mass = self.trie.masses(self.window.logits().cpu())[:, 0]
+        return (mass[self.trie.branches[1]].log() - mass[self.trie.branches[0]].log()).numpy()
+
+    def predict(self) -> np.ndarray:
+        log_odds, _ = self.mixer.decide(np.arange(len(self.trie.children)), self.stretches())
+        paths = zip(self.trie.nodes, self.trie.signs, strict=True)
+        return np.array([np.exp(-np.logaddexp(0, -signs * log_odds[nodes]).sum()) for nodes, signs in paths])
+
+    def observe(self, token: int) -> None:
+        _, memory = self.mixer.score(token, self.stretches()[self.trie.nodes[token]])
+        self.mixer.learn(token, memory)
+        self.window.observe(token)
+
+
+def score_by_steps(predictor: Predictor, targets: Iterable[int]) -> np.ndarray:
+    """Nats of targets scored one by one, float64[n]."""
+    nats = []
+    for token in targets:
+        nats.append(-np.log(predictor.predict()[token]))
+        predictor.observe(token)
+    return np.array(nats)
