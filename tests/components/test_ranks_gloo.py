@@ -1,7 +1,8 @@
-"""Two gloo ranks against one: optimizer, clock, whole run. This file is also the program that torchrun starts."""
+"""Two gloo ranks against one: optimizer, clock, whole run. This file is also the program of each rank."""
 
 import os
 import re
+import socket
 import subprocess
 import sys
 from dataclasses import replace
@@ -12,10 +13,10 @@ import pytest
 import torch
 from torch import Tensor
 
+from toolkit.components import main as entry
 from toolkit.components.config import Config, Optimizer
-from toolkit.components.main import main
 from toolkit.components.muon import Muon
-from toolkit.components.ranks import Ranks, close_ranks, open_ranks
+from toolkit.components.ranks import Ranks, open_ranks
 from toolkit.recipe import load_recipe
 
 SHAPES = [(4, 9), (6, 6), (12, 5)]  # more than ranks, not a multiple of them
@@ -41,16 +42,28 @@ def work(recipe: str, out_dir: Path) -> None:
     ranks.sum_all_(mine)
     ranks.barrier()
     torch.save({"sums": mine, "muon": muon_weights(ranks)}, out_dir / f"rank{ranks.rank}.pt")
-    close_ranks(ranks)
-    main(load_recipe(recipe), __file__)
+    entry.open_ranks = lambda: ranks  # a process can join its group only once
+    entry.main(load_recipe(recipe), __file__)
 
 
-def run_ranks(world_size: int, recipe: Path, out_dir: Path, environment: dict[str, str]) -> str:
-    torchrun = ["-m", "torch.distributed.run", "--standalone", f"--nproc_per_node={world_size}"]
-    command = [sys.executable, *torchrun, __file__, str(recipe), str(out_dir)]
-    return subprocess.run(
-        command, env=dict(os.environ) | environment, capture_output=True, text=True, check=True, timeout=120
-    ).stdout
+def run_ranks(world_size: int, recipe: Path, out_dir: Path, environment: dict[str, str]) -> list[str]:
+    """Start the ranks as torchrun would; what each of them printed."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    group = {"WORLD_SIZE": str(world_size), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    processes = [
+        subprocess.Popen(
+            [sys.executable, __file__, str(recipe), str(out_dir)],
+            env=dict(os.environ) | environment | group | {"RANK": str(rank)},
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for rank in range(world_size)
+    ]
+    outputs = [process.communicate(timeout=120)[0] for process in processes]
+    assert [process.returncode for process in processes] == [0] * world_size
+    return outputs
 
 
 def train_losses(log: Path) -> Tensor:
@@ -61,8 +74,8 @@ def test_two_ranks_do_what_one_does(tiny_run: Any, tmp_path: Path, monkeypatch: 
     recipe = tmp_path / "wide.toml"  # two micro-batches a rank, so that sums over ranks come in another order
     recipe.write_text(tiny_run.recipe.read_text().replace("micro_batches = 2", "micro_batches = 4"))
     environment = tiny_run.environment(tmp_path / "two")
-    output = run_ranks(2, recipe, tmp_path, environment)
-    assert output == (tmp_path / "two" / "train_seed42.log").read_text()  # the second rank is silent
+    outputs = run_ranks(2, recipe, tmp_path, environment)
+    assert outputs == [(tmp_path / "two" / "train_seed42.log").read_text(), ""]
 
     first, second = (torch.load(tmp_path / f"rank{rank}.pt") for rank in (0, 1))
     assert torch.equal(first["sums"][0], torch.full((2, 3), 3.0))
@@ -74,7 +87,7 @@ def test_two_ranks_do_what_one_does(tiny_run: Any, tmp_path: Path, monkeypatch: 
 
     for name, value in (environment | {"RUN_DIR": str(tmp_path / "one")}).items():
         monkeypatch.setenv(name, value)
-    main(load_recipe(recipe), __file__)
+    entry.main(load_recipe(recipe), __file__)
     logs = [tmp_path / name / "train_seed42.log" for name in ("one", "two")]
     torch.testing.assert_close(train_losses(logs[0]), train_losses(logs[1]), atol=1e-5, rtol=0)
     assert len(train_losses(logs[0])) == 20

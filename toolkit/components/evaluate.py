@@ -47,9 +47,14 @@ def score_blocks(cfg: Config, model: nn.Module, tokens: Tensor, ranks: Ranks) ->
     return score_windows(cfg, model, tokens, ranks, cfg.train.seq_len)
 
 
+def bits_per_byte(nats: Tensor, target_bytes: np.ndarray) -> float:
+    """The metric: all nats over all bytes."""
+    return nats.sum().item() / (math.log(2) * float(target_bytes.sum()))
+
+
 def score_line(label: str, nats: Tensor, target_bytes: np.ndarray, started: float) -> str:
     """The log line of a score; `started` is the `time.perf_counter()` at which its work began."""
-    val_bpb = nats.sum().item() / (math.log(2) * float(target_bytes.sum()))
+    val_bpb = bits_per_byte(nats, target_bytes)
     milliseconds = 1000 * (time.perf_counter() - started)
     return f"{label} val_loss:{nats.mean().item():.8f} val_bpb:{val_bpb:.8f} eval_time:{milliseconds:.0f}ms"
 

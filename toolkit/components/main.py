@@ -49,8 +49,7 @@ def main(cfg: Config, script_path: str) -> None:
         run_stages(cfg, model, inputs.tokens, inputs.target_bytes, inputs.tokenizer, ranks, log)
     except InputError as error:
         sys.exit(f"error: {error}")
-    finally:
-        close_ranks(ranks)
+    close_ranks(ranks)
 
 
 def train_artifact(cfg: Config, inputs: Inputs, env: Environment, ranks: Ranks, log: Log) -> None:

@@ -11,7 +11,7 @@ from toolkit.components.config import Config
 from toolkit.components.device import peak_memory
 from toolkit.components.ema import WeightAverage
 from toolkit.components.environment import Environment
-from toolkit.components.evaluate import score_blocks
+from toolkit.components.evaluate import bits_per_byte, score_blocks
 from toolkit.components.failure import InputError
 from toolkit.components.gpt import GPT
 from toolkit.components.gptq import collect_hessians
@@ -167,6 +167,6 @@ class Trainer:
         """Log the score of the weights as they are, off the clock."""
         self.clock.stop()
         nats = score_blocks(self.cfg, self.model, self.inputs.tokens, self.ranks)
-        val_bpb = nats.sum().item() / (math.log(2) * float(self.inputs.target_bytes.sum()))
+        val_bpb = bits_per_byte(nats, self.inputs.target_bytes)
         self.log(f"{step}/{self.env.iterations} val_loss: {nats.mean().item():.4f} val_bpb: {val_bpb:.4f}")
         self.clock.start()
