@@ -12,6 +12,7 @@ class Arm:
     """One branch of a chain, as text."""
 
     test: ast.expr | None  # None for `else`
+    comment: str  # whole lines above its keyword
     header: str  # the rest of its first lines after the keyword
     block: list[ast.stmt]
     body: str  # whole lines of the block, comments included
@@ -37,31 +38,42 @@ def chain_text(arms: list[Arm], indent: str) -> str:
     text = ""
     for i, arm in enumerate(arms):
         keyword = "else" if arm.test is None else "elif" if i else "if"
-        text += f"{indent}{keyword}{arm.header}{arm.body}"
+        text += f"{arm.comment if i else ''}{indent}{keyword}{arm.header}{arm.body}"
     return text
 
 
 def chain_arms(source: Source, node: ast.If) -> list[Arm]:
     """The branches of an `if` with its `elif`s and `else`."""
     arms = []
+    comment = ""
     keyword_end = source.start(node) + len("if")
     test: ast.expr | None = node.test
-    body, rest = node.body, node.orelse
+    block, rest = node.body, node.orelse
     while True:
         colon = source.skip_blank(keyword_end if test is None else source.end(test))
         while source.data[colon : colon + 1] == b")":
             colon = source.skip_blank(colon + 1)
         assert source.data[colon : colon + 1] == b":"
-        header_line = source.line_of(colon)
-        keyword = source.skip_blank(source.end(body[-1])) if rest else 0
-        end_line = source.line_of(keyword) - 1 if rest else last_line(body[-1])
-        header = source.data[keyword_end : source.line_starts[header_line]].decode()
-        width = body[0].col_offset - node.col_offset
-        arms.append(Arm(test, header, body, source.lines(header_line + 1, end_line), width))
+        first = source.line_of(colon) + 1
+        header = source.data[keyword_end : source.line_starts[first - 1]].decode()
+        keyword = source.skip_blank(source.end(block[-1])) if rest else 0
+        last = _last_line_inside(source, block, source.line_of(keyword) if rest else 0)
+        arms.append(Arm(test, comment, header, block, source.lines(first, last), block[0].col_offset - node.col_offset))
         if not rest:
             return arms
+        comment = source.lines(last + 1, source.line_of(keyword) - 1)
         if source.data[keyword:].startswith(b"elif"):
             assert isinstance(rest[0], ast.If)
-            keyword_end, test, body, rest = keyword + len("elif"), rest[0].test, rest[0].body, rest[0].orelse
+            keyword_end, test, block, rest = keyword + len("elif"), rest[0].test, rest[0].body, rest[0].orelse
         else:
-            keyword_end, test, body, rest = keyword + len("else"), None, rest, []
+            keyword_end, test, block, rest = keyword + len("else"), None, rest, []
+
+
+def _last_line_inside(source: Source, block: list[ast.stmt], end: int) -> int:
+    """The last line before line `end` that is indented like the block: its last statement or a comment below it."""
+    last = last_line(block[-1])
+    indent = " " * block[0].col_offset
+    for line in range(last + 1, end):
+        if source.lines(line, line).startswith(indent + "#"):
+            last = line
+    return last

@@ -22,10 +22,9 @@ from typing import Any
 
 from toolkit.bundle.constants import NotConstant, evaluate
 from toolkit.bundle.parts import outside_imports
-from toolkit.bundle.resolve import COMPONENTS, Module, read_module
+from toolkit.bundle.resolve import COMPONENTS, SETTINGS_MODULE, Module, read_module
 from toolkit.bundle.settings import cfg_uses, is_cfg, takes_cfg
 
-SETTINGS_MODULE = "config"
 PACKAGES = frozenset({"brotli", "numpy", "sentencepiece", "torch"})
 DECORATORS = frozenset(
     {

@@ -21,13 +21,13 @@ _ATOMS = (
     ast.SetComp,
     ast.Subscript,
 )
+_NEVER_BARE = (ast.NamedExpr, ast.Yield, ast.YieldFrom)
 
 
-def bracketed_text(source: Source, node: ast.expr) -> str:
-    """Source of an expression, in brackets unless it is one unit on one line."""
+def text_with_brackets(source: Source, node: ast.expr) -> str:
+    """Source of an expression with the brackets around it, if there are any."""
     text = source.text(node)
-    is_atom = isinstance(node, _ATOMS) or (isinstance(node, ast.Tuple) and text.startswith("("))
-    return text if is_atom and "\n" not in text else f"({text})"
+    return f"({text})" if source.is_bracketed(source.start(node), source.end(node)) else text
 
 
 def replace_by_literal(source: Source, node: ast.expr, value: object) -> None:
@@ -35,8 +35,12 @@ def replace_by_literal(source: Source, node: ast.expr, value: object) -> None:
     text = literal(value)
     start, end = source.start(node), source.end(node)
     parent = source.parents.get(node)
-    is_base = isinstance(parent, ast.BinOp) and isinstance(parent.op, ast.Pow) and parent.left is node
-    binds_tighter = is_base or isinstance(parent, (ast.Attribute, ast.Subscript, ast.Call))
+    binds_tighter = (
+        isinstance(parent, ast.Attribute)
+        or (isinstance(parent, ast.BinOp) and isinstance(parent.op, ast.Pow) and parent.left is node)
+        or (isinstance(parent, ast.Subscript) and parent.value is node)
+        or (isinstance(parent, ast.Call) and parent.func is node)
+    )
     if source.is_bracketed(start, end):
         opening, closing = source.before(start) - 1, source.skip_blank(end) + 1
         around = source.data[: source.before(opening)][-1:] + source.data[closing : closing + 1]
@@ -48,19 +52,23 @@ def replace_by_literal(source: Source, node: ast.expr, value: object) -> None:
 
 
 def replace_by_part(source: Source, node: ast.expr, part: ast.expr) -> None:
-    """Put one of an expression's parts in its place."""
-    parent = source.parents.get(node)
+    """Put one of an expression's parts in its place.
+
+    A part without brackets binds no looser than the expression did. One with brackets may, unless it is one unit or the
+    place takes any expression.
+    """
     start, end = source.start(node), source.end(node)
-    is_free = isinstance(parent, (ast.stmt, ast.List, ast.keyword)) or (
-        isinstance(parent, ast.Call) and parent.func is not node
-    )
-    text = bracketed_text(source, part)
-    if source.is_bracketed(start, end) or (is_free and "\n" not in text and not isinstance(part, _NEVER_BARE)):
-        text = source.text(part)
+    text = source.text(part)
+    parent = source.parents.get(node)
+    takes_any = isinstance(parent, (ast.stmt, ast.List, ast.keyword)) or _is_argument(parent, node)
+    is_unit = (takes_any or isinstance(part, _ATOMS)) and not isinstance(part, _NEVER_BARE) and "\n" not in text
+    if not is_unit and not source.is_bracketed(start, end):
+        text = text_with_brackets(source, part)
     source.replace(start, end, text)
 
 
-_NEVER_BARE = (ast.NamedExpr, ast.Yield, ast.YieldFrom, ast.Starred)
+def _is_argument(parent: ast.AST | None, node: ast.expr) -> bool:
+    return isinstance(parent, ast.Call) and parent.func is not node
 
 
 def rewrite_fstring(source: Source, node: ast.JoinedStr, change: Callable[[ast.AST], ast.AST]) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from toolkit.errors import GolfError
 
 COMPONENTS = "toolkit.components"
+SETTINGS_MODULE = "config"  # settings become literals, so this one never reaches a script
 COMPONENTS_DIR = Path(__file__).resolve().parent.parent / "components"
 
 
@@ -62,7 +63,9 @@ def own_imports(tree: ast.Module) -> Iterator[tuple[str, int]]:
     """Names, without `toolkit.components.`, and lines of the components a module imports from."""
     for node in tree.body:
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(COMPONENTS + "."):
-            yield (node.module or "").removeprefix(COMPONENTS + "."), node.lineno
+            name = (node.module or "").removeprefix(COMPONENTS + ".")
+            if name != SETTINGS_MODULE:
+                yield name, node.lineno
 
 
 def _shown(path: Path) -> str:

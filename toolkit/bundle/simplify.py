@@ -12,7 +12,7 @@ from typing import Any
 from toolkit.bundle.branches import chain_arms, chain_text, possible_arms
 from toolkit.bundle.constants import NotConstant, evaluate, is_literal, literal
 from toolkit.bundle.edits import Source, first_line, last_line, one_statement_a_line
-from toolkit.bundle.expressions import bracketed_text, replace_by_literal, replace_by_part, rewrite_fstring
+from toolkit.bundle.expressions import text_with_brackets, replace_by_literal, replace_by_part, rewrite_fstring
 
 _LEAVING = (ast.Return, ast.Raise, ast.Continue, ast.Break)
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
@@ -66,19 +66,21 @@ class Simplifier:
 
     def visit_block(self, block: list[ast.stmt]) -> None:
         gone = [stmt for stmt in block if self.is_gone(stmt)]
-        if len(gone) == len(block):
-            stmt = gone.pop(0)  # a block needs one statement
-            if not isinstance(stmt, ast.Pass):
-                indent = " " * stmt.col_offset
-                self.source.replace_lines(self.first_line_with_comment(stmt), last_line(stmt), f"{indent}pass\n")
+        place_holder = gone.pop(0) if len(gone) == len(block) else None
         for i, stmt in enumerate(block):
             if stmt in gone:
                 self.source.delete_lines(self.first_line_with_comment(stmt), last_line(stmt))
-            elif not isinstance(stmt, ast.Pass) and not (isinstance(stmt, ast.If) and self.reduce_chain(stmt)):
+            elif stmt is place_holder:
+                if not isinstance(stmt, ast.Pass):
+                    self.replace_lines(stmt, " " * stmt.col_offset + "pass\n")
+            elif not (isinstance(stmt, ast.If) and self.reduce_chain(stmt)):
                 self.visit(stmt)
             if isinstance(stmt, _LEAVING) and block[i + 1 :] and not self.ends_generator(block[i + 1 :]):
                 self.source.delete_lines(last_line(stmt) + 1, last_line(block[-1]))
                 break
+
+    def replace_lines(self, stmt: ast.stmt, new: str) -> None:
+        self.source.replace_lines(self.first_line_with_comment(stmt), last_line(stmt), new)
 
     def reduce_chain(self, stmt: ast.If) -> bool:
         """Drop the branches of an `if` that cannot run; False where there are none."""
@@ -88,8 +90,11 @@ class Simplifier:
         dropped = [item for arm in arms if arm.block not in blocks for item in arm.block]
         if [arm.test for arm in arms] == [arm.test for arm in kept] or (dropped and self.ends_generator(dropped)):
             return False
-        text = chain_text(kept, " " * stmt.col_offset) if kept else " " * stmt.col_offset + "pass\n"
-        self.source.replace_lines(stmt.lineno, last_line(stmt), text)
+        indent = " " * stmt.col_offset
+        if kept:
+            self.source.replace_lines(stmt.lineno, last_line(stmt), chain_text(kept, indent))
+        else:
+            self.replace_lines(stmt, f"{indent}pass\n")
         return True
 
     def is_gone(self, stmt: ast.stmt) -> bool:
@@ -147,7 +152,7 @@ class Simplifier:
                     replace_by_part(self.source, node, kept[0])
                 else:
                     word = " and " if isinstance(node.op, ast.And) else " or "
-                    text = word.join(bracketed_text(self.source, item) for item in kept)
+                    text = word.join(text_with_brackets(self.source, item) for item in kept)
                     self.source.replace(self.source.start(node), self.source.end(node), text)
             case ast.JoinedStr(values=pieces):
                 if any(isinstance(piece, ast.FormattedValue) and self.is_known_piece(piece) for piece in pieces):

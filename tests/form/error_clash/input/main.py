@@ -1,0 +1,9 @@
+from toolkit.components.one import other
+
+
+def area():
+    return 1
+
+
+def main(cfg, script):
+    area()

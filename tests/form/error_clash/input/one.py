@@ -1,0 +1,6 @@
+def area():
+    return 2
+
+
+def other():
+    return area()

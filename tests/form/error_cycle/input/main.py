@@ -1,0 +1,5 @@
+from toolkit.components.one import a
+
+
+def main(cfg, script):
+    a()

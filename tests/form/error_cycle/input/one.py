@@ -1,0 +1,5 @@
+from toolkit.components.two import b
+
+
+def a():
+    b()

@@ -1,0 +1,7 @@
+"""Goes back."""
+
+from toolkit.components.one import a
+
+
+def b():
+    a()

@@ -1,0 +1,6 @@
+def sum(x):
+    return x
+
+
+def main(cfg, script):
+    sum(1)

@@ -1,0 +1,5 @@
+from toolkit.components.one import absent
+
+
+def main(cfg, script):
+    absent()

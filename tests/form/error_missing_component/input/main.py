@@ -1,0 +1,7 @@
+"""Doc."""
+
+from toolkit.components.nowhere import a
+
+
+def main(cfg, script):
+    a()

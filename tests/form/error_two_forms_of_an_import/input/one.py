@@ -1,0 +1,5 @@
+import numpy
+
+
+def a():
+    return numpy.int64(1)

@@ -1,0 +1,5 @@
+import os
+
+
+def main(cfg, script):
+    print(missing, os.sep)

@@ -1,0 +1,2 @@
+def main(cfg, script):
+    print(cfg.model.num_layer)
