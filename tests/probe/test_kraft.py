@@ -75,7 +75,7 @@ def test_a_fork_charges_what_the_whole_stream_would() -> None:
         tokens[-1] = token
         targets = tokens[1:].numpy()
         feed = TrieFeed(Trie(strings, ALONE.device), targets)
-        nats = score_windows(cfg, gpt, tokens, ALONE, cfg.evaluate.stride, feed)
+        nats = score_windows(cfg, gpt, tokens, ALONE, cfg.evaluate.stride, feed.add)
         trie_sum += mix_ppm_trie(cfg, targets, feed)[-1].neg().exp().item()
         seed_sum += mix_ppm_seed(cfg, strings, targets, nats)[-1].neg().exp().item()
     assert z.ppm_trie == pytest.approx(trie_sum, rel=1e-9)

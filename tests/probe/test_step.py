@@ -51,7 +51,7 @@ def test_blocks_are_windows_of_full_stride(cfg: Config, model: GPT, tokens: torc
 
 def test_the_trie_mixture(cfg: Config, model: GPT, tokens: torch.Tensor) -> None:
     feed = TrieFeed(Trie(STRINGS, ALONE.device), tokens[1:].numpy())
-    network = score_windows(cfg, model, tokens, ALONE, cfg.evaluate.stride, feed)
+    network = score_windows(cfg, model, tokens, ALONE, cfg.evaluate.stride, feed.add)
     fast = mix_ppm_trie(cfg, tokens[1:].numpy(), feed)
     window = WindowPredictor(cfg, model, int(tokens[0]), cfg.evaluate.stride)
     slow = score_by_steps(TriePredictor(cfg, window, STRINGS), tokens[1:].tolist())

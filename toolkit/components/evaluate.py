@@ -6,6 +6,7 @@ where a control token costs nats and brings no byte.
 
 import math
 import time
+from collections.abc import Callable
 
 import numpy as np
 import sentencepiece as spm
@@ -29,16 +30,17 @@ def score_windows(
     tokens: Tensor,  # int64[N], CPU
     ranks: Ranks,
     stride: int,
-    feed: TrieFeed | None = None,
+    take: Callable[[int, Tensor, Tensor], None] | None = None,
 ) -> Tensor:
-    """Nats of every target as float64[N-1] on the CPU, bit-identical on all ranks. A `feed` sees the same logits."""
+    """Nats of every target as float64[N-1] on the CPU, bit-identical on all ranks.
+
+    `take` is given what `window_logits` yields, so that a mixer need not run the network again.
+    """
     nats = torch.zeros(len(tokens) - 1, dtype=torch.float64, device=ranks.device)
     for first, logits, targets in window_logits(cfg, model, tokens, ranks, stride):
         nats[first : first + len(targets)] = F.cross_entropy(logits, targets, reduction="none").double()
-        if feed:
-            feed.add(first, logits, targets)
-    if feed:
-        feed.gather(ranks)
+        if take:
+            take(first, logits, targets)
     return ranks.sum_(nats).cpu()
 
 
@@ -81,15 +83,17 @@ def run_stages(
 
     if "roundtrip" in cfg.evaluate.stages:
         report("roundtrip", score_blocks(cfg, model, tokens, ranks))
-    targets, feed = tokens[1:].numpy(), None
+    targets, take = tokens[1:].numpy(), None
     if "ppm_trie" in cfg.evaluate.stages:
         feed = TrieFeed(Trie(token_strings(tokenizer), ranks.device), targets)
+        take = feed.add
     if "sliding" in cfg.evaluate.stages or "ppm_seed" in cfg.evaluate.stages or "ppm_trie" in cfg.evaluate.stages:
-        nats = score_windows(cfg, model, tokens, ranks, cfg.evaluate.stride, feed)
+        nats = score_windows(cfg, model, tokens, ranks, cfg.evaluate.stride, take)
     if "sliding" in cfg.evaluate.stages:
         report("sliding_window", nats)
     if "ppm_seed" in cfg.evaluate.stages:
         report("ppm_seed", mix_ppm_seed(cfg, token_strings(tokenizer), targets, nats))
-    if "ppm_trie" in cfg.evaluate.stages and feed:
+    if "ppm_trie" in cfg.evaluate.stages:
+        feed.gather(ranks)
         report("ppm_trie", mix_ppm_trie(cfg, targets, feed))
     log(f"total_eval_time:{started - begin:.1f}s")
