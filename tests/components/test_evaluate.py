@@ -13,6 +13,7 @@ from torch import Tensor
 from toolkit.components.byte_tables import byte_tables, count_target_bytes
 from toolkit.components.config import Config, Evaluate, Model, Train
 from toolkit.components.evaluate import run_stages, score_blocks, score_windows
+from toolkit.components.failure import InputError
 from toolkit.components.gpt import GPT
 from toolkit.components.log import Log
 from toolkit.components.ranks import Ranks
@@ -139,3 +140,13 @@ def test_the_stages_of_a_recipe_end_in_their_log_lines(model: GPT, tmp_path: Pat
     assert scores["final_int6_sliding_window"][0] == pytest.approx(sliding.mean().item(), abs=1e-8)
     assert scores["final_int6_ppm_trie"][0] < scores["final_int6_sliding_window"][0]
     assert re.fullmatch(r"total_eval_time:\d+\.\ds", last)
+
+
+@pytest.mark.parametrize(
+    "stages", [(), ("sliding", "roundtrip"), ("sliding", "sliding"), ("ppm_trie", "ppm_seed"), ("x",)]
+)
+def test_stages_come_once_and_in_order(stages: tuple[str, ...]) -> None:
+    with pytest.raises(
+        InputError, match=r"evaluate\.stages: expected .* roundtrip, sliding, ppm_seed, ppm_trie, found"
+    ):
+        Evaluate(stages)

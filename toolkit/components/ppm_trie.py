@@ -24,7 +24,7 @@ MATCH_LIMIT = 31  # longer matches count as this long
 CONTEXT_WEIGHT = 0.15  # initial weights; the network starts with 1
 WEIGHT_RATE = 0.015
 MAP_RATE = 0.005
-LOG_ODDS_LIMIT = 20.0  # costs 2e-9 nats a decision
+LOG_ODDS_LIMIT = 20.0  # of the mixture and its inputs; a sure decision still costs 2e-9 nats
 
 
 def stable_hash(*parts: object) -> int:
@@ -77,9 +77,9 @@ class TrieMixer:
         orders = range(1, cfg.ppm_trie.max_order + 1)
         decisions = list(zip(trie.prefixes, trie.partials, strict=True))
         inside = [[stable_hash(order, prefix[-order:], partial) for prefix, partial in decisions] for order in orders]
-        self.inside = np.array(inside, np.uint64)
+        self.inside = np.array(inside, np.uint64)  # by order and decision: hash of the part inside the token
         outside = [[max(0, order - len(prefix)) for prefix in trie.prefixes] for order in orders]
-        self.outside = np.array(outside, np.int64)  # how many
+        self.outside = np.array(outside, np.int64)  # and the number of bytes before it
         self.recent = b""
         self.suffixes = np.zeros(len(orders) + 1, np.uint64)  # hashes of the last 0, 1, ... recent bytes
         self.histories = np.zeros(1 << TABLE_BITS, np.uint8)
@@ -142,9 +142,9 @@ def mix_ppm_trie(
 ) -> Tensor:
     """Nats of the mixture for all targets, float64[n]. Every rank computes the same."""
     mixer = TrieMixer(cfg, feed.trie)
-    stretches = np.split(feed.stretches.cpu().numpy(), feed.starts[1:-1])
-    nats = torch.zeros(len(targets), dtype=torch.float64)
+    stretches = feed.stretches.cpu().numpy()
+    nats = np.zeros(len(targets))
     for i, token in enumerate(targets.tolist()):
-        nats[i], memory = mixer.score(token, stretches[i])
+        nats[i], memory = mixer.score(token, stretches[feed.starts[i] : feed.starts[i + 1]])
         mixer.learn(token, memory)
-    return nats
+    return torch.from_numpy(nats)
