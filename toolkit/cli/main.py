@@ -4,8 +4,11 @@ from typing import Any
 
 import click
 
+from toolkit.cli import build, check, demo, package, plan, recipes, train, unpack
 from toolkit.components.failure import InputError
 from toolkit.errors import GolfError
+
+_TRAIN_EXTRA = ("torch", "sentencepiece")
 
 
 class _Golf(click.Group):
@@ -16,11 +19,20 @@ class _Golf(click.Group):
             return super().invoke(ctx)
         except (GolfError, InputError) as error:
             raise click.ClickException(str(error)) from None
+        except ModuleNotFoundError as error:
+            if error.name not in _TRAIN_EXTRA:
+                raise
+            message = f"{error.name}: this command needs it, found none; pip install 'golf-toolkit[train]'"
+            raise click.ClickException(message) from None
         except OSError as error:
-            raise click.ClickException(f"{error.filename or 'file'}: {error.strerror or error}") from None
+            raise click.ClickException(f"{error.filename or 'writing'}: {error.strerror or error}") from None
 
 
 @click.group(cls=_Golf, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(package_name="golf-toolkit")
 def golf() -> None:
     """Parameter Golf: from a recipe to a record folder."""
+
+
+for module in (recipes, plan, build, unpack, train, check, package, demo):
+    golf.add_command(module.command)
