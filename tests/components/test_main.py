@@ -3,12 +3,15 @@
 import os
 import re
 import shutil
-from collections.abc import Callable
+import signal
+from collections.abc import Callable, Iterator
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from toolkit.components.ema import WeightAverage
 from toolkit.components.main import main
 from toolkit.recipe import load_recipe
 from toolkit.run.runlog import RunLog, read_runs
@@ -45,8 +48,11 @@ total_eval_time:\d+\.\ds
 
 
 @pytest.fixture
-def run(tiny_run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+def run(
+    tiny_run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Iterator[Run]:
     """Run the recipe with overrides of the environment; returns what it printed."""
+    handler = signal.getsignal(signal.SIGTERM)
 
     def run(recipe: Path | None = None, **overrides: str) -> str:
         for name, value in tiny_run.environment(tmp_path / "run", **overrides).items():
@@ -54,7 +60,8 @@ def run(tiny_run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: 
         main(load_recipe(recipe or tiny_run.recipe), SCRIPT)
         return capsys.readouterr().out
 
-    return run
+    yield run
+    signal.signal(signal.SIGTERM, handler)
 
 
 def read_log(tmp_path: Path, name: str = "run/train_seed42.log") -> RunLog:
@@ -115,6 +122,24 @@ def test_evaluation_alone_needs_no_training_data_and_gives_the_same_scores(
     assert "train" not in re.sub(r"^  .*\n", "", evaluated, flags=re.MULTILINE)
     tail = evaluated[evaluated.index("Code size") :]
     assert re.sub(r"time:\S+", "", tail) == re.sub(r"time:\S+", "", trained[trained.index("Code size") :])
+
+
+def test_sigterm_ends_training_and_the_artifact_is_written(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    update, updates = WeightAverage.update, count(1)
+
+    def update_and_signal(average: WeightAverage) -> None:
+        update(average)
+        if next(updates) == 3:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr(WeightAverage, "update", update_and_signal)
+    output = run()
+    assert re.search(r"^stopping_early: sigterm train_time: \d+ms step: 3/20$", output, re.MULTILINE)
+    assert len(losses(output)) == 3
+    assert scores(run(EVAL_ONLY="1")) == scores(output)
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL  # from here on a second signal ends the process
 
 
 def test_baseline_settings_train_too(run: Run, tiny_run: Any, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Process ranks: one value that works the same for one process and for many."""
 
+import importlib
 import os
 from dataclasses import dataclass
 from datetime import timedelta
@@ -54,7 +55,10 @@ def open_ranks() -> Ranks:
         torch.cuda.set_device(device)
         torch.set_float32_matmul_precision("high")  # TF32 for what is not bf16
     if world_size > 1:
-        # One rank may quantize or mix for long while the others wait for it.
+        # Loaded later, by the first optimizer, dynamo would keep the group as a default argument of its functions. The
+        # group would outlive `close_ranks`, and a thread of gloo now and then abort the interpreter's exit.
+        importlib.import_module("torch._dynamo")
+        # The time limit is for ranks that wait while one of them quantizes or mixes.
         dist.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=timedelta(hours=2))
     return Ranks(rank, world_size, device)
 
