@@ -118,13 +118,14 @@ class TinyRun:
     recipe: Path  # 20 steps without a clock, so that a seed decides every bit
 
     def environment(self, run_dir: Path, **overrides: str) -> dict[str, str]:
-        """Variables for a run of the script."""
+        """Variables for a run of the script on the CPU."""
         return {
             "DATA_PATH": str(self.root / "datasets" / "tiny"),
             "TOKENIZER_PATH": str(self.root / "tokenizers" / "tiny.model"),
             "RUN_DIR": str(run_dir),
             "SEED": "42",
             "OMP_NUM_THREADS": "1",
+            "CUDA_VISIBLE_DEVICES": "",
         } | overrides
 
 
