@@ -37,7 +37,9 @@ def printed(source: str | bytes) -> str:
     return out.getvalue()
 
 
-@pytest.mark.parametrize("case", [case for case in CASES if (case / "expected.py").exists()], ids=lambda case: case.name)
+@pytest.mark.parametrize(
+    "case", [case for case in CASES if (case / "expected.py").exists()], ids=lambda case: case.name
+)
 def test_script(case):
     modules = read_modules("main", case / "input")
     imports, parts = link(recipe_of(case), modules)
@@ -54,7 +56,9 @@ def test_script(case):
 def test_error(case):
     with pytest.raises(GolfError) as caught:
         link(recipe_of(case), read_modules("main", case / "input"))
-    message = str(caught.value).replace(f"{case / 'input'}/", "").replace(f"{(case / 'input').relative_to(Path.cwd())}/", "")
+    message = (
+        str(caught.value).replace(f"{case / 'input'}/", "").replace(f"{(case / 'input').relative_to(Path.cwd())}/", "")
+    )
     assert message == (case / "error.txt").read_text().strip()
 
 

@@ -262,8 +262,12 @@ def check_cfg_passing(modules: list[Module]) -> Iterator[Violation]:
                 if call is None and functions[node.id]:
                     text = f"{node.id} takes cfg and is used as a value; call it, or wrap it in a function"
                     yield Violation(module.where, node.lineno, text)
-                elif call is not None and not (call.args and is_cfg(call.args[0])):
+                elif call is not None and not any(is_cfg(arg) for arg in [*call.args[:1], *_keyword_values(call)]):
                     yield Violation(module.where, node.lineno, f"{node.id} is called without cfg; pass it first")
+
+
+def _keyword_values(call: ast.Call) -> list[ast.expr]:
+    return [keyword.value for keyword in call.keywords]
 
 
 def _takers(modules: list[Module]) -> tuple[dict[str, bool], set[str]]:
@@ -272,14 +276,14 @@ def _takers(modules: list[Module]) -> tuple[dict[str, bool], set[str]]:
     methods: set[str] = set()
     classes = [node for module in modules for node in ast.walk(module.tree) if isinstance(node, ast.ClassDef)]
     for node in classes:
-        members = [item for item in node.body if isinstance(item, _FUNCTIONS) and takes_cfg(item, is_method=True)]
+        members = [item for item in node.body if isinstance(item, _FUNCTIONS) and takes_cfg(item)]
         methods |= {item.name for item in members}
         if any(item.name == "__init__" for item in members):
             functions[node.name] = False
     in_classes = {item for node in classes for item in node.body}
     for module in modules:
         for item in ast.walk(module.tree):
-            if isinstance(item, _FUNCTIONS) and item not in in_classes and takes_cfg(item, is_method=False):
+            if isinstance(item, _FUNCTIONS) and item not in in_classes and takes_cfg(item):
                 functions[item.name] = True
     return _with_heirs(functions, classes), methods
 

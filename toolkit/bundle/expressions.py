@@ -1,7 +1,6 @@
 """Put new source in the place of an expression, with brackets exactly where it would bind differently without."""
 
 import ast
-from collections.abc import Callable
 
 from toolkit.bundle.constants import literal
 from toolkit.bundle.edits import Source
@@ -71,10 +70,9 @@ def _is_argument(parent: ast.AST | None, node: ast.expr) -> bool:
     return isinstance(parent, ast.Call) and parent.func is not node
 
 
-def rewrite_fstring(source: Source, node: ast.JoinedStr, change: Callable[[ast.AST], ast.AST]) -> None:
-    """Replace an f-string by a changed copy, printed anew."""
-    copy = ast.parse(f"({source.text(node)})", mode="eval").body
-    text = ast.unparse(change(copy))
+def replace_by_fstring(source: Source, node: ast.JoinedStr) -> None:
+    """Print an f-string anew after its tree has been changed in place."""
+    text = ast.unparse(node)
     if text.startswith("f'") and '"' not in text and "\\" not in text:
         text = f'f"{text[2:-1]}"'
     source.replace(source.start(node), source.end(node), text)

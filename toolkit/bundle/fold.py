@@ -9,9 +9,9 @@ import ast
 
 from toolkit.bundle.constants import literal
 from toolkit.bundle.edits import Source
-from toolkit.bundle.expressions import replace_by_literal, rewrite_fstring
+from toolkit.bundle.expressions import replace_by_fstring, replace_by_literal
 from toolkit.bundle.settings import CfgUse, cfg_uses, is_cfg, read_setting
-from toolkit.bundle.simplify import simplify
+from toolkit.bundle.simplify import bound_names, join_pieces, simplify
 from toolkit.components.config import Config
 from toolkit.errors import GolfError
 
@@ -36,7 +36,8 @@ def bake_settings(text: str, cfg: Config, where: str, first_line: int) -> str:
         else:
             replace_by_literal(source, use.node, value)
     for fstring in fstrings:
-        rewrite_fstring(source, fstring, lambda tree: _BakeTree(tree, cfg, where).visit(tree))
+        join_pieces(_BakeTree(fstring, cfg, where).visit(fstring), bound_names(source.tree))
+        replace_by_fstring(source, fstring)
     return source.edited()
 
 

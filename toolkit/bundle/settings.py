@@ -36,10 +36,11 @@ def is_cfg(node: ast.AST | None) -> bool:
     return False
 
 
-def takes_cfg(function: ast.FunctionDef | ast.AsyncFunctionDef, is_method: bool) -> bool:
-    """Whether the first parameter, after self for a method, is `cfg`."""
-    params = [arg.arg for arg in (*function.args.posonlyargs, *function.args.args)]
-    return "cfg" in params[: 2 if is_method else 1]
+def takes_cfg(function: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) -> bool:
+    """Whether the first parameter after self is `cfg`."""
+    names = [arg.arg for arg in function.args.args]
+    is_method = names[:1] in (["self"], ["cls"])
+    return not function.args.posonlyargs and names[is_method : is_method + 1] == ["cfg"]
 
 
 def cfg_uses(tree: ast.AST) -> Iterator[CfgUse]:
@@ -48,7 +49,7 @@ def cfg_uses(tree: ast.AST) -> Iterator[CfgUse]:
     for node in ast.walk(tree):
         if isinstance(node, ast.arg) and node.arg == "cfg":
             yield _parameter(node, parents)
-        elif isinstance(node, ast.keyword) and node.arg == "cfg":
+        elif isinstance(node, ast.keyword) and node.arg == "cfg" and not is_cfg(node.value):
             yield CfgUse("stray", node.value, reason="cfg is passed by keyword")
         elif isinstance(node, ast.Attribute) and node.attr == "cfg" and not is_cfg(node):
             yield CfgUse("stray", node, reason="settings of another object are read")
@@ -72,10 +73,11 @@ def _setting_names(owner: Any) -> list[str]:
 
 
 def _parameter(node: ast.arg, parents: dict[ast.AST, ast.AST]) -> CfgUse:
-    function = parents[parents[node]]
-    is_method = isinstance(parents.get(function), ast.ClassDef)
-    if isinstance(function, ast.Lambda) or not takes_cfg(function, is_method):  # type: ignore[arg-type]
+    function: Any = parents[parents[node]]
+    if not takes_cfg(function):
         return CfgUse("stray", node, reason="cfg is a parameter that does not come first")
+    if len(function.args.defaults) >= len(function.args.args) - function.args.args.index(node):
+        return CfgUse("stray", node, reason="cfg has a default value")
     return CfgUse("parameter", node)
 
 
@@ -100,6 +102,8 @@ def _expression(node: ast.Name | ast.Attribute, parents: dict[ast.AST, ast.AST])
         return CfgUse("store", parent)
     if isinstance(parent, ast.Call) and parent.args and parent.args[0] is node:
         return CfgUse("argument", node, call=parent)
+    if isinstance(parent, ast.keyword):
+        return CfgUse("stray", node, reason="cfg is passed by keyword")
     if not isinstance(parent, ast.Attribute):
         return CfgUse("stray", node, reason="cfg is used as a value")
     names = [parent.attr]

@@ -12,7 +12,7 @@ from typing import Any
 from toolkit.bundle.branches import chain_arms, chain_text, possible_arms
 from toolkit.bundle.constants import NotConstant, evaluate, is_literal, literal
 from toolkit.bundle.edits import Source, first_line, last_line, one_statement_a_line
-from toolkit.bundle.expressions import text_with_brackets, replace_by_literal, replace_by_part, rewrite_fstring
+from toolkit.bundle.expressions import replace_by_fstring, replace_by_literal, replace_by_part, text_with_brackets
 
 _LEAVING = (ast.Return, ast.Raise, ast.Continue, ast.Break)
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
@@ -20,12 +20,15 @@ _SCOPES = (*_FUNCTIONS, ast.ClassDef, ast.Lambda)
 _SKIPPED_FIELDS = {"annotation", "returns", "pattern", "type_params"}
 
 
-def simplify(text: str) -> str:
-    """Source text with the same behaviour and everything decided that constants decide."""
+def simplify(text: str, shadowed: frozenset[str] = frozenset()) -> str:
+    """Source text with the same behaviour and everything decided that constants decide.
+
+    `shadowed` are names bound outside of the text, so that they are not taken for builtins.
+    """
     text = one_statement_a_line(text)
     while True:
         source = Source(text)
-        Simplifier(source).visit(source.tree)
+        Simplifier(source, shadowed).visit(source.tree)
         if not source.edits:
             return text
         text = source.edited()
@@ -34,10 +37,9 @@ def simplify(text: str) -> str:
 class Simplifier:
     """One pass over a text. Each visit either edits a node as a whole or goes into it, so edits never overlap."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Source, shadowed: frozenset[str]) -> None:
         self.source = source
-        stored = {n.id for n in ast.walk(source.tree) if isinstance(n, ast.Name) and not isinstance(n.ctx, ast.Load)}
-        self.shadowed = frozenset(stored | {n.arg for n in ast.walk(source.tree) if isinstance(n, ast.arg)})
+        self.shadowed = shadowed | bound_names(source.tree)
         self.dead = {stmt for f in ast.walk(source.tree) if isinstance(f, _FUNCTIONS) for stmt in dead_stores(f)}
 
     def value(self, node: ast.expr) -> tuple[bool, Any]:
@@ -154,9 +156,10 @@ class Simplifier:
                     word = " and " if isinstance(node.op, ast.And) else " or "
                     text = word.join(text_with_brackets(self.source, item) for item in kept)
                     self.source.replace(self.source.start(node), self.source.end(node), text)
-            case ast.JoinedStr(values=pieces):
-                if any(isinstance(piece, ast.FormattedValue) and self.is_known_piece(piece) for piece in pieces):
-                    rewrite_fstring(self.source, node, self.join_pieces)
+            case ast.JoinedStr():
+                before = ast.dump(node)
+                if ast.dump(join_pieces(node, self.shadowed)) != before:
+                    replace_by_fstring(self.source, node)
             case ast.BoolOp(values=values):
                 for item in values:
                     self.visit_expression(item, is_test)
@@ -175,15 +178,31 @@ class Simplifier:
                 break
         return kept or node.values[-1:]
 
-    def is_known_piece(self, piece: ast.expr) -> bool:
-        return self.value(ast.JoinedStr([piece]))[0]
 
-    def join_pieces(self, tree: ast.AST) -> ast.AST:
-        """An f-string with its constant pieces as text."""
-        assert isinstance(tree, ast.JoinedStr)
-        known = [(self.value(ast.JoinedStr([piece])), piece) for piece in tree.values]
-        tree.values = [ast.Constant(value) if is_known else piece for (is_known, value), piece in known]
-        return tree
+def bound_names(tree: ast.AST) -> frozenset[str]:
+    """Names that a text binds as variables or parameters."""
+    stored = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and not isinstance(n.ctx, ast.Load)}
+    return frozenset(stored | {n.arg for n in ast.walk(tree) if isinstance(n, ast.arg)})
+
+
+def join_pieces(node: ast.JoinedStr, shadowed: frozenset[str]) -> ast.JoinedStr:
+    """Turn constant pieces of an f-string into text and simplify the others, in place."""
+    pieces: list[ast.expr] = []
+    for piece in node.values:
+        try:
+            text = evaluate(ast.JoinedStr([piece]), shadowed)
+        except NotConstant:
+            assert isinstance(piece, ast.FormattedValue)
+            piece.value = ast.parse(simplify(f"({ast.unparse(piece.value)})", shadowed), mode="eval").body
+            if isinstance(piece.format_spec, ast.JoinedStr):
+                join_pieces(piece.format_spec, shadowed)
+            pieces.append(piece)
+            continue
+        if pieces and isinstance(pieces[-1], ast.Constant):
+            text = pieces.pop().value + text  # type: ignore[attr-defined]
+        pieces.append(ast.Constant(text))
+    node.values = pieces
+    return node
 
 
 def own_yields(nodes: Iterable[ast.AST]) -> Iterator[ast.AST]:

@@ -5,13 +5,13 @@ import lzma
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeGuard
 
 from toolkit.bundle.constants import NotConstant, apply_binary
 from toolkit.bundle.decoders import DECODER_OBJECTS, DECODERS, MAX_OUTPUT_BYTES, METHODS
 from toolkit.errors import GolfError
 
-_HOUSEKEEPING = {"base64", "binascii", "brotli", "bz2", "codecs", "gzip", "linecache", "lzma", "zlib"}
+_HOUSEKEEPING = {"base64", "binascii", "brotli", "builtins", "bz2", "codecs", "gzip", "linecache", "lzma", "zlib"}
 _LZMA_CONSTANT = re.compile(r"lzma\.(?:CHECK|FILTER|FORMAT|MF|MODE|PRESET)_\w+")
 _RUNNERS = {"exec", "eval", "builtins.exec", "builtins.eval"}
 
@@ -62,6 +62,7 @@ def read_stub(body: Sequence[ast.stmt]) -> Stub | None:
     variables: dict[str, Evaluated] = {}
     assignments: dict[str, list[ast.stmt]] = {}
     runs: dict[ast.stmt, Evaluated] = {}
+    body = [stmt for outer in body for stmt in (outer.body if _is_main_block(outer) else [outer])]
     for stmt in body:
         match stmt:
             case ast.Expr(value=ast.Call(func=func, args=[program, *_])) if _is_runner(func, variables):
@@ -90,6 +91,14 @@ def read_stub(body: Sequence[ast.stmt]) -> Stub | None:
     kept = [s for s in body if s in runs or not (s in unpacking or _is_housekeeping(s, variables))]
     decoders = [name for result in runs.values() for name in result.decoders]
     return Stub([programs.get(stmt, stmt) for stmt in kept], decoders)
+
+
+def _is_main_block(stmt: ast.stmt) -> TypeGuard[ast.If]:
+    """Whether a statement is `if __name__ == "__main__":`, whose body runs as if it stood alone."""
+    match stmt:
+        case ast.If(test=ast.Compare(left=ast.Name(id="__name__"), ops=[ast.Eq()]), orelse=[]):
+            return True
+    return False
 
 
 def _is_runner(func: ast.expr, variables: dict[str, Evaluated]) -> bool:

@@ -12,6 +12,7 @@ and whatever `exec` does inside functions.
 
 import ast
 import io
+import textwrap
 import tokenize
 from dataclasses import dataclass
 
@@ -79,7 +80,7 @@ def _source_around(stub: Stub, source: str) -> str:
     pieces = []
     for piece in stub.pieces:
         if isinstance(piece, ast.stmt):
-            pieces.append("".join(lines[piece.lineno - 1 : piece.end_lineno]).rstrip())
+            pieces.append(textwrap.dedent("".join(lines[piece.lineno - 1 : piece.end_lineno])).rstrip())
         else:
             pieces.append(decode_source(piece) if isinstance(piece, bytes) else piece)
     return "\n".join(pieces)
