@@ -1,5 +1,6 @@
 """`golf demo`: the whole way in small, from a recipe to a checked record folder."""
 
+import contextlib
 import time
 from pathlib import Path
 
@@ -23,20 +24,22 @@ def _seeds(context: click.Context, option: click.Parameter, text: str) -> list[i
 @click.option("--seeds", default="42,1337,2025", show_default=True, callback=_seeds, help="One run for each.")
 @click.option("--wallclock", type=click.FloatRange(min=5), help="Seconds of training a seed; default: the recipe's.")
 def command(root: Path, seeds: list[int], wallclock: float | None) -> None:
-    """Make data, script, runs and record of the recipe `demo`, and print what came out.
+    """Make data, script, runs and record of the recipe `demo` on CPU cores, and print what came out.
 
     Everything that is already there is used again: data, finished runs, a record of the same runs. Interrupting it
     leaves nothing half-written.
     """
+    import torch
+
     from toolkit.bundle import write_build
     from toolkit.check import check_path
     from toolkit.cli.display import Display
     from toolkit.cli.train import train_seed
     from toolkit.data.demo import build_demo_data
     from toolkit.recipe import load_recipe
-    from toolkit.record.package import find_record, package
+    from toolkit.record.package import find_record
     from toolkit.run.launch import data_environment
-    from toolkit.run.processes import interrupt_on_termination
+    from toolkit.run.processes import available_cores, interrupt_on_termination
 
     started = time.monotonic()
     cfg = load_recipe("demo")
@@ -50,15 +53,29 @@ def command(root: Path, seeds: list[int], wallclock: float | None) -> None:
         env = data_environment(build, root / "data")
         if cap_seconds != cfg.train.max_wallclock_seconds:
             env["MAX_WALLCLOCK_SECONDS"] = str(cap_seconds)
-        runs = [train_seed(display, build, seed, 1, env, cap_seconds + EVALUATION_SECONDS) for seed in seeds]
+        if torch.cuda.is_available():
+            env["CUDA_VISIBLE_DEVICES"] = ""  # the recipe is sized for CPU cores, and its two ranks may not share a GPU
+        # Two ranks with one thread each wait for each other once a step, two threads of one rank in every operation.
+        nproc = min(cfg.train.micro_batches, available_cores())
+        runs = [train_seed(display, build, seed, nproc, env, cap_seconds + EVALUATION_SECONDS) for seed in seeds]
         display.show("record", "checking", 0.0)
-        record = find_record(runs, records) or package(runs, AUTHOR, GITHUB_ID, records)
+        record = find_record(runs, records) or _package(runs, records, cfg.title)
         report = check_path(record)
         display.show("record", f"checked: {report.verdict}", 1.0)
     print_results(runs)
     click.echo(f"record: {record} ({report.verdict})")
     click.echo(f"pull request: {record}.pr.md")
     click.echo(f"{time.monotonic() - started:.0f} s in all")
+
+
+def _package(runs: list[Path], records: Path, title: str) -> Path:
+    """Package under the recipe's title, with a number behind it when an earlier demo of this day has taken that."""
+    from toolkit.record.package import RecordExists, package
+
+    for name in (title, *(f"{title} {number}" for number in range(2, 1000))):
+        with contextlib.suppress(RecordExists):
+            return package(runs, AUTHOR, GITHUB_ID, records, name=name)
+    raise AssertionError("a thousand records in a day")
 
 
 def print_results(runs: list[Path]) -> None:

@@ -36,6 +36,10 @@ class RefusedRecord(GolfError):
         self.report = report
 
 
+class RecordExists(GolfError):
+    """There is a folder where the record would go."""
+
+
 def package(
     runs: Sequence[Path],
     author: str,
@@ -50,12 +54,13 @@ def package(
 
     `date` is YYYY-MM-DD (default: today), `name` the submission's title (default: the recipe's). A FAIL of any check
     raises `RefusedRecord` and leaves nothing, and so does an UNKNOWN unless `allow_unknown`: missing evidence is no
-    pass, but a person may know better. `GolfError` for runs that do not belong together and a folder that exists.
+    pass, but a person may know better. `RecordExists` where there is a folder already, `GolfError` for runs that do not
+    belong together.
     """
     draft = _draft(runs, author, github_id, name, blurb, date)
     target = records_dir / draft.folder
     if target.exists():
-        raise GolfError(f"{target}: expected no such folder yet, found one; move it away, or give --name or --date")
+        raise RecordExists(f"{target}: expected no such folder yet, found one; move it away, or give --name or --date")
     with interrupt_on_termination(), tempfile.TemporaryDirectory(prefix=".golf-", dir=_existing(target)) as work:
         folder = Path(work) / draft.folder
         _assemble(folder, draft)
