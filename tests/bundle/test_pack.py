@@ -21,7 +21,7 @@ def test_round_trip(program):
     assert script.isascii()
     assert unpack(script).source == program
     assert unpack(script).layers == ["base85 + lzma"]
-    assert script.startswith(b"import lzma,base64\nexec(")
+    assert len(script.splitlines()[-1]) < 10  # what a traceback shows
 
 
 def test_script_runs_with_its_own_name_and_file(tmp_path):

@@ -42,7 +42,8 @@ def scripts(data: bytes, filters: dict[str, Any]) -> Iterator[bytes]:
 
 def stub(blob: bytes, arguments: str) -> bytes:
     literal = base64.b85encode(blob).decode()
-    return f'import lzma,base64\nexec(lzma.decompress(base64.b85decode("{literal}"){arguments}))'.encode()
+    # The call that runs the program has a line of its own, which is what a traceback shows.
+    return f'import lzma,base64\nS=lzma.decompress(base64.b85decode("{literal}"){arguments})\nexec(S)'.encode()
 
 
 def search_filters(data: bytes) -> dict[str, Any]:

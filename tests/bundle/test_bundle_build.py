@@ -1,0 +1,163 @@
+"""A recipe's whole bundle: what is in it, what it is called, and that nothing but the input decides its bytes."""
+
+import ast
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from toolkit.bundle import build as building
+from toolkit.bundle import bundle, write_build
+from toolkit.bundle.build import ENTRY, START, link
+from toolkit.bundle.emit import environment_variables
+from toolkit.bundle.minify import minify
+from toolkit.bundle.resolve import read_modules
+from toolkit.bundle.squeeze import squeeze
+from toolkit.bundle.unpack import unpack
+from toolkit.components.config import Config
+from toolkit.errors import GolfError
+from toolkit.recipe import load_recipe, recipe_names
+
+ROOT = Path(__file__).parents[2]
+
+
+def constants(tree: ast.AST) -> set[str]:
+    """String literals, docstrings left out."""
+    docstrings = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    return {
+        node.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docstrings
+    }
+
+
+def attributes(tree: ast.AST) -> set[str]:
+    return {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+
+
+@pytest.fixture(scope="module")
+def demo_build(tmp_path_factory):
+    out_dir = tmp_path_factory.mktemp("build") / "demo"
+    return out_dir, write_build(load_recipe("demo"), out_dir)
+
+
+@pytest.mark.parametrize("recipe", recipe_names())
+def test_every_recipe_minifies_without_losing_a_name_that_others_see(recipe):
+    imports, parts = link(load_recipe(recipe), read_modules(ENTRY))
+    variables = {name for name, _ in environment_variables(parts)}
+    squeezed_imports, squeezed = squeeze(imports, parts, frozenset({ENTRY}))
+    before = ast.parse("".join(part.source for part in squeezed))
+    after = ast.parse(minify(squeezed_imports, squeezed, START))
+    assert attributes(after) == attributes(before)
+    assert constants(after) - {"__main__"} == constants(before)
+    assert (
+        {"DATA_PATH", "TOKENIZER_PATH", "SEED", "RUN_DIR", "EVAL_ONLY", "WORLD_SIZE"} <= variables <= constants(after)
+    )
+    names = {node.id for node in ast.walk(after) if isinstance(node, ast.Name)}
+    assert "cfg" not in names | attributes(after)
+
+
+def test_readable_script(demo_build):
+    readable = demo_build[1].readable
+    tree = ast.parse(readable)
+    assert readable.startswith("# Demo - recipe demo, track non-record-16mb\n")
+    assert "torchrun --standalone --nproc_per_node=N train_gpt.py" in readable
+    assert "#     SEED                    1337\n" in readable
+    assert readable.endswith('if __name__ == "__main__":\n    main(__file__)\n')
+    assert "Config" not in {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    roots = {(n.module or "").split(".")[0] for n in ast.walk(tree) if isinstance(n, ast.ImportFrom)}
+    roots |= {alias.name.split(".")[0] for n in ast.walk(tree) if isinstance(n, ast.Import) for alias in n.names}
+    assert roots - sys.stdlib_module_names <= {"torch", "numpy", "brotli", "sentencepiece", "flash_attn_interface"}
+    assert max(len(line) for line in readable.splitlines() if "settings" not in line) < 2000
+
+
+def test_files_of_a_build(demo_build):
+    out_dir, result = demo_build
+    assert sorted(path.name for path in out_dir.iterdir()) == [
+        "bundle.json",
+        "recipe.toml",
+        "train_gpt.py",
+        "train_gpt_readable.py",
+    ]
+    packed = (out_dir / "train_gpt.py").read_bytes()
+    readable = (out_dir / "train_gpt_readable.py").read_bytes()
+    assert packed == result.packed
+    assert readable.decode() == result.readable
+    assert unpack(packed).layers == ["base85 + lzma"]
+    facts = json.loads((out_dir / "bundle.json").read_text())
+    cfg = load_recipe("demo")
+    assert facts["sha256"] == {
+        "train_gpt.py": hashlib.sha256(packed).hexdigest(),
+        "train_gpt_readable.py": hashlib.sha256(readable).hexdigest(),
+    }
+    assert facts["code_bytes"] == len(packed) == result.code_bytes == sum(facts["component_bytes"].values())
+    assert {"gpt", "main", "ppm_trie", "script"} <= facts["component_bytes"].keys()
+    assert "ppm_seed" not in facts["component_bytes"]
+    assert (facts["recipe"], facts["artifact_id"], facts["stages"]) == (
+        "demo",
+        cfg.artifact_id,
+        list(cfg.evaluate.stages),
+    )
+    written = load_recipe(out_dir / "recipe.toml")
+    assert (written.model, written.train, written.title) == (cfg.model, cfg.train, cfg.title)
+
+
+def test_a_failing_build_leaves_the_old_one(demo_build, monkeypatch):
+    out_dir, _ = demo_build
+    before = {path.name: path.read_bytes() for path in out_dir.iterdir()}
+
+    def fail(program: str) -> bytes:
+        raise AssertionError("packing changed the program")
+
+    monkeypatch.setattr(building, "pack", fail)
+    with pytest.raises(AssertionError):
+        write_build(load_recipe("demo"), out_dir)
+    assert {path.name: path.read_bytes() for path in out_dir.iterdir()} == before
+
+
+def test_features_that_are_off_cost_nothing():
+    def component_names(recipe: str) -> set[str]:
+        _, parts = link(load_recipe(recipe), read_modules(ENTRY))
+        return {part.module for part in parts}
+
+    baseline, full = component_names("naive_baseline"), component_names("sp4096_ppm")
+    for module in ("value_embedding", "ppm_trie", "ppm_seed", "ema"):
+        assert module not in baseline
+    assert {"gptq", "value_embedding", "ppm_trie", "ema", "flash"} <= full
+    assert "ppm_seed" not in full
+
+
+def test_awkward_titles_stay_what_they_are(tmp_path):
+    title = "A \"quoted\" 'title' {brace} \\ %s é\n# not a comment"
+    cfg = Config(name="odd", title=title)
+    result = bundle(cfg)
+    ast.parse(result.readable)
+    assert f"title: {title}" in constants(ast.parse(unpack(result.packed).source))
+
+
+def test_violations_stop_a_build(monkeypatch, tmp_path):
+    (tmp_path / "main.py").write_text("print(1)\n\n\ndef main(cfg, script):\n    return eval(cfg)\n")
+    monkeypatch.setattr(building, "read_modules", lambda entry: read_modules(entry, tmp_path))
+    with pytest.raises(GolfError) as caught:
+        bundle(Config())
+    assert [line.split(": ")[0].rpartition(":")[2] for line in str(caught.value).splitlines()] == ["1", "5", "5"]
+
+
+def test_same_bytes_in_every_process_and_no_torch():
+    program = (
+        "import sys; sys.modules['torch'] = None\n"
+        "from toolkit.bundle import bundle; from toolkit.recipe import load_recipe\n"
+        "result = bundle(load_recipe('naive_baseline')); print(result.sha256, hash(result.readable))"
+    )
+    outputs = []
+    for seed in ("1", "2"):
+        env = {**os.environ, "PYTHONHASHSEED": seed}
+        run = subprocess.run([sys.executable, "-c", program], cwd=ROOT, env=env, capture_output=True, text=True)
+        assert run.stderr == ""
+        outputs.append(run.stdout.split())
+    assert outputs[0][0] == outputs[1][0]
+    assert outputs[0][1] != outputs[1][1]  # the seeds did take effect
