@@ -1,0 +1,70 @@
+"""`golf unpack`: source to standard output, everything else beside it."""
+
+import json
+import zlib
+
+import pytest
+from click.testing import CliRunner
+
+from toolkit.bundle import unpack as unpacking
+from toolkit.bundle.pack import pack
+from toolkit.cli.main import golf
+from toolkit.cli.unpack import command
+
+PROGRAM = "print('héllo')\nx=1"
+
+
+@pytest.fixture
+def invoke(tmp_path, monkeypatch):
+    monkeypatch.setitem(golf.commands, "unpack", command)
+
+    def call(script: bytes, *options: str):
+        path = tmp_path / "script.py"
+        path.write_bytes(script)
+        return CliRunner().invoke(golf, ["unpack", str(path), *options])
+
+    return call
+
+
+def test_prints_the_program(invoke):
+    script = pack(PROGRAM)
+    result = invoke(script)
+    assert result.exit_code == 0
+    assert result.stdout == PROGRAM + "\n"
+    assert result.stderr == f"{len(script)} bytes -> {len(PROGRAM.encode())} bytes: base85 + lzma\n"
+
+
+def test_object(invoke):
+    script = pack(PROGRAM)
+    facts = json.loads(invoke(script, "--json").stdout)
+    assert facts == {
+        "file_bytes": len(script),
+        "source_bytes": len(PROGRAM.encode()),
+        "layers": ["base85 + lzma"],
+        "source": PROGRAM,
+    }
+    assert json.loads(invoke(b"x = 1\n", "--json").stdout)["layers"] == []
+
+
+@pytest.mark.parametrize(
+    ("script", "expected"),
+    [
+        (b"x = 1\n", "expected a packed script, found plain source of 6 bytes"),
+        (b"exec(open('x').read())", "expected literals and known decoders inside exec"),
+        (b"\xff\xfe", "expected Python source"),
+        (f"import zlib\nexec(zlib.decompress({zlib.compress(b'x')[:-5]!r}))".encode(), "the stream ends early"),
+    ],
+)
+def test_errors_are_one_line(invoke, script, expected):
+    result = invoke(script)
+    assert result.exit_code == 1
+    assert result.stdout == ""
+    assert expected in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+
+
+def test_large_file_is_not_read(invoke, monkeypatch):
+    monkeypatch.setattr(unpacking, "MAX_INPUT_BYTES", 10)
+    result = invoke(b"x" * 11)
+    assert result.exit_code == 1
+    assert "expected at most 10 bytes, found 11" in result.stderr
