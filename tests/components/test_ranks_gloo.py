@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import socket
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -48,8 +50,10 @@ def work(recipe: str, out_dir: Path) -> None:
     assert not [name for name in threads if "gloo" in name]  # one left could abort the interpreter's exit
 
 
-def run_ranks(world_size: int, recipe: Path, out_dir: Path, environment: dict[str, str]) -> list[str]:
-    """Start the ranks as torchrun would; what each of them printed."""
+def run_ranks(
+    world_size: int, recipe: Path, out_dir: Path, environment: dict[str, str]
+) -> list[subprocess.CompletedProcess[str]]:
+    """Start the ranks as torchrun would, and wait for each of them."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -59,13 +63,16 @@ def run_ranks(world_size: int, recipe: Path, out_dir: Path, environment: dict[st
             [sys.executable, __file__, str(recipe), str(out_dir)],
             env=dict(os.environ) | environment | group | {"RANK": str(rank)},
             stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
         )
         for rank in range(world_size)
     ]
-    outputs = [process.communicate(timeout=120)[0] for process in processes]
-    assert [process.returncode for process in processes] == [0] * world_size
-    return outputs
+    outputs = [process.communicate(timeout=120) for process in processes]
+    return [
+        subprocess.CompletedProcess(process.args, process.returncode, *output)
+        for process, output in zip(processes, outputs, strict=True)
+    ]
 
 
 def train_losses(log: Path) -> Tensor:
@@ -76,8 +83,9 @@ def test_two_ranks_do_what_one_does(tiny_run: Any, tmp_path: Path, monkeypatch: 
     recipe = tmp_path / "wide.toml"  # two micro-batches a rank, so that sums over ranks come in another order
     recipe.write_text(tiny_run.recipe.read_text().replace("micro_batches = 2", "micro_batches = 4"))
     environment = tiny_run.environment(tmp_path / "two")
-    outputs = run_ranks(2, recipe, tmp_path, environment)
-    assert outputs == [(tmp_path / "two" / "train_seed42.log").read_text(), ""]
+    ranks = run_ranks(2, recipe, tmp_path, environment)
+    assert [(rank.returncode, rank.stderr) for rank in ranks] == [(0, "")] * 2
+    assert [rank.stdout for rank in ranks] == [(tmp_path / "two" / "train_seed42.log").read_text(), ""]
 
     first, second = (torch.load(tmp_path / f"rank{rank}.pt") for rank in (0, 1))
     assert torch.equal(first["sums"][0], torch.full((2, 3), 3.0))
@@ -96,6 +104,21 @@ def test_two_ranks_do_what_one_does(tiny_run: Any, tmp_path: Path, monkeypatch: 
     final_bpb = [re.findall(r"^final_\S+ .* val_bpb:(\S+)", log.read_text(), re.MULTILINE) for log in logs]
     for one, two in zip(*final_bpb, strict=True):
         assert float(one) == pytest.approx(float(two), abs=2e-3)  # a weight may round to the neighbouring level
+
+
+def test_a_rank_that_fails_alone_says_why_and_takes_the_other_along(tiny_run: Any, tmp_path: Path) -> None:
+    """A token that is none, in a window that one rank alone reads."""
+    data = shutil.copytree(tiny_run.root / "datasets" / "tiny", tmp_path / "data")
+    shard = data / "fineweb_train_000001.bin"
+    tokens = np.memmap(shard, "<u2", "r+", 1024)
+    tokens[300] = 65_535
+    tokens.flush()
+    environment = tiny_run.environment(tmp_path / "run", DATA_PATH=str(data), ITERATIONS="1000")
+    ranks = run_ranks(2, tiny_run.recipe, tmp_path, environment)
+    assert [rank.returncode for rank in ranks] == [1, 1]
+    assert sorted(rank.stderr for rank in ranks)[0] == ""
+    assert re.fullmatch(rf"error: {shard}: .*found 65535.*\n", sorted(rank.stderr for rank in ranks)[1])
+    assert not (tmp_path / "run" / "final_model.ptz").exists()
 
 
 if __name__ == "__main__":

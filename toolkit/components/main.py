@@ -48,6 +48,8 @@ def main(cfg: Config, script_path: str) -> None:
         model.load_state_dict(dequantize_weights(decode_artifact(cfg, blob)))
         run_stages(cfg, model, inputs.tokens, inputs.target_bytes, inputs.tokenizer, ranks, log)
     except InputError as error:
+        if ranks.device.type == "cpu":  # NCCL would wait for ranks that know nothing of this
+            close_ranks(ranks)
         sys.exit(f"error: {error}")
     close_ranks(ranks)
 
