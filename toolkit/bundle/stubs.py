@@ -11,7 +11,8 @@ from toolkit.bundle.constants import NotConstant, apply_binary
 from toolkit.bundle.decoders import DECODER_OBJECTS, DECODERS, MAX_OUTPUT_BYTES, METHODS
 from toolkit.errors import GolfError
 
-_HOUSEKEEPING = {"base64", "binascii", "brotli", "builtins", "bz2", "codecs", "gzip", "linecache", "lzma", "zlib"}
+_SHOWING = {"linecache", "traceback"}  # modules that a stub uses to show the program's lines in tracebacks
+_HOUSEKEEPING = {"base64", "binascii", "brotli", "builtins", "bz2", "codecs", "gzip", "lzma", "zlib"} | _SHOWING
 _LZMA_CONSTANT = re.compile(r"lzma\.(?:CHECK|FILTER|FORMAT|MF|MODE|PRESET)_\w+")
 _RUNNERS = {"exec", "eval", "builtins.exec", "builtins.eval"}
 
@@ -120,14 +121,14 @@ def _program(run: ast.stmt, result: Evaluated) -> str | bytes:
 
 
 def _is_housekeeping(stmt: ast.stmt, variables: dict[str, Evaluated]) -> bool:
-    """Whether a statement only imports decoders or shows the source to `linecache`."""
+    """Whether a statement only imports decoders or lets tracebacks show the source."""
     match stmt:
         case ast.Import(names=names):
             return all(alias.name in _HOUSEKEEPING for alias in names)
         case ast.ImportFrom(module=module):
             return module in _HOUSEKEEPING
     names_read = [variables.get(n.id, Evaluated()).value for n in ast.walk(stmt) if isinstance(n, ast.Name)]
-    return Reference("linecache") in names_read
+    return any(Reference(module) in names_read for module in _SHOWING)
 
 
 def evaluate_static(node: ast.expr, variables: dict[str, Evaluated]) -> Evaluated:
