@@ -24,19 +24,9 @@ from toolkit.bundle.constants import NotConstant, evaluate
 from toolkit.bundle.parts import outside_imports
 from toolkit.bundle.resolve import COMPONENTS, SETTINGS_MODULE, Module, read_module
 from toolkit.bundle.settings import cfg_uses, is_cfg, takes_cfg
+from toolkit.bundle.signatures import KNOWN_DECORATORS
 
 PACKAGES = frozenset({"brotli", "numpy", "sentencepiece", "torch"})
-DECORATORS = frozenset(
-    {
-        "classmethod",
-        "dataclass",
-        "property",
-        "staticmethod",
-        "torch.compile",
-        "torch.inference_mode",
-        "torch.no_grad",
-    }
-)
 BANNED_NAMES = frozenset({"__import__", "compile", "delattr", "eval", "exec", "globals", "locals", "vars"})
 LOOKUPS = frozenset({"getattr", "hasattr", "setattr"})  # with a literal name they are attribute accesses
 BANNED_ATTRIBUTES = frozenset({"__annotations__", "__code__", "__doc__", "__module__", "__name__", "__qualname__"})
@@ -101,10 +91,10 @@ def check_definitions(tree: ast.Module) -> Findings:
     for node in ast.walk(tree):
         for decorator in getattr(node, "decorator_list", []):
             name = ast.unparse(decorator.func if isinstance(decorator, ast.Call) else decorator)
-            if name not in DECORATORS:
+            if name not in KNOWN_DECORATORS:
                 yield (
                     decorator,
-                    f"decorator {name} is not among {', '.join(sorted(DECORATORS))}; call it where it is used",
+                    f"decorator {name} is not among {', '.join(sorted(KNOWN_DECORATORS))}; call it where it is used",
                 )
         if isinstance(node, (*_FUNCTIONS, ast.Lambda)):
             for default in [*node.args.defaults, *(d for d in node.args.kw_defaults if d)]:

@@ -77,7 +77,8 @@ class Source:
         """The text with all edits made; they must not overlap."""
         pieces, position = [], 0
         for start, end, new in sorted(self.edits):
-            assert start >= position, "edits overlap"
+            if start < position:
+                raise AssertionError("edits overlap")
             pieces += [self.data[position:start], new]
             position = end
         return b"".join([*pieces, self.data[position:]]).decode()
@@ -107,10 +108,9 @@ def one_statement_a_line(text: str) -> str:
 def dedent(text: str, width: int) -> str:
     """Take `width` columns of indentation from every line, except from lines that begin inside a string."""
     inside = _lines_inside_strings("if 1:\n" + text)
-    lines = text.splitlines(keepends=True)
-    return "".join(
-        line if number in inside or line[:width].strip() else line[width:] if line.strip() else "\n"
-        for number, line in enumerate(lines, 2)
+    lines = text.split("\n")
+    return "\n".join(
+        line if number in inside or line[:width].strip() else line[width:] for number, line in enumerate(lines, 2)
     )
 
 

@@ -1,6 +1,7 @@
 """The smallest text of a program: short names, no docstrings, no spare character."""
 
 import ast
+import re
 
 import python_minifier
 
@@ -18,13 +19,20 @@ def minify(imports: list[Import], parts: list[Part], start: str) -> str:
     """
     tree = ast.parse("\n".join([*import_lines(imports), *(part.source for part in parts), main_block(start)]))
     rename(tree)
-    return python_minifier.minify(
+    text = python_minifier.minify(
         ast.unparse(tree),
         rename_locals=False,
         hoist_literals=False,
         remove_literal_statements=True,
         remove_annotations=False,  # `squeeze` did that, and knows more
     )
+    return indent_by_spaces(text)
+
+
+def indent_by_spaces(text: str) -> str:
+    """Spaces for the tabs that indent: a script has many spaces and no other tab, which costs a symbol of its own."""
+    spaced = re.sub(r"^\t+", lambda tabs: " " * len(tabs[0]), text, flags=re.MULTILINE)
+    return spaced if ast.dump(ast.parse(spaced)) == ast.dump(ast.parse(text)) else text
 
 
 def module_bytes(text: str, parts: list[Part]) -> dict[str, int]:

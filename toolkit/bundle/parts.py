@@ -2,9 +2,10 @@
 
 import ast
 import symtable
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import dataclass
 
-from toolkit.bundle.edits import first_line, last_line
+from toolkit.bundle.edits import Source, first_line, last_line
 from toolkit.bundle.resolve import COMPONENTS, Module
 
 
@@ -32,7 +33,7 @@ class Part:
     source: str
     declares: frozenset[str]
     references: frozenset[str]  # global names it uses, builtins among them
-    attributes: frozenset[str]  # attribute names it reads
+    attributes: frozenset[str]  # names of attributes it reads or writes
     has_effects: bool  # must run even if nobody names what it declares
 
 
@@ -40,19 +41,17 @@ def split_module(module: Module) -> tuple[list[Import], list[Part]]:
     """A module's imports from outside and its other statements, docstring left out. Imports of ours are implied."""
     imports: list[Import] = []
     parts: list[Part] = []
-    lines = module.text.splitlines(keepends=True)
+    source = Source(module.text)
     begin = 1  # first line that belongs to no earlier statement
     for stmt in module.tree.body:
         is_docstring = stmt is module.tree.body[0] and ast.get_docstring(module.tree) is not None
         if isinstance(stmt, (ast.Import, ast.ImportFrom)):
             imports += outside_imports(stmt, module.where)
         elif not is_docstring:
-            while begin < first_line(stmt) and not lines[begin - 1].strip():
+            while begin < first_line(stmt) and not source.lines(begin, begin).strip():
                 begin += 1
-            source = "".join(lines[begin - 1 : last_line(stmt)])
-            parts.append(
-                make_part(source if source.endswith("\n") else source + "\n", module.name, module.where, begin)
-            )
+            text = source.lines(begin, last_line(stmt)).rstrip("\n") + "\n"
+            parts.append(make_part(text, module.name, module.where, begin))
         begin = last_line(stmt) + 1
     return imports, parts
 
@@ -74,7 +73,6 @@ def make_part(source: str, module: str, where: str, line: int) -> Part:
     (stmt,) = tree.body
     table = symtable.symtable(source, where, "exec")
     declares = {symbol.get_name() for symbol in table.get_symbols() if symbol.is_assigned()}
-    attributes = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
     is_definition = isinstance(stmt, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Assign, ast.AnnAssign))
     return Part(
         module=module,
@@ -83,16 +81,26 @@ def make_part(source: str, module: str, where: str, line: int) -> Part:
         source=source,
         declares=frozenset(declares),
         references=frozenset(_global_references(table)),
-        attributes=frozenset(attributes),
+        attributes=frozenset(_attributes(tree)),
         has_effects=not is_definition,
     )
 
 
 def with_source(part: Part, source: str) -> Part:
     """The same part after its text has changed; `line` still tells where it came from."""
-    if source == part.source:
-        return part
-    return replace(make_part(source, part.module, part.where, part.line), line=part.line)
+    return part if source == part.source else make_part(source, part.module, part.where, part.line)
+
+
+def _attributes(tree: ast.Module) -> Iterator[str]:
+    """Names of attributes, as written or as a literal that `getattr` and its kin are given."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.Attribute(attr=name):
+                yield name
+            case ast.Call(
+                func=ast.Name(id="getattr" | "hasattr" | "setattr"), args=[_, ast.Constant(value=str(name)), *_]
+            ):
+                yield name
 
 
 def _global_references(table: symtable.SymbolTable) -> set[str]:

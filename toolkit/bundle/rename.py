@@ -14,22 +14,24 @@ import builtins
 import itertools
 import keyword
 import string
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from toolkit.bundle.scopes import Binding, Scope, find_bindings
 from toolkit.bundle.signatures import named_parameters
 
 LOCAL_LETTERS = "etanoisrlcdpmufbhvgkxywzjq"  # by frequency in English text: the strings and attributes use them too
-GLOBAL_LETTERS = string.ascii_uppercase + "_"
+GLOBAL_LETTERS = string.ascii_uppercase + "_" + LOCAL_LETTERS[::-1]  # those that locals need least come first
 _AS = len(" as x") + 1  # what an import pays for another name
 
 
-def rename(tree: ast.Module) -> None:
-    """Rename in place."""
+def rename(tree: ast.Module, kept: Callable[[list[Binding]], set[Binding]] = lambda bindings: set()) -> None:
+    """Rename in place, apart from what `kept` picks among all bindings; raises `AssertionError` if a name would then mean something else anywhere."""
     bindings = find_bindings(tree)
+    meanings = _meanings(bindings)
     named = named_parameters(tree, bindings)
     taken: dict[int, set[str]] = {}  # scope -> names in use there
-    free = [binding for binding in bindings if is_renamable(binding, named)]
+    fixed = kept(bindings)
+    free = [binding for binding in bindings if binding not in fixed and is_renamable(binding, named)]
     for binding in bindings:
         if binding not in free:
             reserve(binding, binding.name, taken)
@@ -43,14 +45,24 @@ def rename(tree: ast.Module) -> None:
                 name = binding.name
             reserve(binding, name, taken)
             binding.rename(name)
+    if _meanings(find_bindings(tree)) != meanings:
+        raise AssertionError("renaming changed what a name means")
+
+
+def _meanings(bindings: list[Binding]) -> list[tuple[object, ...]]:
+    """Which mentions share a meaning, and in which scope it lives."""
+    return [
+        (binding.scope and binding.scope.node, *((m.node, m.field, m.index) for m in binding.mentions))
+        for binding in bindings
+    ]
 
 
 def short_names(letters: str) -> Iterator[str]:
     """One-character names, the given ones first, then longer ones; no keywords and no builtins."""
-    everything = letters + "".join(c for c in string.ascii_letters + "_" if c not in letters)
-    yield from everything
+    yield from letters
+    yield from (c for c in string.ascii_letters + "_" if c not in letters)
     for length in itertools.count(2):
-        for characters in itertools.product(everything, repeat=length):
+        for characters in itertools.product(LOCAL_LETTERS, repeat=length):
             name = "".join(characters)
             if not keyword.iskeyword(name) and not hasattr(builtins, name):
                 yield name

@@ -12,7 +12,6 @@ KNOWN_DECORATORS = frozenset(
     {
         "classmethod",
         "dataclass",
-        "dataclasses.dataclass",
         "property",
         "staticmethod",
         "torch.compile",

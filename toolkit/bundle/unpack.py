@@ -76,11 +76,11 @@ def _tree_or_none(source: str) -> ast.Module | None:
 
 def _source_around(stub: Stub, source: str) -> str:
     """The packed program in the place of the statement that runs it, among those statements that stay."""
-    lines = source.splitlines(keepends=True)
+    lines = source.split("\n")
     pieces = []
     for piece in stub.pieces:
         if isinstance(piece, ast.stmt):
-            pieces.append(textwrap.dedent("".join(lines[piece.lineno - 1 : piece.end_lineno])).rstrip())
+            pieces.append(textwrap.dedent("\n".join(lines[piece.lineno - 1 : piece.end_lineno])).rstrip())
         else:
             pieces.append(decode_source(piece) if isinstance(piece, bytes) else piece)
     return "\n".join(pieces)
