@@ -25,7 +25,10 @@ _AS = len(" as x") + 1  # what an import pays for another name
 
 
 def rename(tree: ast.Module, kept: Callable[[list[Binding]], set[Binding]] = lambda bindings: set()) -> None:
-    """Rename in place, apart from what `kept` picks among all bindings; raises `AssertionError` if a name would then mean something else anywhere."""
+    """Rename in place, apart from what `kept` picks among all bindings.
+
+    Raises `AssertionError` if a name would then mean something else anywhere.
+    """
     bindings = find_bindings(tree)
     meanings = _meanings(bindings)
     named = named_parameters(tree, bindings)
