@@ -6,15 +6,18 @@ import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from toolkit.bundle.cache import cached
 from toolkit.bundle.contract import check_modules
-from toolkit.bundle.emit import emit, header
+from toolkit.bundle.emit import emit, header, main_block
 from toolkit.bundle.fold import fold
-from toolkit.bundle.link import check_names
+from toolkit.bundle.link import check_names, import_lines
 from toolkit.bundle.minify import apportion, minify, module_bytes
+from toolkit.bundle.order import reorder
 from toolkit.bundle.pack import pack
 from toolkit.bundle.parts import Import, Part, split_module, with_source
-from toolkit.bundle.resolve import Module, read_modules
+from toolkit.bundle.resolve import COMPONENTS_DIR, Module, read_modules
 from toolkit.bundle.shake import shake
 from toolkit.bundle.squeeze import squeeze
 from toolkit.components.config import Config
@@ -36,19 +39,49 @@ class Bundle:
     component_bytes: dict[str, int]  # `code_bytes` by module, in proportion to minified bytes; "script" is the rest
 
 
-def bundle(cfg: Config) -> Bundle:
-    """Join, fold and pack the components under a recipe. Deterministic: equal input gives equal bytes.
+@dataclass(frozen=True)
+class Program:
+    """One recipe's program before it is packed."""
 
-    `GolfError` names file and line of whatever breaks the contract of components.
+    readable: str
+    text: str  # minified
+    parts: list[Part]  # what the definitions of `text` come from, in their order
+
+
+def bundle(cfg: Config, encoding: str = "base85") -> Bundle:
+    """Join, fold and pack the components under a recipe; kept until a source or the recipe changes.
+
+    Deterministic: equal input gives equal bytes. `encoding` is as in `pack`. `GolfError` names file and line of what
+    breaks the contract of components.
     """
+    sources = [path.read_text(encoding="utf-8") for path in sorted(COMPONENTS_DIR.glob("**/*.py"))]
+    facts = json.loads(cached(["bundle", encoding, repr(cfg), *sources], lambda: json.dumps(_bundle(cfg, encoding))))
+    packed = facts["packed"].encode("latin-1")
+    sizes = facts["component_bytes"]
+    return Bundle(facts["readable"], packed, hashlib.sha256(packed).hexdigest(), len(packed), sizes)
+
+
+def _bundle(cfg: Config, encoding: str) -> dict[str, Any]:
+    program = make_program(cfg)
+    packed = pack(program.text, encoding)
+    sizes = apportion(len(packed), module_bytes(program.text, program.parts))
+    return {
+        "readable": program.readable,
+        "packed": packed.decode("latin-1"),
+        "component_bytes": dict(sorted(sizes.items())),
+    }
+
+
+def make_program(cfg: Config) -> Program:
+    """All phases but the last."""
     modules = read_modules(ENTRY)
     imports, parts = link(cfg, modules)
     readable = header(cfg, parts) + "\n" + emit(imports, parts, docstrings(modules), START)
-    squeezed_imports, squeezed = squeeze(imports, parts, frozenset({ENTRY}))
-    text = minify(squeezed_imports, squeezed, START)
-    packed = pack(text)
-    sizes = apportion(len(packed), module_bytes(text, squeezed))
-    return Bundle(readable, packed, hashlib.sha256(packed).hexdigest(), len(packed), dict(sorted(sizes.items())))
+    joined = "\n".join([*import_lines(imports), *(part.source for part in parts), main_block(START)])
+    if ast.dump(ast.parse(readable)) != ast.dump(ast.parse(joined)):
+        raise AssertionError("the readable script is another program than its parts")
+    imports, parts = squeeze(imports, parts, frozenset({ENTRY}))
+    return Program(readable, *reorder(minify(imports, parts, START), parts))
 
 
 def link(cfg: Config, modules: list[Module], root: str = ENTRY) -> tuple[list[Import], list[Part]]:
@@ -70,9 +103,9 @@ def docstrings(modules: list[Module]) -> dict[str, str]:
     return {module.name: ast.get_docstring(module.tree) or "" for module in modules}
 
 
-def write_build(cfg: Config, out_dir: Path) -> Bundle:
+def write_build(cfg: Config, out_dir: Path, encoding: str = "base85") -> Bundle:
     """Bundle a recipe into `out_dir`: both scripts, `recipe.toml` and, last, `bundle.json`. Runs in there stay."""
-    result = bundle(cfg)
+    result = bundle(cfg, encoding)
     readable = result.readable.encode()
     facts = {
         "recipe": cfg.name,

@@ -1,57 +1,97 @@
-"""A script that unpacks and runs itself: LZMA with searched parameters, base85, one `exec`.
+"""A script that unpacks and runs itself: a searched compression, written down as text, and one `exec`.
 
-`exec` runs in the script's own module, so `__name__`, `__file__` and the environment are those of the script.
+Two encodings. `base85` is plain ASCII, which every tool and reviewer can handle: 25 % longer than the stream. `latin1`
+writes the stream's bytes as characters under a coding cookie, with escapes for the few that a literal cannot hold: 1 to
+2 % longer, but editors, diffs and web pages show it as noise, and a tool that rewrites the file as UTF-8 breaks it.
+
+The program runs in the script's own module, so `__name__`, `__file__` and the environment are those of the script. Its
+lines are registered with `linecache` under the script's own path: `inspect.getsource`, Triton and `torch.compile` find
+them, and tracebacks show them without the stub's own frame. (Python before 3.13 prints uncaught exceptions without a
+look at `linecache`, hence the hook.)
 """
 
+import ast
 import base64
-import lzma
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
 
+from toolkit.bundle.cache import cached
+from toolkit.bundle.compress import Stream, streams
 from toolkit.bundle.unpack import unpack
+from toolkit.errors import GolfError
 
-_MATCH_FINDERS = (lzma.MF_BT2, lzma.MF_BT3, lzma.MF_BT4)
-_NICE_LENGTHS = (*range(16, 128, 4), 160, 192, 224, 273)
+_STUB = """\
+{cookie}import {modules},traceback as t
+s={module}.decompress({literal}{arguments}).decode()
+t.sys.excepthook=lambda a,b,c:t.print_exception(a,b,c.tb_next)
+t.linecache.cache[__file__]=0,None,s.splitlines(1),0
+exec(compile(s,__file__,"exec"))"""
 
 
-def pack(program: str) -> bytes:
-    """The smallest script found that runs `program`; raises `AssertionError` if it does not hold that very text."""
+def pack(program: str, encoding: str = "base85") -> bytes:
+    """The smallest script found that runs `program`, proven to hold that very text.
+
+    `encoding` is one of `ENCODINGS`, or `auto` for the shorter one. Brotli is a candidate where the program imports it
+    anyway. Raises `AssertionError` if a script does not hold the program, which would be a bug of ours.
+    """
+    if encoding not in (*ENCODINGS, "auto"):
+        raise GolfError(f"encoding: expected one of {', '.join(ENCODINGS)}, auto, found {encoding!r}")
     compile(program, "train_gpt.py", "exec", dont_inherit=True)
-    data = program.encode()
-    filters = search_filters(data)
-    script = min(scripts(data, filters), key=lambda script: (len(script), script))
-    if unpack(script).source != program:
-        raise AssertionError("packing changed the program")
+    key = ["pack", encoding, program]
+    script = cached(key, lambda: smallest_script(program, encoding).decode("latin-1")).encode("latin-1")
+    prove_packed(script, program)
     return script
 
 
-def scripts(data: bytes, filters: dict[str, Any]) -> Iterator[bytes]:
-    """Scripts over the same LZMA stream in three wrappings."""
-    # .lzma container: 13 bytes of header, but the stub need not name a filter.
-    yield stub(lzma.compress(data, lzma.FORMAT_ALONE, filters=[filters]), "")
-    # Raw LZMA1: no header, the stub names what differs from the default.
-    names = {key: filters[key] for key, default in (("lc", 3), ("lp", 0), ("pb", 2)) if filters[key] != default}
-    text = '{"id":2**62+1' + "".join(f',"{key}":{value}' for key, value in names.items()) + "}"
-    yield stub(lzma.compress(data, lzma.FORMAT_RAW, filters=[filters]), f",3,None,[{text}]")
-    # Raw LZMA2: the stream names its parameters itself.
-    lzma2 = {**filters, "id": lzma.FILTER_LZMA2}
-    yield stub(lzma.compress(data, lzma.FORMAT_RAW, filters=[lzma2]), ',3,None,[{"id":33}]')
+def smallest_script(program: str, encoding: str) -> bytes:
+    chosen = ENCODINGS if encoding == "auto" else {encoding: ENCODINGS[encoding]}
+    candidates = scripts(streams(program.encode(), imports_brotli(program)), list(chosen.values()))
+    return min(candidates, key=lambda script: (len(script), script))
 
 
-def stub(blob: bytes, arguments: str) -> bytes:
-    literal = base64.b85encode(blob).decode()
-    # The call that runs the program has a line of its own, which is what a traceback shows.
-    return f'import lzma,base64\nS=lzma.decompress(base64.b85decode("{literal}"){arguments})\nexec(S)'.encode()
+def prove_packed(script: bytes, program: str) -> None:
+    """Raise unless a script decodes to a text and to a tree that are those of the program."""
+    source = unpack(script).source
+    if source != program:
+        raise AssertionError("packing changed the program")
+    if ast.dump(ast.parse(source)) != ast.dump(ast.parse(program)):
+        raise AssertionError("packing changed the program's tree")
 
 
-def search_filters(data: bytes) -> dict[str, Any]:
-    """LZMA parameters that give the shortest stream: first the bits that contexts use, then how matches are found."""
+def imports_brotli(program: str) -> bool:
+    """Whether a program cannot start without brotli, so that its stub may use it as well."""
+    imports = (stmt for stmt in ast.parse(program).body if isinstance(stmt, ast.Import))
+    return any(alias.name == "brotli" for stmt in imports for alias in stmt.names)
 
-    def best(candidates: list[dict[str, Any]]) -> dict[str, Any]:
-        return min(candidates, key=lambda filters: len(lzma.compress(data, lzma.FORMAT_RAW, filters=[filters])))
 
-    # The dictionary covers the whole text; a larger one only costs time.
-    dict_size = max(1 << len(data).bit_length(), 4096)
-    base = {"id": lzma.FILTER_LZMA1, "preset": 9 | lzma.PRESET_EXTREME, "dict_size": dict_size, "nice_len": 273}
-    base = best([{**base, "lc": lc, "lp": lp, "pb": pb} for lc in range(5) for lp in range(5 - lc) for pb in range(3)])
-    return best([{**base, "mf": mf, "nice_len": nice} for mf in _MATCH_FINDERS for nice in _NICE_LENGTHS])
+Encoder = Callable[[Stream], bytes]
+
+
+def scripts(candidates: Iterator[Stream], encoders: list[Encoder]) -> Iterator[bytes]:
+    """All scripts over the streams."""
+    for stream in candidates:
+        for encoder in encoders:
+            yield encoder(stream)
+
+
+def base85(stream: Stream) -> bytes:
+    """A stub with a base85 literal."""
+    literal = f'base64.b85decode("{base64.b85encode(stream.data).decode()}")'
+    return _stub(stream, "", f"base64,{stream.module}", literal).encode()
+
+
+def latin1(stream: Stream) -> bytes:
+    """A stub with the stream's bytes as characters; in source a NUL is an error and a carriage return ends a line."""
+    text = stream.data.decode("latin-1").replace("\\", r"\\").replace("\r", r"\r").replace("\0", r"\x00")
+    text = text.replace('"""', r'\"""')
+    if text.endswith('"'):
+        text = text[:-1] + r"\""
+    return _stub(stream, "#coding:l1\n", stream.module, f'"""{text}""".encode("l1")').encode("latin-1")
+
+
+def _stub(stream: Stream, cookie: str, modules: str, literal: str) -> str:
+    return _STUB.format(
+        cookie=cookie, modules=modules, module=stream.module, literal=literal, arguments=stream.arguments
+    )
+
+
+ENCODINGS: dict[str, Encoder] = {"base85": base85, "latin1": latin1}
