@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from toolkit.bundle import build as building
-from toolkit.bundle import bundle, write_build
+from toolkit.bundle import bundle, order, write_build
 from toolkit.bundle.build import ENTRY, START, link
 from toolkit.bundle.emit import environment_variables, header
 from toolkit.bundle.minify import minify
@@ -107,13 +107,14 @@ def test_files_of_a_build(demo_build):
     assert (written.model, written.train, written.title) == (cfg.model, cfg.train, cfg.title)
 
 
-def test_a_failing_build_leaves_the_old_one(demo_build, monkeypatch):
+def test_a_failing_build_leaves_the_old_one(demo_build, monkeypatch, cold_cache):
     out_dir, _ = demo_build
     before = {path.name: path.read_bytes() for path in out_dir.iterdir()}
 
-    def fail(program: str) -> bytes:
+    def fail(program: str, encoding: str) -> bytes:
         raise AssertionError("packing changed the program")
 
+    monkeypatch.setattr(order, "STEPS", 1)
     monkeypatch.setattr(building, "pack", fail)
     with pytest.raises(AssertionError):
         write_build(load_recipe("demo"), out_dir)
@@ -140,7 +141,7 @@ def test_awkward_titles_stay_what_they_are():
     assert f"title: {title}" in constants(ast.parse(minify(*squeeze(imports, parts, frozenset({ENTRY})), START)))
 
 
-def test_violations_stop_a_build(monkeypatch, tmp_path):
+def test_violations_stop_a_build(monkeypatch, tmp_path, cold_cache):
     (tmp_path / "main.py").write_text("print(1)\n\n\ndef main(cfg, script):\n    return eval(cfg)\n")
     monkeypatch.setattr(building, "read_modules", lambda entry: read_modules(entry, tmp_path))
     with pytest.raises(GolfError) as caught:
@@ -148,17 +149,18 @@ def test_violations_stop_a_build(monkeypatch, tmp_path):
     assert [line.split(": ")[0].rpartition(":")[2] for line in str(caught.value).splitlines()] == ["1", "5", "5"]
 
 
-def test_same_bytes_in_every_process_and_no_torch():
+def test_same_bytes_in_every_process_cold_and_warm_and_no_torch(tmp_path):
     program = (
         "import sys; sys.modules['torch'] = None\n"
-        "from toolkit.bundle import bundle; from toolkit.recipe import load_recipe\n"
-        "result = bundle(load_recipe('naive_baseline')); print(result.sha256, hash(result.readable))"
+        "from toolkit.bundle import bundle, order; from toolkit.recipe import load_recipe\n"
+        "order.STEPS = 20; result = bundle(load_recipe('naive_baseline')); print(result.sha256, hash(result.readable))"
     )
     outputs = []
-    for seed in ("1", "2"):
-        env = {**os.environ, "PYTHONHASHSEED": seed}
+    for seed, cache in (("1", "first"), ("2", "second"), ("3", "second")):
+        env = {**os.environ, "PYTHONHASHSEED": seed, "XDG_CACHE_HOME": str(tmp_path / cache)}
         run = subprocess.run([sys.executable, "-c", program], cwd=ROOT, env=env, capture_output=True, text=True)
         assert run.stderr == ""
         outputs.append(run.stdout.split())
-    assert outputs[0][0] == outputs[1][0]
-    assert outputs[0][1] != outputs[1][1]  # the seeds did take effect
+    assert len({sha256 for sha256, _ in outputs}) == 1
+    assert len({seeded for _, seeded in outputs}) == 3  # the seeds did take effect
+    assert len(list((tmp_path / "second" / "golf-toolkit").iterdir())) == 2  # the bundle, and its search

@@ -13,7 +13,7 @@ from toolkit.bundle.compress import default_filters, in_parallel, raw_lzma
 from toolkit.bundle.edits import Source, first_line, last_line
 from toolkit.bundle.parts import Part
 
-_STEPS = 250
+STEPS = 250
 _PROPOSALS = 4  # a step; of those that do no harm the best is taken
 _GRAM = 6  # characters that count as shared text
 _NEIGHBOURS = 10  # most similar definitions that a move may go next to
@@ -71,7 +71,7 @@ def _climb(head: str, pieces: list[str], tail: str, needs: list[set[int]]) -> li
     generator = random.Random(0)
     order = list(range(len(pieces)))
     best = cost(order)
-    for _ in range(_STEPS):
+    for _ in range(STEPS):
         proposals = [_moved(order, near, generator) for _ in range(_PROPOSALS)]
         proposals = [proposal for proposal in proposals if _is_valid(proposal, needs)]
         costs = in_parallel(cost, proposals)
