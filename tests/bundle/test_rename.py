@@ -122,6 +122,18 @@ print(early())
 }
 
 
+CROWDED = "def f():\n" + "".join(f"    name_{i} = {i}\n" for i in range(60))
+CROWDED += (
+    "    def g(l):\n        return l + "
+    + " + ".join(f"name_{i}" for i in range(60))
+    + "\n    return g(1)\nprint(f())\n"
+)
+
+
+def test_a_short_name_that_is_taken_by_then_is_not_kept():
+    assert printed(renamed(CROWDED)) == printed(CROWDED)
+
+
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_behaviour_stays(name):
     source = PROGRAMS[name]

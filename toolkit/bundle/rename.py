@@ -44,7 +44,8 @@ def rename(tree: ast.Module, kept: Callable[[list[Binding]], set[Binding]] = lam
     for group, letters in ((top, GLOBAL_LETTERS), (inner, LOCAL_LETTERS)):
         for binding in group:
             name = next(name for name in short_names(letters) if is_free(binding, name, taken))
-            if len(binding.mentions) * (len(binding.name) - len(name)) < import_cost(binding):
+            pays = len(binding.mentions) * (len(binding.name) - len(name)) >= import_cost(binding)
+            if not pays and is_free(binding, binding.name, taken):
                 name = binding.name
             reserve(binding, name, taken)
             binding.rename(name)
