@@ -118,7 +118,7 @@ def decompress(cfg: Config, body: bytes, payload_bytes: int) -> bytes:
             decoder = brotli.Decompressor()
             payload = decoder.process(body, output_buffer_limit=payload_bytes + 1)
             complete = decoder.is_finished()
-    except (zlib.error, brotli.error):
+    except zlib.error if cfg.quantize.compressor == "zlib" else brotli.error:
         payload, complete = b"", False
     require_artifact(complete and len(payload) == payload_bytes, f"a stream of {payload_bytes} bytes", "another")
     return payload

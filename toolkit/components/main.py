@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import time
+from dataclasses import asdict
 from pathlib import Path
 
 import torch
@@ -98,17 +99,9 @@ def log_settings(cfg: Config, env: Environment, ranks: Ranks, digest: str, log: 
     log("Hyperparameters:")
     settings = (
         *cfg.settings,
-        f"artifact_path: {env.artifact_path}",
+        *(f"{name}: {value}" for name, value in asdict(env).items()),
         f"bundle_sha256: {digest}",
-        f"data_path: {env.data_path}",
-        f"eval_only: {env.eval_only}",
         f"grad_accum_steps: {cfg.train.micro_batches // ranks.world_size}",
-        f"iterations: {env.iterations}",
-        f"max_wallclock_seconds: {env.max_wallclock_seconds}",
-        f"run_dir: {env.run_dir}",
-        f"run_id: {env.run_id}",
-        f"seed: {env.seed}",
-        f"tokenizer_path: {env.tokenizer_path}",
         f"world_size: {ranks.world_size}",
     )
     for setting in sorted(settings):
