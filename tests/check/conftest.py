@@ -168,6 +168,7 @@ def leaderboard(record: Folder) -> Folder:
         entry.edit(name, "demo_", "fineweb_")
         entry.edit(name, "non-record-16mb", "10min_16mb")
         entry.edit(name, "world_size: 1\n", "world_size: 8\n")
+        entry.edit(name, "train_shards: 1\n", "train_shards: 80\n")
         entry.edit(name, "some CPU, 2 threads", "NVIDIA H100 80GB HBM3")
         entry.edit(name, f"val_tokens: {TARGETS + 1}", f"val_tokens: {targets + 1}")
         entry.edit(name, f"val_targets: {TARGETS}", f"val_targets: {targets}")

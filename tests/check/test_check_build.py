@@ -101,7 +101,7 @@ def test_nothing_to_check_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("nothing")
     with pytest.raises(GolfError, match="expected the folder of a build, a run or a record"):
         check_path(tmp_path)
-    with pytest.raises(GolfError, match="found no folder"):
+    with pytest.raises(GolfError, match="expected a script or the log of a run, found neither"):
         check_path(tmp_path / "notes.txt")
 
 

@@ -51,9 +51,9 @@ def test_wrong_usage_exits_with_2(tmp_path: Path) -> None:
 
 def test_json_has_the_names_that_programs_rely_on(record: Any) -> None:
     content = json.loads(run(str(record.path), "--json").output)
-    assert list(content) == ["verdict", "findings", "facts"]
+    assert list(content) == ["schema_version", "verdict", "findings", "facts"]
     for finding in content["findings"]:
-        assert list(finding) == ["rule", "outcome", "where", "expected", "found", "evidence"]
+        assert list(finding) == ["rule", "outcome", "where", "expected", "found", "evidence", "level", "references"]
     names = {"seed", "val_bpb", "val_loss", "artifact_bytes", "train_seconds", "eval_seconds", "steps"}
     assert all(names <= entry.keys() for entry in content["facts"]["seeds"])
     places = [(finding["rule"], finding["where"]) for finding in content["findings"]]

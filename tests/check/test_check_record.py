@@ -21,6 +21,10 @@ RULES = {
     "SIGNIFICANCE",
     "TARGET-GATE",
     "BYTE-SPREAD",
+    "NO-VAL-IN-TRAINING",
+    "SEED-BRUTEFORCE",
+    "ONE-FOLDER",
+    "REPRODUCIBLE",
 }
 
 

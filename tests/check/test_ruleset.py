@@ -20,8 +20,8 @@ def test_rules_are_complete(track: str) -> None:
     for rule in load_rules(track):
         assert rule.status in ("OFFICIAL", "CONSENSUS", "DISPUTED")
         assert rule.violation in ("FAIL", "WARN")
-        assert set(rule.applies) <= {"build", "run", "record"}
-        for text in (rule.title, rule.what, rule.why, rule.remedy, *rule.references):
+        assert set(rule.applies) <= {"build", "run", "record", "script", "log"}
+        for text in (rule.title, rule.what, rule.why, rule.example, rule.remedy, *rule.references):
             assert text
 
 

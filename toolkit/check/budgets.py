@@ -18,9 +18,9 @@ def size_cap(subject: Subject, rule: Rule) -> Iterator[Finding]:
     cap = rule.parameters["cap_bytes"]
     expected = f"<= {cap:,} bytes of code and model"
     script_bytes = len(subject.script.data) if subject.script else None
-    if subject.kind == "build" and script_bytes is not None:
+    if subject.kind in ("build", "script") and subject.script and script_bytes is not None:
         found = f"{script_bytes:,} bytes of code, {cap - script_bytes:,} left for the model"
-        yield rule.judge(script_bytes < cap, "train_gpt.py", expected, found)
+        yield rule.judge(script_bytes < cap, subject.script.name, expected, found)
     elif not subject.reported:
         yield rule.unknown(".", expected, "no log with a size")
     for run in subject.reported:

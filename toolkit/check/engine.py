@@ -1,6 +1,7 @@
 """From a path to a report: load the subject, pick the rules of its track, run their predicates, collect the facts."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from statistics import fmean, stdev
@@ -8,25 +9,34 @@ from typing import Any
 
 from toolkit.check.acceptance import Baseline, significance
 from toolkit.check.budgets import eval_600, size_cap, train_600
+from toolkit.check.calibration import gptq_calibration_budget, val_calibration
 from toolkit.check.claims import finite
 from toolkit.check.consistency import code_log_mismatch
 from toolkit.check.files import missing_required_files, record_files, track_label
+from toolkit.check.fingerprints import no_val_in_training, reproducible, seed_bruteforce
+from toolkit.check.folder import Change, one_folder
 from toolkit.check.metric import full_val_coverage, tokenizer_bytes
 from toolkit.check.mixing import byte_spread, target_gate
 from toolkit.check.report import Finding, Report
 from toolkit.check.reported import SeedRun
 from toolkit.check.ruleset import EDITION, Rule, load_rules
+from toolkit.check.source import Source, open_source
 from toolkit.check.subject import RECORD_TRACK, Subject, load_subject
 
 Predicate = Callable[[Subject, Rule], Iterator[Finding]]
 
 
 def check_path(path: Path, against: Baseline | None = None) -> Report:
-    """Check what lies at `path`. `against` holds the scores that a record has to beat.
+    """Check what lies at `path`. `against` holds the scores that a record has to beat."""
+    return check_source(open_source(path), against)
 
-    Without any track label the rules of the leaderboard apply. Raises `GolfError` when the path is nothing to check.
+
+def check_source(source: Source, against: Baseline | None = None, change: Change | None = None) -> Report:
+    """Check a folder, file or commit; `change` is the pull request that brings it.
+
+    Without any track label the rules of the leaderboard apply. Raises `GolfError` when there is nothing to check.
     """
-    subject = load_subject(path)
+    subject = load_subject(source)
     predicates: dict[str, Predicate] = {
         "size_cap": size_cap,
         "train_600": train_600,
@@ -39,6 +49,12 @@ def check_path(path: Path, against: Baseline | None = None) -> Report:
         "significance": partial(significance, against=against),
         "target_gate": target_gate,
         "byte_spread": byte_spread,
+        "one_folder": partial(one_folder, change=change),
+        "gptq_calibration_budget": gptq_calibration_budget,
+        "no_val_in_training": no_val_in_training,
+        "seed_bruteforce": seed_bruteforce,
+        "reproducible": reproducible,
+        "val_calibration": val_calibration,
     }
     findings: list[Finding] = []
     for rule in load_rules(subject.track or RECORD_TRACK):
@@ -49,7 +65,15 @@ def check_path(path: Path, against: Baseline | None = None) -> Report:
             findings.append(rule.finding("PASS", ".", "nothing in this track", rule.waived, f"track: {label}"))
         else:
             findings += predicates[rule.predicate](subject, rule)
+    logs = {subject.where(log) for run in subject.reported for log in (run.trained, run.scored)}
+    findings = [_with_level(finding, logs) for finding in findings]
     return Report(tuple(findings), _facts(subject))
+
+
+def _with_level(finding: Finding, logs: set[str]) -> Finding:
+    """A finding at a line of a log rests on what the log says."""
+    in_log = finding.where.rpartition(":")[0] in logs or finding.where in logs
+    return replace(finding, level="log") if in_log and not finding.level else finding
 
 
 def _facts(subject: Subject) -> dict[str, Any]:
@@ -62,6 +86,8 @@ def _facts(subject: Subject) -> dict[str, Any]:
         seeds = [measures | scores | {"log": None, "score_key": claims.where}]
     facts: dict[str, Any] = {
         "kind": subject.kind,
+        "commit": subject.commit,
+        "path": subject.root.as_posix() if subject.commit else None,
         "track": subject.track,
         "edition": EDITION,
         "seeds": seeds,

@@ -5,13 +5,18 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
+SCHEMA_VERSION = 1
 OUTCOMES = ("FAIL", "UNKNOWN", "WARN", "PASS")  # worst first: missing evidence outweighs a warning
 _MAX_TEXT = 300
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What one rule says about one place. `evidence` is the line of the log or file that decided it."""
+    """What one rule says about one place. `evidence` is the line of the log or file that decided it.
+
+    `level` names the configuration that the verdict rests on where one does: code, wrapper, command or log.
+    `references` are the texts, issues and pull requests where the rule was made.
+    """
 
     rule: str
     outcome: str
@@ -19,6 +24,14 @@ class Finding:
     expected: str
     found: str
     evidence: str = ""
+    level: str = ""
+    references: tuple[str, ...] = ()
+
+    @property
+    def basis(self) -> str:
+        """Configuration and references in one line."""
+        parts = (f"configuration: {self.level}" if self.level else "", ", ".join(self.references))
+        return "; ".join(part for part in parts if part)
 
 
 @dataclass(frozen=True)
@@ -40,8 +53,9 @@ class Report:
         return self.verdict in ("PASS", "WARN")
 
     def to_json(self) -> dict[str, Any]:
-        """`{"verdict", "findings": [...], "facts": {"seeds": [...], ...}}`, free of NaN and infinities."""
-        content = {"verdict": self.verdict, "findings": [asdict(f) for f in self.findings], "facts": self.facts}
+        """`{"schema_version", "verdict", "findings": [...], "facts": {"seeds": [...]}}`, without NaN and infinities."""
+        findings = [asdict(finding) for finding in self.findings]
+        content = {"schema_version": SCHEMA_VERSION, "verdict": self.verdict, "findings": findings, "facts": self.facts}
         cleaned: dict[str, Any] = _finite(content)
         return cleaned
 

@@ -24,18 +24,22 @@ class Rule:
     id: str
     status: str
     predicate: str
-    applies: tuple[str, ...]  # kinds of subject: build, run, record
+    applies: tuple[str, ...]  # kinds of subject: build, run, record, script, log
     title: str
     what: str
     why: str
+    example: str
     remedy: str
     references: tuple[str, ...]
     violation: str = "FAIL"
     waived: str = ""  # reason why the track does not ask for it
     parameters: dict[str, Any] = field(default_factory=dict)
 
-    def finding(self, outcome: str, where: str, expected: str, found: str, evidence: str = "") -> Finding:
-        return Finding(self.id, outcome, shorten(where), shorten(expected), shorten(found), shorten(evidence))
+    def finding(
+        self, outcome: str, where: str, expected: str, found: str, evidence: str = "", level: str = ""
+    ) -> Finding:
+        where, expected, found, evidence = map(shorten, (where, expected, found, evidence))
+        return Finding(self.id, outcome, where, expected, found, evidence, level, self.references)
 
     def judge(self, holds: bool, where: str, expected: str, found: str, evidence: str = "") -> Finding:
         """PASS when the rule holds, else what a violation means in this track."""
@@ -71,13 +75,19 @@ def load_rules(track: str, edition: str = EDITION) -> tuple[Rule, ...]:
         known = ", ".join(sorted(files.keys() - {"common"})) or "none of this edition"
         raise GolfError(f"track: expected one of {known}, found {track!r} (edition {edition})")
     changes = tomllib.loads(files[track].read_text(encoding="utf-8"))
-    common = tomllib.loads(files["common"].read_text(encoding="utf-8"))
-    rules = {entry["id"]: Rule(**_tupled(entry)) for entry in common["rules"]}
+    rules = {rule.id: rule for rule in all_rules(edition)}
     for rule_id, change in changes["rules"].items():
         rule = rules[rule_id]
         parameters = rule.parameters | change.pop("parameters", {})
         rules[rule_id] = replace(rule, parameters=parameters, **change)
     return tuple(rules.values())
+
+
+@cache
+def all_rules(edition: str = EDITION) -> tuple[Rule, ...]:
+    """The rules as all tracks share them."""
+    common = tomllib.loads((RULES_DIR / f"{edition}_common.toml").read_text(encoding="utf-8"))
+    return tuple(Rule(**_tupled(entry)) for entry in common["rules"])
 
 
 @cache

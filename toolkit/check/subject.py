@@ -3,6 +3,8 @@
     build    train_gpt.py, train_gpt_readable.py, bundle.json, recipe.toml
     run      BUILD/runs/seed42 with its log, final_model.ptz and run.json; the build is two levels up
     record   README.md, submission.json, logs, script; published folders vary in all of these
+    script   a lone script
+    log      a lone log
 
 What cannot be read becomes a problem of that file, not an error, so that the other evidence still counts.
 """
@@ -19,11 +21,12 @@ from typing import Any
 from toolkit.check.claims import Claims, parse_claims
 from toolkit.check.reported import SeedRun, select_reported
 from toolkit.check.ruleset import known_tracks
+from toolkit.check.source import Source, open_source
 from toolkit.errors import GolfError
 from toolkit.run.runlog import RunLog, read_runs
 
-MAX_FILE_BYTES = 64 << 20  # of files read whole
-MAX_FILES = 10_000
+MAX_SCRIPT_BYTES = 64 << 20
+MAX_TEXT_BYTES = 4 << 20  # of settings, claims and README
 RECORD_TRACK = "10min_16mb"
 
 
@@ -47,8 +50,9 @@ class File:
 class Subject:
     """Everything that the rules look at."""
 
-    kind: str  # build, run or record
+    kind: str  # build, run, record, script or log
     root: Path
+    commit: str | None
     files: tuple[str, ...]  # names of all files
     script: File | None
     readable: File | None
@@ -82,20 +86,20 @@ _LOG_NAME = re.compile(r"\.log$|(?:log|train|run|seed)[^/]*\.txt$|logs[^/]*/[^/]
 _TRACKS = {"10min_16mb": RECORD_TRACK, "non_record_16mb": "non-record-16mb"}
 
 
-def load_subject(path: Path) -> Subject:
-    """Read a build, run or records folder; `GolfError` for a path that is none of them."""
-    root = path.resolve()
-    if not root.is_dir():
-        raise GolfError(f"{path}: expected the folder of a build, a run or a record, found no folder")
-    loader = _Loader(root)
-    kind = _kind(root, loader.names)
-    build = _Loader(root.parent.parent) if kind == "run" else loader
+def load_subject(source: Source | Path) -> Subject:
+    """Read a build, run, records folder, script or log; `GolfError` for what is none of them."""
+    source = open_source(source) if isinstance(source, Path) else source
+    root, loader = source.root, _Loader(source)
+    kind = _kind(source)
+    build = _Loader(source.ancestor()) if kind == "run" else loader
     script = build.read("train_gpt.py") or next(filter(None, map(build.read, build.other_scripts())), None)
     recipe = build.parse("recipe.toml", tomllib.loads)
     bundle = build.parse("bundle.json", json.loads)
     claims = loader.claims() if kind == "record" else None
-    reported, extra = select_reported(loader.runs() if kind != "build" else [], claims)
-    model = root / "final_model.ptz"
+    reported, extra = select_reported(loader.runs(kind) if kind != "build" else [], claims)
+    if kind == "log" and not reported and not loader.problems:
+        raise GolfError(f"{root / source.names[0]}: expected a script or the log of a run, found neither")
+    model = "final_model.ptz"
     labels = {"recipe.toml": recipe.get("track"), "bundle.json": bundle.get("track")}
     if root.parent.name.startswith("track_"):
         labels[FOLDER] = root.parent.name.removeprefix("track_")
@@ -107,16 +111,17 @@ def load_subject(path: Path) -> Subject:
     return Subject(
         kind=kind,
         root=root,
-        files=tuple(loader.names),
+        commit=source.commit,
+        files=source.names,
         script=script,
         readable=build.read("train_gpt_readable.py"),
-        readme=file.text if (file := loader.read("README.md")) else "",
+        readme=file.text if (file := loader.read("README.md", MAX_TEXT_BYTES)) else "",
         recipe=recipe,
         bundle=bundle,
         claims=claims,
         reported=tuple(reported),
         extra=tuple(extra),
-        model_bytes=model.stat().st_size if kind == "run" and model.is_file() else None,
+        model_bytes=source.size(model) if kind == "run" and model in source.names else None,
         labels={where: _spelling(label) for where, label in labels.items() if label and isinstance(label, str)},
         problems=build.problems | loader.problems,
     )
@@ -126,9 +131,12 @@ def _spelling(label: str) -> str:
     return _TRACKS.get(label.lower().replace("-", "_"), label)
 
 
-def _kind(root: Path, names: list[str]) -> str:
+def _kind(source: Source) -> str:
+    root, names = source.root, source.names
     if any(re.fullmatch(r"submission[^/]*\.json", name) for name in names):
         return "record"
+    if source.lone:
+        return "script" if names[0].endswith(".py") else "log"
     if "run.json" in names or root.parent.name == "runs":
         return "run"
     if "bundle.json" in names:
@@ -139,27 +147,29 @@ def _kind(root: Path, names: list[str]) -> str:
 
 
 class _Loader:
-    """Reads the files of one folder, two levels deep, and keeps what could not be read."""
+    """Reads the files of one source and keeps what could not be read."""
 
-    def __init__(self, root: Path) -> None:
-        self.root = root
-        self.problems: dict[str, str] = {}
-        found = sorted(path for pattern in ("*", "*/*") for path in root.glob(pattern) if _is_inside(path, root))
-        self.names = [path.relative_to(root).as_posix() for path in found[:MAX_FILES]]
+    def __init__(self, source: Source) -> None:
+        self.source = source
+        self.problems = dict(source.problems)
 
-    def read(self, name: str) -> File | None:
+    def read(self, name: str, limit: int = MAX_SCRIPT_BYTES) -> File | None:
         """A file of reasonable size, or None."""
-        path = self.root / name
-        if name not in self.names:
+        if name not in self.source.names:
             return None
-        if path.stat().st_size > MAX_FILE_BYTES:
-            self.problems[name] = f"expected at most {MAX_FILE_BYTES} bytes, found {path.stat().st_size}"
+        if (size := self.source.size(name)) > limit:
+            self.problems[name] = f"expected at most {limit:,} bytes, found {size:,}"
             return None
-        return File(name, path.read_bytes())
+        with self.source.open(name) as stream:
+            data = stream.read(limit)
+        if len(data) != size:
+            self.problems[name] = f"expected {size:,} bytes, found {len(data):,}"
+            return None
+        return File(name, data)
 
     def parse(self, name: str, parser: Callable[[str], Any]) -> dict[str, Any]:
         """A file of settings, empty when absent or unreadable."""
-        file = self.read(name)
+        file = self.read(name, MAX_TEXT_BYTES)
         if file is None:
             return {}
         try:
@@ -171,31 +181,31 @@ class _Loader:
 
     def other_scripts(self) -> list[str]:
         """Scripts that may train under another name; readable twins of a packed one do not."""
-        return [name for name in self.names if re.fullmatch(r"train(?![^/]*(?:readable|human))[^/]*\.py", name)]
+        pattern = re.compile(r".*\.py" if self.source.lone else r"train(?![^/]*(?:readable|human))[^/]*\.py")
+        return [name for name in self.source.names if pattern.fullmatch(name)]
 
     def claims(self) -> Claims | None:
         """Of submission.json, or of a file named after it."""
-        names = [name for name in self.names if re.fullmatch(r"submission[^/]*\.json", name)]
+        names = [name for name in self.source.names if re.fullmatch(r"submission[^/]*\.json", name)]
         for name in sorted(names, key=len):
-            if file := self.read(name):
+            if file := self.read(name, MAX_TEXT_BYTES):
                 try:
                     return parse_claims(file.text, name)
                 except GolfError as error:
                     self.problems[name] = str(error)
         return None
 
-    def runs(self) -> list[RunLog]:
+    def runs(self, kind: str) -> list[RunLog]:
         """Runs of all logs; of a copy the one named after its seed comes first."""
-        names = [name for name in self.names if _LOG_NAME.search(name) and name != "requirements.txt"]
+        names = [name for name in self.source.names if kind == "log" or _LOG_NAME.search(name)]
         runs: list[RunLog] = []
         for name in sorted(names, key=lambda name: (name == "train.log", name)):
+            if name == "requirements.txt" or kind == "script":
+                continue
+            path = self.source.root / name
             try:
-                runs += read_runs(self.root / name)
+                with self.source.open(name) as stream:
+                    runs += read_runs(path, stream)
             except GolfError as error:
-                self.problems[name] = str(error).replace(f"{self.root}/", "")
+                self.problems[name] = str(error).replace(f"{self.source.root}/", "")
         return runs
-
-
-def _is_inside(path: Path, root: Path) -> bool:
-    """A regular file that no link leads out of the folder."""
-    return path.is_file() and path.resolve().is_relative_to(root)

@@ -8,14 +8,18 @@ Not covered: progress lines of an evaluation (`running_bpb`, `ttt_chunk`), sizes
 """
 
 import re
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from toolkit.errors import GolfError
 
-MAX_LINE_BYTES = 1 << 16  # what is longer is somebody's embedded script; the rest of such a line is skipped
+MAX_LINE_BYTES = 1 << 13  # what is longer is somebody's embedded script; the rest of such a line is skipped
+MAX_RUNS = 64
+_MAX_KEPT = 1024  # settings and scores of a run, so that a log of any length fits in memory
+_MAX_TEXT = 1000
 
 
 @dataclass(frozen=True)
@@ -126,14 +130,22 @@ class RunLog:
         return self.steps is not None or self.train_seconds is not None
 
 
-def read_runs(path: Path) -> list[RunLog]:
-    """All runs of a log in order; an empty list for a text without any. `GolfError` when empty or not text."""
+def read_runs(path: Path, stream: BinaryIO | None = None) -> list[RunLog]:
+    """All runs of a log in order; an empty list for a text without any. `GolfError` when empty or not text.
+
+    With a `stream` the lines come from there, and `path` is but their name. A log of any length is read in one go.
+    """
+    if stream is None:
+        with path.open("rb") as file:
+            return read_runs(path, file)
     runs: list[RunLog] = []
     reader = _Reader(path)
     blank = True
-    for number, line in _lines(path):
+    for number, line in _lines(path, stream):
         blank = blank and not line.strip()
         if _RUN_START.match(line) and reader.has_progress:
+            if len(runs) == MAX_RUNS:
+                raise GolfError(f"{path}: expected at most {MAX_RUNS} runs in a log, found more")
             runs.append(reader.finish())
             reader = _Reader(path)
         reader.read(number, line)
@@ -207,10 +219,16 @@ _FACT_LINES = {
         "artifact": r"artifact:\S+MB .*\bcode:<code_bytes>$",
         "INT7": r"INT7\+zlib model: <model_bytes> bytes \| Total submission: <total_bytes> bytes",
         "Raw": r"Raw model: \d+ bytes \| Code: <code_bytes> bytes",
+        "gptq": r"gptq:(?:reserving (?:<reserve_ms.>ms|<reserve_seconds.>s)|"
+        r"(?:\S+ )?calibrated \d+ layers in <calibration_seconds.>s|"
+        r"(?:calibrating with|generating|collecting hessians from) (?P<calibration_source>.+))",
+        "GPTQ": r"GPTQ:(?:collected \d+ Hessians in <calibration_seconds.>s|"
+        r"collecting Hessians from (?P<calibration_source>.+))",
         "ttt": r"ttt:completed .*time:<adaptation_seconds.>s$",
         "total_eval_time": r"total_eval_time: ?<total_eval_seconds.>s$",
     }.items()
 }
+_TEXT_FACTS = ("bundle_sha256", "hardware", "calibration_source")
 _PROMOTED = ("seed", "world_size", "vocab_size", "bundle_sha256")  # settings that are facts as well
 
 
@@ -221,7 +239,7 @@ class _Reader:
         self.path = path
         self.facts: dict[str, Fact] = {}
         self.settings: dict[str, Fact] = {}
-        self.scores: list[Score] = []
+        self.scores: deque[Score] = deque(maxlen=_MAX_KEPT)
         self.validation: Score | None = None
 
     @property
@@ -233,7 +251,7 @@ class _Reader:
         if line.startswith("  "):
             setting = _SETTING.match(line)
             if setting and not self.has_progress:
-                self.settings[setting[1]] = Fact(setting[2], number, line)
+                self._set(setting[1], setting[2], number, line)
             return
         head = _HEAD.match(line)
         if head is None:
@@ -244,7 +262,8 @@ class _Reader:
         elif word in _FACT_LINES and (match := _FACT_LINES[word].match(line)):
             self._keep(match, number, line)
         if word in _PAIR_LINES and not self.has_progress:
-            self.settings.update({key: Fact(value, number, line) for key, value in _PAIR.findall(line)})
+            for key, value in _PAIR.findall(line):
+                self._set(key, value, number, line)
 
     def finish(self) -> RunLog:
         for name in _PROMOTED:
@@ -253,6 +272,10 @@ class _Reader:
                 value = int(setting.value) if re.fullmatch(_INT, setting.value) else setting.value
                 self.facts[name] = Fact(value, setting.line, setting.text)
         return RunLog(self.path, self.facts, self.settings, tuple(self.scores), self.validation)
+
+    def _set(self, key: str, value: str, number: int, line: str) -> None:
+        if len(self.settings) < _MAX_KEPT:
+            self.settings[key] = Fact(value[:_MAX_TEXT], number, line[:_MAX_TEXT])
 
     def _keep(self, match: re.Match[str], number: int, line: str) -> None:
         found = {name: text for name, text in match.groupdict().items() if text is not None}
@@ -268,10 +291,10 @@ class _Reader:
             found["step_ms"] = str(60_000 * float(found.pop("step_minutes")))
         found.pop("codec", None)
         for name, text in found.items():
-            value: Any = text
-            if name not in ("bundle_sha256", "hardware"):
+            value: Any = text[:_MAX_TEXT]
+            if name not in _TEXT_FACTS:
                 value = float(text) if "." in text else int(text)
-            self.facts[name] = Fact(value, number, line)
+            self.facts[name] = Fact(value, number, line[:_MAX_TEXT])
 
     def _read_score(self, number: int, line: str) -> None:
         if match := _VALIDATION.match(line):
@@ -289,20 +312,21 @@ class _Reader:
 
 
 def _score(key: str, loss: str, bpb: str, seconds: float | None, number: int, line: str) -> Score:
-    return Score(key, float(loss), float(bpb), seconds, number, line, len(bpb.partition(".")[2]))
+    return Score(
+        key[:_MAX_TEXT], float(loss), float(bpb), seconds, number, line[:_MAX_TEXT], len(bpb.partition(".")[2])
+    )
 
 
-def _lines(path: Path) -> Iterator[tuple[int, str]]:
+def _lines(path: Path, stream: BinaryIO) -> Iterator[tuple[int, str]]:
     """Numbered lines without a leading timestamp, one at a time; the tail of an endless line is dropped."""
-    with path.open("rb") as file:
-        number = 1
-        while piece := file.readline(MAX_LINE_BYTES):
-            rest = piece
-            while rest and not rest.endswith(b"\n"):
-                rest = file.readline(MAX_LINE_BYTES)
-            text = piece.decode("utf-8", errors="replace").rstrip("\r\n")
-            if "\0" in text or text.count("\ufffd") * 4 > len(text):
-                raise GolfError(f"{path}:{number}: expected the text of a log, found binary data")
-            stamp = _TIMESTAMP.match(text)
-            yield number, text[stamp.end() :] if stamp else text
-            number += 1
+    number = 1
+    while piece := stream.readline(MAX_LINE_BYTES):
+        rest = piece
+        while rest and not rest.endswith(b"\n"):
+            rest = stream.readline(MAX_LINE_BYTES)
+        text = piece.decode("utf-8", errors="replace").rstrip("\r\n")
+        if "\0" in text or text.count("\ufffd") * 4 > len(text):
+            raise GolfError(f"{path}:{number}: expected the text of a log, found binary data")
+        stamp = _TIMESTAMP.match(text)
+        yield number, text[stamp.end() :] if stamp else text
+        number += 1
