@@ -46,7 +46,10 @@ def _seed_logs(subject: Subject, rule: Rule) -> Iterator[Finding]:
     for seed in seeds:
         named = [run for run in runs if subject.claims and run.claimed_as(subject.claims) == seed]
         found = ", ".join(sorted({subject.where(run.trained) for run in named}))
-        yield rule.judge(bool(named), f"seed {seed}", expected, found or "no log")
+        # Early records claim three seeds and ship one log; our own folders are written by a program.
+        partly = subject.claims and "bundle_sha256" not in subject.claims.fields and runs
+        outcome = "PASS" if named else "WARN" if partly else rule.violation
+        yield rule.finding(outcome, f"seed {seed}", expected, found or "no log")
     if not seeds:
         found = ", ".join(sorted({subject.where(run.trained) for run in runs}))
         yield rule.judge(bool(runs), "train log", "a log of the run", found or "no log")

@@ -44,8 +44,11 @@ def _training_data(log: RunLog, rule: Rule) -> Iterator[tuple[str, Fact, str]]:
             yield rule.violation, fact, f"{name} names validation shards"
         elif name in _DATA_PATHS and _VAL_ONLY.search(fact.value):
             yield rule.violation, fact, f"{name}={fact.value}"
-        elif name in _DATA_PATHS and _DOUBLED.search(fact.value):
-            yield "WARN", fact, f"{name}={fact.value}, a layout that local preparation leaves"
+    doubled = next(
+        (fact for name, fact in log.settings.items() if name in _DATA_PATHS and _DOUBLED.search(fact.value)), None
+    )
+    if doubled:
+        yield "WARN", doubled, f"{doubled.value}, a layout that local preparation leaves"
     shards = log.facts.get("train_shards")
     if shards is None:
         return

@@ -207,7 +207,7 @@ _FACT_LINES = {
         "val_loader": r"val_loader:.* tokens:<val_tokens>\b",
         "val": r"val tokens: <val_tokens>$",
         "model_params": r"model_params: ?<model_params>\b",
-        "step": r"step:<step>/<iterations> .*?\bt(?:rain_time)?:<step_ms>ms",
+        "step": r"step:<step>/<iterations> .*?\bt(?:rain_time)?:<step_ms>ms(?: step_avg:<step_avg_ms.>ms)?",
         "digit": r"<step>/<iterations> train_loss: \S+ train_time: <step_minutes.>m",
         "stopping_early": r"stopping_early: .*?train_time: ?<stop_ms>ms(?: step: ?<stop_step>/<iterations>)?",
         "train_time_with_calibration": r"train_time_with_calibration: <calibrated_ms>ms",
