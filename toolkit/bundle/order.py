@@ -5,10 +5,12 @@ program. Deterministic: the number of steps is fixed, and so is the generator th
 """
 
 import ast
+import json
 import random
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
+from toolkit.bundle.cache import cached
 from toolkit.bundle.compress import default_filters, in_parallel, raw_lzma
 from toolkit.bundle.edits import Source, first_line, last_line
 from toolkit.bundle.parts import Part
@@ -26,19 +28,27 @@ def reorder(text: str, parts: list[Part]) -> tuple[str, list[Part]]:
     `text` holds imports, then one definition for each part, free of effects as the contract of components demands, then
     the block that starts the run.
     """
+    head, pieces, tail = cut(text)
+    if len(pieces) != len(parts):
+        raise AssertionError(f"expected {len(parts)} definitions, one for each part, found {len(pieces)}")
+    if len(pieces) < 2:
+        return text, parts
+    order = json.loads(cached(["order", str(STEPS), text], lambda: json.dumps(_climb(head, pieces, tail))))
+    if sorted(order) != list(range(len(pieces))) or not _is_valid(order, requirements(ast.parse("".join(pieces)).body)):
+        raise AssertionError("expected every definition once, after what it needs")
+    return _joined(head, pieces, tail, order), [parts[index] for index in order]
+
+
+def cut(text: str) -> tuple[str, list[str], str]:
+    """Imports, definitions, and the block at the end; together they are the text."""
     source = Source(text)
     body = [stmt for stmt in source.tree.body[:-1] if not isinstance(stmt, (ast.Import, ast.ImportFrom))]
-    if len(body) < 2:
-        return text, parts
-    if len(body) != len(parts):
-        raise AssertionError("expected one definition for each part")
-    head = source.lines(1, first_line(body[0]) - 1)
     tail = source.lines(first_line(source.tree.body[-1]), len(source.line_starts) - 1)
     pieces = [source.lines(first_line(stmt), last_line(stmt)) for stmt in body]
-    if head + "".join(pieces) + tail != text:
-        raise AssertionError("expected every statement on lines of its own")
-    order = _climb(head, pieces, tail, requirements(body))
-    return _joined(head, pieces, tail, order), [parts[index] for index in order]
+    head = text.removesuffix("".join([*pieces, tail]))
+    if len(head) + sum(map(len, pieces)) + len(tail) != len(text):
+        raise AssertionError("expected imports, definitions and a block, each on lines of its own")
+    return head, pieces, tail
 
 
 def requirements(body: Sequence[ast.stmt]) -> list[set[int]]:
@@ -61,7 +71,8 @@ def _read_at_once(node: ast.AST) -> Iterator[str]:
             yield from _read_at_once(child)
 
 
-def _climb(head: str, pieces: list[str], tail: str, needs: list[set[int]]) -> list[int]:
+def _climb(head: str, pieces: list[str], tail: str) -> list[int]:
+    needs = requirements(ast.parse("".join(pieces)).body)
     filters = default_filters("".join([head, *pieces, tail]).encode())
 
     def cost(order: list[int]) -> int:
