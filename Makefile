@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 TORCH := torch==2.13.0
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test lint bench bench-bundle clean
 
 # torch comes first and alone, so that nothing else decides which build of it is installed.
 .venv/installed: pyproject.toml
@@ -25,6 +25,9 @@ lint: .venv/installed
 
 bench: .venv/installed
 	$(BIN)/python -m bench
+
+bench-bundle: .venv/installed
+	$(BIN)/python -m bench bundle
 
 clean:
 	rm -rf .venv build data .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info

@@ -2,9 +2,9 @@
 
 import sys
 
-from bench import artifact, build
+from bench import artifact, bundle
 
-BENCHES = {"build": build.main, "artifact": artifact.main}
+BENCHES = {"bundle": bundle.main, "artifact": artifact.main}
 
 for name in sys.argv[1:] or BENCHES:
     print(f"== {name}")
