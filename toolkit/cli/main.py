@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from toolkit.cli import build, check, demo, package, plan, recipes, train, unpack
+from toolkit.cli import build, check, demo, explain, leaderboard, pack, package, plan, recipes, stats, train, unpack
 from toolkit.components.failure import InputError
 from toolkit.errors import GolfError
 
@@ -34,5 +34,5 @@ def golf() -> None:
     """Parameter Golf: from a recipe to a record folder."""
 
 
-for module in (recipes, plan, build, unpack, train, check, package, demo):
+for module in (recipes, plan, build, pack, unpack, train, check, package, demo, explain, stats, leaderboard):
     golf.add_command(module.command)
