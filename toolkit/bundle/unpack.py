@@ -15,6 +15,7 @@ import io
 import textwrap
 import tokenize
 from dataclasses import dataclass
+from pathlib import Path
 
 from toolkit.bundle.stubs import Stub, read_stub
 from toolkit.errors import GolfError
@@ -29,6 +30,14 @@ class Unpacked:
 
     source: str
     layers: list[str]
+
+
+def read_script(path: Path) -> bytes:
+    """A script's bytes; `GolfError` before reading one that is too large."""
+    num_bytes = path.stat().st_size
+    if num_bytes > MAX_INPUT_BYTES:
+        raise GolfError(f"{path}: expected at most {MAX_INPUT_BYTES} bytes, found {num_bytes}")
+    return path.read_bytes()
 
 
 def unpack(data: bytes) -> Unpacked:

@@ -15,14 +15,13 @@ def command(file: Path, as_json: bool) -> None:
 
     The decoders that were found go to standard error. Plain source is an error: there is nothing to unpack.
     """
-    from toolkit.bundle.unpack import MAX_INPUT_BYTES, unpack
+    from toolkit.bundle.unpack import read_script, unpack
     from toolkit.errors import GolfError
 
-    file_bytes = file.stat().st_size
-    if file_bytes > MAX_INPUT_BYTES:
-        raise GolfError(f"{file}: expected at most {MAX_INPUT_BYTES} bytes, found {file_bytes}")
+    data = read_script(file)
+    file_bytes = len(data)
     try:
-        result = unpack(file.read_bytes())
+        result = unpack(data)
     except GolfError as error:
         raise GolfError(f"{file}: {error}") from None
     source_bytes = len(result.source.encode())
