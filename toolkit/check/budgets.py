@@ -146,6 +146,12 @@ def eval_600(subject: Subject, rule: Rule) -> Iterator[Finding]:
         if not readings:
             yield rule.unknown(subject.where(log), _limit(rule), "no line with an evaluation time")
             continue
+        zero = [
+            score for score in log.scores if log.headline and score.stage == log.headline.stage and score.seconds == 0
+        ]
+        if zero:
+            where = f"{subject.where(log, zero[-1].line)} eval_time"
+            yield rule.finding("WARN", where, "the seconds of this score", "0", zero[-1].text)
         seconds, line, text = max(readings)
         yield _clock(subject, rule, seconds, subject.where(log, line), text)
 

@@ -4,16 +4,20 @@ Published folders disagree with themselves by honest slips, typed by hand, so th
 logs name the hash of their script, numbers were copied by a program, and a wrong one is a violation like a wrong hash.
 """
 
+import re
+from collections import Counter
 from collections.abc import Iterator
 from statistics import fmean
 
 from toolkit.check.claims import Claims, finite
+from toolkit.check.facts import folder_scores, readme_scores
 from toolkit.check.report import Finding
 from toolkit.check.reported import SeedRun
 from toolkit.check.ruleset import Rule
 from toolkit.check.subject import Subject
-from toolkit.run.runlog import RunLog
+from toolkit.run.runlog import RunLog, is_diagnostic, stage_rank
 
+_OF_A_RUN = re.compile(r"seed|path|dir|file|run|rank|host|port|time|date|name|sha256|version|url|git")
 _SECONDS_ROUNDING = 0.6
 _FEWEST_DECIMALS = 4  # of a claimed score; trailing zeros are lost in JSON
 
@@ -35,6 +39,7 @@ def code_log_mismatch(subject: Subject, rule: Rule) -> Iterator[Finding]:
             fact = run.trained.facts["seed"]
             expected, where = f"seed {in_name} as in the name of the log", subject.where(run.trained, fact.line)
             yield rule.finding(_slip(subject, rule), where, expected, f"seed {run.seed}", fact.text)
+    yield from _runs(subject, rule)
     if subject.claims and subject.reported:
         yield from _claims(subject, rule, subject.claims)
     elif subject.kind == "record" and not subject.reported:
@@ -89,6 +94,43 @@ def _total_of_log(subject: Subject, rule: Rule, log: RunLog) -> Finding | None:
     return rule.finding(outcome, where, sizes, f"total {total.value:,} bytes", total.text)
 
 
+def _runs(subject: Subject, rule: Rule) -> Iterator[Finding]:
+    """What a reader of the logs would stumble over; none of it is a violation by itself."""
+    counts = Counter(subject.where(log) for log in subject.runs)
+    for name, count in counts.items():
+        if count > 1:
+            yield rule.finding("WARN", f"{name} runs", "a log of one run", f"{count} runs")
+    for run in subject.reported:
+        headline, own = run.scored.headline, run.trained.headline
+        if headline and run.scored is not run.trained and own:
+            where, found = subject.where(run.trained, own.line), f"{headline.val_bpb} from {subject.where(run.scored)}"
+            yield rule.finding("WARN", where, "the score of the run itself", found, own.text)
+        later = [score for score in run.scored.scores if headline and score.line > headline.line]
+        worse = [score for score in later if stage_rank(score.key) > stage_rank(headline.key if headline else "")]
+        if headline and worse and not is_diagnostic(worse[-1].key):
+            where, expected = (
+                subject.where(run.scored, worse[-1].line),
+                f"the last stage, {worse[-1].key}, as the score",
+            )
+            yield rule.finding("WARN", where, expected, f"{headline.key} {headline.val_bpb}", worse[-1].text)
+    for run in subject.extra:
+        if run.trained.trained and not run.trained.scores:
+            yield rule.finding("WARN", f"{subject.where(run.trained)} end", "a final score", "a run that was cut off")
+    yield from _configurations(subject, rule)
+
+
+def _configurations(subject: Subject, rule: Rule) -> Iterator[Finding]:
+    """Settings that differ between the reported seeds, which are to be one configuration (#2124)."""
+    settings = [run.trained.settings for run in subject.reported]
+    shared = set.intersection(*map(set, settings)) if settings else set()
+    for name in sorted(shared):
+        values = dict.fromkeys(setting[name].value for setting in settings)
+        if len(values) > 1 and not _OF_A_RUN.search(name):
+            where = subject.where(subject.reported[0].trained, settings[0][name].line)
+            found = f"{name}: {', '.join(values)}"
+            yield rule.finding("WARN", where, "one configuration for all seeds", found, settings[0][name].text)
+
+
 def _claims(subject: Subject, rule: Rule, claims: Claims) -> Iterator[Finding]:
     claimed_hash = claims.fields.get("bundle_sha256")
     if claimed_hash is not None and subject.script:
@@ -122,6 +164,13 @@ def _slips(subject: Subject, claims: Claims) -> Iterator[tuple[str, str, str]]:
         yield "bytes_code", " or ".join(f"{size:,}" for size in sorted(code)), f"{claimed_code:,.0f}"
     for seed, run in claimed.items():
         yield from _seed_slips(seed, run, claims.seeds[seed])
+    scores = [*(run.val_bpb for run in (entry.scored for entry in subject.reported)), claims.val_bpb]
+    means = [value for run in runs if (value := finite(run.scored.val_bpb)) is not None]
+    known = [score for score in (*scores, fmean(means) if means else None) if score is not None]
+    for said, place in ((folder_scores(subject), "folder name"), (readme_scores(subject), "README.md")):
+        said = [statement for statement in said if known and statement.value > min(known) / 2]  # gains are no scores
+        if said and not any(_close(statement.value, score) for statement in said for score in known):
+            yield f"against {place}", f"{known[-1]:.6f} or another score of the logs", f"{said[0].value}"
     unclaimed = [run.seed for run in subject.reported if run.claimed_as(claims) is None]
     if claims.seeds and unclaimed:
         yield "seeds", f"every seed with a log, {unclaimed} included", f"{sorted(claims.seeds)}"
@@ -135,7 +184,9 @@ def _seed_slips(seed: int, run: SeedRun, claimed: dict[str, float]) -> Iterator[
             continue
         if name.endswith("_seconds"):
             total = run.scored.total_eval_seconds if name == "eval_seconds" else None
-            same = any(value is not None and abs(claim - value) <= _SECONDS_ROUNDING for value in (logged, total))
+            decimals = len(repr(claim).partition(".")[2])
+            rounding = min(_SECONDS_ROUNDING, 1.001 * 10.0**-decimals)
+            same = any(value is not None and abs(claim - value) <= rounding for value in (logged, total))
         else:
             same = _close(claim, logged) if name.startswith("val_") else claim == logged
         if not same:

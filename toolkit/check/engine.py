@@ -4,22 +4,19 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from statistics import fmean, stdev
-from typing import Any
 
 from toolkit.check.acceptance import Baseline, significance
 from toolkit.check.budgets import eval_600, size_cap, train_600
 from toolkit.check.calibration import gptq_calibration_budget, val_calibration
-from toolkit.check.claims import finite
 from toolkit.check.consistency import code_log_mismatch
-from toolkit.check.files import missing_required_files, record_files, track_label
+from toolkit.check.facts import collect_facts
+from toolkit.check.files import record_files, track_label
 from toolkit.check.fingerprints import no_val_in_training, reproducible, seed_bruteforce
 from toolkit.check.folder import Change, one_folder
 from toolkit.check.metric import full_val_coverage, tokenizer_bytes
 from toolkit.check.mixing import byte_spread, target_gate
 from toolkit.check.report import Finding, Report
-from toolkit.check.reported import SeedRun
-from toolkit.check.ruleset import EDITION, Rule, load_rules
+from toolkit.check.ruleset import Rule, load_rules
 from toolkit.check.source import Source, open_source
 from toolkit.check.subject import RECORD_TRACK, Subject, load_subject
 
@@ -67,43 +64,10 @@ def check_source(source: Source, against: Baseline | None = None, change: Change
             findings += predicates[rule.predicate](subject, rule)
     logs = {subject.where(log) for run in subject.reported for log in (run.trained, run.scored)}
     findings = [_with_level(finding, logs) for finding in findings]
-    return Report(tuple(findings), _facts(subject))
+    return Report(tuple(findings), collect_facts(subject))
 
 
 def _with_level(finding: Finding, logs: set[str]) -> Finding:
     """A finding at a line of a log rests on what the log says."""
     in_log = finding.where.rpartition(":")[0] in logs or finding.where in logs
     return replace(finding, level="log") if in_log and not finding.level else finding
-
-
-def _facts(subject: Subject) -> dict[str, Any]:
-    """What the findings rest on, under the names of the published fixtures."""
-    seeds = [_entry(subject, run) for run in subject.reported]
-    if not seeds and subject.claims:  # nothing but claims; their source says so
-        claims = subject.claims
-        measures = dict.fromkeys(("seed", "train_seconds", "eval_seconds", "steps"))
-        scores = {"val_bpb": claims.val_bpb, "val_loss": claims.val_loss, "artifact_bytes": claims.bytes_total}
-        seeds = [measures | scores | {"log": None, "score_key": claims.where}]
-    facts: dict[str, Any] = {
-        "kind": subject.kind,
-        "commit": subject.commit,
-        "path": subject.root.as_posix() if subject.commit else None,
-        "track": subject.track,
-        "edition": EDITION,
-        "seeds": seeds,
-        "extra_runs": [_entry(subject, run) for run in subject.extra],
-        "code_bytes": len(subject.script.data) if subject.script else None,
-    }
-    for name in ("val_bpb", "val_loss"):
-        values = [value for entry in seeds if (value := finite(entry[name])) is not None]
-        facts[f"mean_{name}"] = fmean(values) if values else None
-        facts[f"{name}_std"] = stdev(values) if len(values) > 1 else None
-    if subject.kind == "record":
-        facts["missing_required_files"] = missing_required_files(subject)
-    return facts
-
-
-def _entry(subject: Subject, run: SeedRun) -> dict[str, Any]:
-    logs = dict.fromkeys(subject.where(log) for log in (run.scored, run.trained))
-    headline = run.scored.headline
-    return run.measures() | {"log": " + ".join(logs), "score_key": headline.key if headline else None}

@@ -62,6 +62,7 @@ class Subject:
     claims: Claims | None
     reported: tuple[SeedRun, ...]
     extra: tuple[SeedRun, ...]
+    runs: tuple[RunLog, ...]  # all of them, repetitions included
     model_bytes: int | None  # of the artifact, where it lies beside its log
     labels: dict[str, str]  # where a track is named -> its normal spelling
     problems: dict[str, str] = field(default_factory=dict)  # file -> why it could not be read
@@ -96,7 +97,8 @@ def load_subject(source: Source | Path) -> Subject:
     recipe = build.parse("recipe.toml", tomllib.loads)
     bundle = build.parse("bundle.json", json.loads)
     claims = loader.claims() if kind == "record" else None
-    reported, extra = select_reported(loader.runs(kind) if kind != "build" else [], claims)
+    runs = loader.runs(kind) if kind != "build" else []
+    reported, extra = select_reported(runs, claims)
     if kind == "log" and not reported and not loader.problems:
         raise GolfError(f"{root / source.names[0]}: expected a script or the log of a run, found neither")
     model = "final_model.ptz"
@@ -105,6 +107,8 @@ def load_subject(source: Source | Path) -> Subject:
         labels[FOLDER] = root.parent.name.removeprefix("track_")
     if claims:
         labels[claims.where] = claims.fields.get("track")
+        if re.match(r"non[- _]?record", str(claims.fields.get("name")), re.IGNORECASE):
+            labels[f"{claims.where} name"] = "non-record-16mb"
     for run in reported:
         if track := run.trained.settings.get("track"):
             labels[run.trained.path.relative_to(root).as_posix()] = track.value
@@ -121,6 +125,7 @@ def load_subject(source: Source | Path) -> Subject:
         claims=claims,
         reported=tuple(reported),
         extra=tuple(extra),
+        runs=tuple(runs),
         model_bytes=source.size(model) if kind == "run" and model in source.names else None,
         labels={where: _spelling(label) for where, label in labels.items() if label and isinstance(label, str)},
         problems=build.problems | loader.problems,

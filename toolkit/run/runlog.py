@@ -220,7 +220,7 @@ _FACT_LINES = {
         "INT7": r"INT7\+zlib model: <model_bytes> bytes \| Total submission: <total_bytes> bytes",
         "Raw": r"Raw model: \d+ bytes \| Code: <code_bytes> bytes",
         "gptq": r"gptq:(?:reserving (?:<reserve_ms.>ms|<reserve_seconds.>s)|"
-        r"(?:\S+ )?calibrated \d+ layers in <calibration_seconds.>s|"
+        r"(?:\S+ )?(?:calibrated \d+ layers|done) in <calibration_seconds.>s|"
         r"(?:calibrating with|generating|collecting hessians from) (?P<calibration_source>.+))",
         "GPTQ": r"GPTQ:(?:collected \d+ Hessians in <calibration_seconds.>s|"
         r"collecting Hessians from (?P<calibration_source>.+))",
