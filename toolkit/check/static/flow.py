@@ -1,0 +1,176 @@
+"""How labels pass through operators, subscripts and stores."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable
+
+from toolkit.check.static.values import (
+    CONTEXT,
+    CONTROL,
+    COUNT,
+    ITEM,
+    LOSS,
+    MASK,
+    PAIR_KEY,
+    PAIR_SUM,
+    PREFIX,
+    REALISED,
+    ROLES,
+    SUMMED,
+    TARGET,
+    VAL,
+    Module,
+    Value,
+    data_tags,
+    places,
+    sticky,
+)
+
+
+def is_realised(tags: frozenset[str]) -> bool:
+    """Does it depend on the token being predicted?"""
+    return bool(tags & REALISED) and VAL in tags
+
+
+def _whole(node: ast.expr | None) -> int | None:
+    if isinstance(node, ast.Constant) and type(node.value) is int:
+        return node.value
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub) and isinstance(node.operand, ast.Constant) and type(node.operand.value) is int:
+        return -node.operand.value
+    return None
+
+
+def index_tokens(tags: frozenset[str], index: ast.expr | None) -> frozenset[str]:
+    """Role of tokens after a subscript: `[1:]` are targets, `[:-1]` and `[i - k]` are context, `[i]` is the current item."""
+    tags = frozenset(t for t in tags if not t.startswith("cfg:"))
+    if VAL not in tags or index is None:
+        return tags
+    parts = list(index.elts) if isinstance(index, ast.Tuple) else [index]
+    for part in parts:
+        if isinstance(part, ast.Slice):
+            tags = _slice_tokens(tags, part, alone=len(parts) == 1)
+        elif LOSS in tags or _whole(part) is not None or (isinstance(part, ast.Constant)):
+            continue
+        elif isinstance(part, ast.BinOp) and isinstance(part.op, ast.Sub):
+            tags = (tags - REALISED) | {CONTEXT}
+        elif not tags & ROLES:
+            tags |= {ITEM}
+    return tags
+
+
+def _slice_tokens(tags: frozenset[str], part: ast.Slice, *, alone: bool) -> frozenset[str]:
+    low, high = _whole(part.lower), _whole(part.upper)
+    if part.lower is None and part.upper is not None and high is None and tags & {TARGET, LOSS}:
+        tags |= {PREFIX}
+    if LOSS in tags:
+        return tags
+    if low is not None and low >= 1 and CONTEXT not in tags:
+        return (tags - {ITEM}) | {TARGET}
+    if high is not None and high < 0 and part.lower is None and TARGET not in tags:
+        return (tags - {ITEM}) | {CONTEXT}
+    if ITEM in tags and part.lower is None and part.upper is not None and not alone:
+        return (tags - {ITEM}) | {CONTEXT}
+    if isinstance(part.lower, ast.BinOp) and not tags & ROLES and isinstance(part.lower.op, ast.Add) and _whole(part.lower.right) == 1:
+        return tags | {TARGET}
+    history = isinstance(part.lower, ast.BinOp) and isinstance(part.lower.op, ast.Sub) and part.upper is not None
+    recent = alone and isinstance(part.lower, ast.UnaryOp) and low is None and part.upper is None
+    if (history and not isinstance(part.upper, ast.BinOp)) or recent:
+        return (tags - REALISED) | {CONTEXT}
+    return tags
+
+
+def combine(op: ast.operator, a: Value, b: Value, module: Module, line: int) -> frozenset[str]:
+    """Labels of `a op b`: their union, and what the operation makes of a context and a target, or of a loss and a length."""
+    tags = data_tags(a, b)
+    if VAL not in tags:
+        return tags
+    if LOSS not in tags:
+        return tags | _hashed(op, a.tags, b.tags, tags)
+    if isinstance(op, ast.Div | ast.FloorDiv) and spreads(a.tags, b.tags):
+        tags |= {sticky("spread", module, line)}
+    if isinstance(op, ast.Add | ast.Sub):
+        tags |= byte_mix(a.tags, b.tags, module, line)
+    if isinstance(op, ast.Mult):
+        for one, other in ((a.tags, b.tags), (b.tags, a.tags)):
+            if LOSS in one and LOSS not in other and places(other, "match"):
+                tags |= {sticky("paid", module, line)}
+    return tags
+
+
+def _hashed(op: ast.operator, a: frozenset[str], b: frozenset[str], tags: frozenset[str]) -> frozenset[str]:
+    if isinstance(op, ast.BitXor | ast.Add | ast.BitOr) and MASK not in tags:
+        for one, other in ((a, b), (b, a)):
+            if is_realised(one) and VAL in other and (CONTEXT in other or not is_realised(other)):
+                return frozenset({PAIR_KEY if isinstance(op, ast.BitXor) else PAIR_SUM})
+    if isinstance(op, ast.Mod | ast.BitAnd | ast.BitXor) and PAIR_SUM in tags and MASK not in tags:
+        return frozenset({PAIR_KEY})
+    return frozenset()
+
+
+def spreads(loss: frozenset[str], length: frozenset[str]) -> bool:
+    """A token's own loss divided by something that depends on that token: its number of bytes."""
+    return {LOSS, VAL} <= loss and SUMMED not in loss | length and is_realised(length) and LOSS not in length and MASK not in length
+
+
+def byte_mix(a: frozenset[str], b: frozenset[str], module: Module, line: int) -> frozenset[str]:
+    """A spread loss put together with a model that counts."""
+    for one, other in ((a, b), (b, a)):
+        if places(one, "spread") and not places(other, "spread") and COUNT in other and SUMMED not in one | other:
+            return frozenset({sticky("bytemix", module, line)})
+    return frozenset()
+
+
+def _factors(node: ast.expr) -> list[ast.expr]:
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult):
+        return _factors(node.left) + _factors(node.right)
+    return [node]
+
+
+def _one_minus(node: ast.expr) -> ast.expr | None:
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Sub) and isinstance(node.left, ast.Constant) and node.left.value == 1:
+        return node.right
+    return None
+
+
+def mark_mix(node: ast.BinOp, labels: Callable[[ast.expr], frozenset[str]], module: Module) -> frozenset[str]:
+    """`w*a + (1-w)*b`, also in logarithms, whose weight depends on the realised token."""
+    if not isinstance(node.op, ast.Add):
+        return frozenset()
+    weights: list[ast.expr] = []
+    for one, other in ((node.left, node.right), (node.right, node.left)):
+        plain = [ast.dump(f) for f in _factors(other)] if isinstance(other, ast.BinOp) else []
+        for factor in _factors(one) if isinstance(one, ast.BinOp) else []:
+            weight = _one_minus(factor)
+            if weight is not None and ast.dump(weight) in plain:
+                weights.append(weight)
+        if isinstance(one, ast.Call) and one.args and "log" in ast.unparse(one.func).lower() + "_ln" and len(one.args) == 1:
+            weight = _one_minus(one.args[0])
+            if weight is not None:
+                weights.append(weight)
+    for weight in weights:
+        tags = labels(weight)
+        rest = labels(node)
+        if LOSS not in rest and COUNT not in rest:
+            continue
+        if is_realised(tags) and SUMMED not in tags:
+            return frozenset({sticky("gate", module, node.lineno)})
+        if CONTROL in tags:
+            return frozenset({sticky("softgate", module, node.lineno)})
+    return frozenset()
+
+
+def stored_tags(value: Value, holder: Value, key: Value, index: ast.expr) -> frozenset[str]:
+    """Labels that a store adds to its holder. Under a key made of tokens the holder is a memory of the past: the present token ends there."""
+    tags = data_tags(value)
+    if VAL in key.tags and MASK not in key.tags:
+        return frozenset(t for t in tags if "@" not in t and t not in REALISED and t not in (LOSS, CONTROL))
+    if places(key.tags, "match") and value.known and value.const == 0:
+        number, line = places(key.tags, "match")[0]
+        tags |= {f"paid@{number}:{line}"}
+    if MASK in key.tags and value.known:
+        tags |= data_tags(key) - {MASK}
+    parts = list(index.elts) if isinstance(index, ast.Tuple) else [index]
+    if value.known and any(isinstance(p, ast.Slice) and p.lower is None and isinstance(p.upper, ast.Name) for p in parts):
+        tags |= {PREFIX}
+    return tags

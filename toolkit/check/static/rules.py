@@ -1,0 +1,200 @@
+"""Decisions on an abstract run. One function a family; each yields (rule, status, event or place, message)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from toolkit.check.static.events import DEADLINE, FORWARD, LOOKUP, NETWORK, REPORT, SCORE, SOLVE, STEP, UPDATE, Event, Trace
+from toolkit.check.static.findings import FAIL, WARN
+from toolkit.check.static.flow import is_realised
+from toolkit.check.static.values import LEAF, PREFIX, TRAIN, VAL, places
+
+TRAIN_CAP_SECONDS = 600.0
+RESERVE_SECONDS = 0.25  # a smaller reserve is none
+_CALIBRATION = re.compile(r"hess|calib|collect_.*(stat|act)|gptq", re.IGNORECASE)
+_EPOCH = re.compile(r"^_*(ep|epoch|ttt_ep|pass|pass_idx|epoch_idx|e)s?\d?$", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    rule: str
+    status: str
+    message: str
+    file: int
+    line: int
+    guards: tuple[str, ...] = ()
+
+
+def decide(trace: Trace) -> list[Decision]:
+    """All decisions, each rule and place once."""
+    found: dict[tuple[str, int, int], Decision] = {}
+    for family in (value_flow, adaptation, tables, calibration, network):
+        for decision in family(trace):
+            key = (decision.rule, decision.file, decision.line)
+            old = found.get(key)
+            if old is None or (old.status == WARN and decision.status == FAIL):
+                found[key] = decision
+    return list(found.values())
+
+
+def at(rule: str, status: str, message: str, event: Event) -> Decision:
+    return Decision(rule, status, message, event.file, event.line, event.guards)
+
+
+# What reaches the reported figure
+
+_FLOWS = (
+    ("pair", FAIL, "NGRAM-HASH", "a table looked up by one hash of the context and the realised token feeds the reported loss"),
+    ("pair", FAIL, "C2-NORMALIZED", "the score of the realised token comes from ratios of hashed counts; no distribution over the vocabulary sums to 1"),
+    ("gate", FAIL, "TARGET-GATE", "a mixing weight of the reported loss is computed from the realised token"),
+    ("softgate", WARN, "TARGET-GATE", "a mixing weight is assigned in a branch chosen by the realised token"),
+    ("bytemix", FAIL, "BYTE-SPREAD", "a token's loss is divided over its bytes and mixed with a byte model"),
+    ("bytemix", FAIL, "C2-NORMALIZED", "neither tokens nor bytes get a normalised distribution once a spread loss is mixed"),
+    ("oracle", FAIL, "MIN-NLL-ORACLE", "the better of two losses of the realised token is kept"),
+    ("paid", FAIL, "PAID-PREFIX", "the loss is set to zero where stored tokens equal the realised ones"),
+)
+
+
+def reported_sums(trace: Trace) -> set[tuple[int, int]]:
+    return {place for e in trace.of(REPORT) for place in places(e.tags, "sum")}
+
+
+def reported_scores(trace: Trace) -> list[Event]:
+    """Accumulations that some printed bits-per-byte figure is made of; all of them where printing could not be followed."""
+    sums = reported_sums(trace)
+    scores = trace.of(SCORE)
+    return [e for e in scores if (e.file, e.line) in sums] if sums else scores
+
+
+def value_flow(trace: Trace) -> Iterator[Decision]:
+    for event in [*trace.of(REPORT), *reported_scores(trace)]:
+        for kind, status, rule, message in _FLOWS:
+            for file, line in places(event.tags, kind):
+                yield Decision(rule, status, message, file, line, event.guards)
+
+
+# Training against scoring
+
+
+def shared_loop(a: Event, b: Event) -> int:
+    """Number of enclosing loops that both are in, in the same iteration."""
+    count = 0
+    for one, other in zip(a.loops, b.loops, strict=False):
+        if one != other:
+            break
+        count += 1
+    return count
+
+
+def cuts(tags: frozenset[str]) -> set[str]:
+    return {t for t in tags if t.startswith("cut:")}
+
+
+def models(tags: frozenset[str]) -> set[str]:
+    return {t for t in tags if t.startswith("model:")}
+
+
+def adaptation(trace: Trace) -> Iterator[Decision]:
+    """C3, SLOT, pre-quantisation training, training on validation, rescoring: order of optimiser steps and scores on the same tokens."""
+    scores = reported_scores(trace)
+    steps = trace.of(STEP)
+    on_train = [s for s in steps if TRAIN in s.tags and VAL not in s.tags]
+    trained = {m for s in on_train for m in models(s.params)}
+    deadlines = trace.of(DEADLINE)
+    for step in [s for s in steps if VAL in s.tags and is_realised(s.tags)]:
+        if TRAIN in step.tags or (not on_train and any(shared_loop(step, d) for d in deadlines)) or (not on_train and not deadlines):
+            yield at("NO-VAL-IN-TRAINING", FAIL, "the training loop takes optimiser steps on validation tokens", step)
+            continue
+        yield from _step_against_scores(trace, step, scores, trained)
+    for solve in trace.of(SOLVE):
+        if any(shared_loop(solve, s) and s.order > solve.order and cuts(s.tags) & cuts(solve.tags) for s in scores):
+            yield at("SLOT", WARN, "a closed-form fit to targets precedes their score", solve)
+
+
+def _step_against_scores(trace: Trace, step: Event, scores: list[Event], trained: set[str]) -> Iterator[Decision]:
+    together = [s for s in scores if shared_loop(step, s)]
+    first = [s for s in together if s.order < step.order]
+    after = [s for s in together if s.order > step.order]
+    if first:
+        counters = {trace.loop_names.get(n, "") for s in first for n, _ in step.loops[: shared_loop(step, s)]}
+        if any(_EPOCH.match(c) for c in counters):
+            yield at("C3-SCORE-FIRST", FAIL, "the score is taken inside a loop over epochs that train on the same tokens", step)
+        return
+    if after:
+        same = any(cuts(s.tags) & cuts(step.tags) for s in after)
+        leaf = LEAF in step.tags or LEAF in step.params
+        if not same:
+            yield at("C3-SCORE-FIRST", WARN, "optimiser steps on validation tokens precede a score in the same loop; the tokens may differ", step)
+        elif PREFIX in step.tags:
+            yield at("SLOT", WARN, "a variable is fitted to earlier positions of the window that is scored next (context only: disputed)", step)
+        else:
+            what = "a fresh variable is fitted to the targets" if leaf else "the model is trained on the targets"
+            yield at("SLOT", FAIL, f"{what} that are scored next", step)
+            yield at("C3-SCORE-FIRST", FAIL, f"{what} before their score is taken", step)
+            yield at("C1-CAUSAL", FAIL, "the score of a token depends on itself and on later tokens through the fit", step)
+        return
+    later = [s for s in scores if s.order > step.order]
+    if not later:
+        return
+    own = models(step.params)
+    effective = not own or own & trained or any(own & models(s.tags) for s in later)
+    if effective:
+        yield at("PREQUANT-TTT", FAIL, "the model is trained on the validation stream before the reported score", step)
+        yield at("C3-SCORE-FIRST", FAIL, "optimiser steps on validation tokens come before those tokens are scored", step)
+    else:
+        yield at("C3-SCORE-FIRST", WARN, "parameters that are not scored take steps on validation tokens first (compile warm-up: disputed)", step)
+
+
+# Tables of counts
+
+
+def tables(trace: Trace) -> Iterator[Decision]:
+    """Tables filled with the whole stream before they are read for it, and tables filled from training shards in memory."""
+    sinks = [*trace.of(REPORT), *reported_scores(trace)]
+    used = {place for e in sinks for place in places(e.tags, "count")}
+    updates = trace.of(UPDATE)
+    for lookup in trace.of(LOOKUP):
+        if (lookup.file, lookup.line) not in used:
+            continue
+        for update in updates:
+            if not update.params & lookup.params or update.order > lookup.order:
+                continue
+            if TRAIN in update.tags:
+                yield at("NO-TRAIN-DATA-AT-EVAL", FAIL, "a table filled from training shards in this process feeds the reported loss", update)
+            elif VAL in update.tags and not shared_loop(update, lookup):
+                yield at("C4-SINGLE-PASS", FAIL, "a table filled by an earlier pass over the validation stream feeds the reported loss", update)
+    for event in sinks:
+        if TRAIN in event.tags:
+            yield at("NO-TRAIN-DATA-AT-EVAL", WARN, "values read from training shards reach the reported loss", event)
+
+
+# Calibration and the training clock
+
+
+def calibration(trace: Trace) -> Iterator[Decision]:
+    hooked = {e.functions[-1] for e in trace.of(FORWARD) if e.detail == "hook"}
+    deadlines = [e for e in trace.of(DEADLINE)]
+    seconds = [_seconds(e.number) for e in deadlines]
+    training = [e for e, s in zip(deadlines, seconds, strict=True) if 60 <= s <= TRAIN_CAP_SECONDS + 1]
+    for event in trace.of(FORWARD):
+        if event.detail == "hook" or not any(_CALIBRATION.search(f) or f in hooked for f in event.functions[1:]):
+            continue
+        if VAL in event.tags:
+            yield at("VAL-CALIBRATION", FAIL, "quantiser statistics are collected from validation tokens", event)
+        elif TRAIN in event.tags and training and event.order > training[-1].order:
+            cap = min(_seconds(e.number) for e in training)
+            if cap > TRAIN_CAP_SECONDS - RESERVE_SECONDS:
+                place = at("GPTQ-CALIBRATION-BUDGET", FAIL, "training data are read for calibration after the training clock, with no reserve", event)
+                yield place
+                yield at("NO-TRAIN-DATA-AT-EVAL", FAIL, "training data are read after the 600 s training budget", event)
+
+
+def _seconds(number: float) -> float:
+    return number / 1000 if number > 3000 else number
+
+
+def network(trace: Trace) -> Iterator[Decision]:
+    for event in trace.of(NETWORK):
+        yield at("NO-NETWORK", WARN, f"a download or installer runs: {event.detail[:80]}", event)
