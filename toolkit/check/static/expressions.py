@@ -204,6 +204,8 @@ class Expressions(Statements):
                 return (a.const is b.const) == isinstance(op, ast.Is)
             return UNKNOWN
         if isinstance(op, ast.In | ast.NotIn) and a.known:
+            if any(isinstance(r, External) and r.name.endswith("environ") for r in b.refs) and self.settings.lookup(str(a.const)):
+                return isinstance(op, ast.In)
             holder = b.ref(Mapping)
             if isinstance(holder, Mapping) and holder.exact and len(b.refs) == 1:
                 return (a.const in holder.entries) == isinstance(op, ast.In)
@@ -439,7 +441,10 @@ class Expressions(Statements):
             if method := instance.cls.find("__setitem__"):
                 self.call(Value(refs=(Bound(method[0], [holder]),)), [key, value], {}, target)
             return
-        holder.add(tags)
+        base: ast.expr = target
+        while isinstance(base, ast.Subscript):  # a slice is a view: what is stored into it is seen in what it was taken from
+            base = base.value
+            self.evaluate(base).add(tags)
 
     def augment(self, node: ast.AugAssign) -> None:
         value = self.evaluate(node.value)
@@ -447,6 +452,8 @@ class Expressions(Statements):
             current = self._name(node.target.id)
         elif isinstance(node.target, ast.Subscript):
             # `table[key] += 1` counts; it does not look anything up.
+            if not isinstance(node.op, ast.Add | ast.Sub):
+                value = self._binary(node, node.op, self.evaluate(node.target), value)
             self._store(node.target, Value(UNKNOWN, value.tags))
             if not isinstance(node.op, ast.Add):
                 return
@@ -604,6 +611,7 @@ class Expressions(Statements):
                 return Value(refs=(Super(cls, me),))
         if library.reports(self, node, arguments):
             return Value(None)
+        self.frame.line = node.lineno
         return self.call(callee, arguments, keywords, node)
 
     def call(self, callee: Value, arguments: list[Value], keywords: dict[str, Value], node: ast.AST | None) -> Value:

@@ -86,7 +86,7 @@ def combine(op: ast.operator, a: Value, b: Value, module: Module, line: int) -> 
     if VAL not in tags:
         return tags
     if LOSS not in tags:
-        return tags | _hashed(op, a.tags, b.tags, tags)
+        return tags | _hashed(op, a.tags, b.tags, module, line)
     if isinstance(op, ast.Div | ast.FloorDiv) and spreads(a.tags, b.tags):
         tags |= {sticky("spread", module, line)}
     if isinstance(op, ast.Add | ast.Sub):
@@ -98,19 +98,38 @@ def combine(op: ast.operator, a: Value, b: Value, module: Module, line: int) -> 
     return tags
 
 
-def _hashed(op: ast.operator, a: frozenset[str], b: frozenset[str], tags: frozenset[str]) -> frozenset[str]:
-    if isinstance(op, ast.BitXor | ast.Add | ast.BitOr) and MASK not in tags:
+def _hashed(op: ast.operator, a: frozenset[str], b: frozenset[str], module: Module, line: int) -> frozenset[str]:
+    """What mixing two values made of tokens gives: a hash, and a key of the pair when the realised token joins a hash of its context."""
+    if MASK in a | b:
+        return frozenset()
+    here = sticky("hash", module, line)
+    if isinstance(op, ast.BitXor):
+        found = frozenset({here})
+        if PAIR_SUM in a | b or any(_pairs(token, rest, here) for token, rest in ((a, b), (b, a))):
+            found |= {PAIR_KEY}
+        return found
+    if isinstance(op, ast.Add | ast.BitOr):
         for one, other in ((a, b), (b, a)):
             if is_realised(one) and VAL in other and (CONTEXT in other or not is_realised(other)):
-                return frozenset({PAIR_KEY if isinstance(op, ast.BitXor) else PAIR_SUM})
-    if isinstance(op, ast.Mod | ast.BitAnd | ast.BitXor) and PAIR_SUM in tags and MASK not in tags:
+                return frozenset({PAIR_SUM})
+    if isinstance(op, ast.Mod | ast.BitAnd) and PAIR_SUM in a | b:
         return frozenset({PAIR_KEY})
     return frozenset()
 
 
+def _pairs(token: frozenset[str], rest: frozenset[str], here: str) -> bool:
+    """Is `token` the realised token and `rest` a hash of others? A hash grown by the same line in a loop is still one of context."""
+    if VAL not in token or VAL not in rest or CONTEXT in token or here in rest or places(token, "hash"):
+        return False
+    hashed = bool(places(rest, "hash"))
+    if is_realised(token):
+        return hashed or CONTEXT in rest or TARGET not in rest
+    return hashed
+
+
 def spreads(loss: frozenset[str], length: frozenset[str]) -> bool:
     """A token's own loss divided by something that depends on that token: its number of bytes."""
-    return {LOSS, VAL} <= loss and SUMMED not in loss | length and is_realised(length) and LOSS not in length and MASK not in length
+    return {LOSS, VAL} <= loss and SUMMED not in loss | length and is_realised(length) and LOSS not in length
 
 
 def byte_mix(a: frozenset[str], b: frozenset[str], module: Module, line: int) -> frozenset[str]:
@@ -153,9 +172,9 @@ def mark_mix(node: ast.BinOp, labels: Callable[[ast.expr], frozenset[str]], modu
         rest = labels(node)
         if LOSS not in rest and COUNT not in rest:
             continue
-        if is_realised(tags) and SUMMED not in tags:
+        if is_realised(tags) and SUMMED not in tags and MASK not in tags:
             return frozenset({sticky("gate", module, node.lineno)})
-        if CONTROL in tags:
+        if CONTROL in tags or (is_realised(tags) and SUMMED not in tags):
             return frozenset({sticky("softgate", module, node.lineno)})
     return frozenset()
 
@@ -169,7 +188,7 @@ def stored_tags(value: Value, holder: Value, key: Value, index: ast.expr) -> fro
         number, line = places(key.tags, "match")[0]
         tags |= {f"paid@{number}:{line}"}
     if MASK in key.tags and value.known:
-        tags |= data_tags(key) - {MASK}
+        tags |= data_tags(key) if isinstance(value.const, bool) else data_tags(key) - {MASK}
     parts = list(index.elts) if isinstance(index, ast.Tuple) else [index]
     if value.known and any(isinstance(p, ast.Slice) and p.lower is None and isinstance(p.upper, ast.Name) for p in parts):
         tags |= {PREFIX}

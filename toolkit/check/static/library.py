@@ -22,6 +22,7 @@ from toolkit.check.static.values import (
     PAIR_KEY,
     PAIR_SUM,
     SUMMED,
+    TARGET,
     TRAIN,
     UNKNOWN,
     VAL,
@@ -96,7 +97,7 @@ def environment(machine: Expressions, name: str, default: Value) -> Value:
 def looked_up(machine: Expressions, result: Value, holder: Value, key: Value, node: ast.AST) -> Value:
     """What a table or tensor gives for a key."""
     module, line = machine.frame.scope.module, getattr(node, "lineno", 0)
-    tags = data_tags(result, key) - {PAIR_KEY, PAIR_SUM, MASK} | (data_tags(holder) if not result.refs else NO_TAGS)
+    tags = data_tags(result) | (data_tags(key) - {PAIR_KEY, PAIR_SUM, MASK}) | (data_tags(holder) if not result.refs else NO_TAGS)
     if VAL in key.tags and MASK not in key.tags:
         if holder.ref(Array) or holder.ref(Mapping) or holder.ref(Sequence) or COUNT in holder.tags:
             tags |= {COUNT, sticky("count", module, line)}
@@ -128,7 +129,8 @@ def counted(machine: Expressions, holder: Value, key: Value, node: ast.AST) -> N
 def match_tags(a: Value, b: Value, module: Module, line: int) -> frozenset[str]:
     """Stored tokens compared with the realised ones."""
     for one, other in ((a, b), (b, a)):
-        if is_realised(one.tags) and FILE in other.tags and VAL not in other.tags:
+        stored = not other.known and CONTEXT not in other.tags and bool(other.tags & {FILE, VAL})
+        if is_realised(one.tags) and stored and LOSS not in other.tags:
             return frozenset({sticky("match", module, line)})
     return NO_TAGS
 
@@ -144,7 +146,7 @@ def enter_model(machine: Expressions, function: Function, arguments: list[Value]
         return None
     tags = data_tags(*arguments[1:], *keywords.values())
     if tags & {VAL, TRAIN}:
-        machine.emit(FORWARD, function.node, tags)
+        machine.emit(FORWARD, function.node, tags, caller=True)
     return instance.tag
 
 
@@ -152,6 +154,8 @@ def leave(machine: Expressions, function: Function, arguments: list[Value], resu
     if model is None:
         return
     tags = data_tags(*arguments[1:])
+    if VAL in tags and not result.known and any(TARGET in a.tags for a in arguments[1:]):
+        result.add({LOSS})
     if VAL in tags and not result.known and CONTEXT not in result.tags and LOSS not in result.tags:
         result.add({CONTEXT})
     result.add({model})
@@ -210,7 +214,7 @@ def _builtin(machine: Expressions, ref: External, name: str, receiver: Value | N
             if const is not UNKNOWN:
                 return Value(const, data_tags_with_settings(receiver, *arguments))
         return None
-    if receiver is not None or "." in ref.name:
+    if receiver is not None or ("." in ref.name and ref.name != "dataclasses.field"):
         return None
     if arguments and not keywords and all(a.known for a in arguments):
         const = constants.fold_builtin(name, [a.const for a in arguments])
@@ -235,6 +239,12 @@ def _builtin(machine: Expressions, ref: External, name: str, receiver: Value | N
                 rests.append(rest)
             start = sequence(firsts)
             return Value(UNKNOWN, start.tags, (Sequence([start, sequence(rests)], sequence(rests)),))
+        case "field" if "default_factory" in keywords:
+            return machine.call(keywords["default_factory"], [], {}, node)
+        case "field" if "default" in keywords:
+            return keywords["default"]
+        case "field":
+            return Value()
         case "getattr" if len(arguments) >= 2 and isinstance(arguments[1].const, str):
             return _getattr(machine, arguments)
         case "setattr" if len(arguments) == 3 and isinstance(arguments[1].const, str):
@@ -358,6 +368,8 @@ def _effect(machine: Expressions, ref: External, name: str, receiver: Value | No
         machine.gradient = data_tags(arguments[0])
         machine.emit(STEP, node, machine.gradient, params=NO_TAGS, detail="autograd.grad")
         return Value(UNKNOWN, data_tags(*arguments[1:]))
+    if name == "step" and "sched" in ast.unparse(node).lower():
+        return Value(None)
     if name == "step" and receiver is not None:
         for argument in arguments:
             if argument.ref(Function):
@@ -369,7 +381,7 @@ def _effect(machine: Expressions, ref: External, name: str, receiver: Value | No
     if name in ("perf_counter", "time", "monotonic", "perf_counter_ns", "process_time") and (ref.name.startswith("time") or name.startswith("perf")):
         return Value(UNKNOWN, frozenset({CLOCK}))
     if name in READERS and (receiver is None or not receiver.ref(Instance)):
-        return Value(UNKNOWN, tags if tags & {VAL, TRAIN} else tags | {FILE})
+        return Value(UNKNOWN, (tags & {VAL, TRAIN}) or frozenset({FILE}))
     if name in ("save", "write", "write_bytes", "tofile", "savez", "dump"):
         machine.emit(SAVE, node, tags)
         return Value(None)
@@ -466,12 +478,23 @@ def _tensor(machine: Expressions, ref: External, name: str, receiver: Value | No
         receiver.add(data_tags(*arguments))
         receiver.add(machine.score(node, receiver, arguments[0]))
         return receiver
+    if name in ("all_gather", "all_gather_into_tensor", "all_gather_object", "gather_object") or (name == "gather" and "dist" in ref.name):
+        for one, other in ((0, 1), (1, 0)):
+            if len(arguments) > 1 and (name.startswith("all") or one == 1):
+                row = arguments[one].ref(Sequence)
+                for target in [arguments[one], *([row.rest, *(row.items or [])] if isinstance(row, Sequence) else [])]:
+                    target.add(data_tags(arguments[other]))
+                if name.startswith("all"):
+                    break
+        return Value(None)
     if name in GATHERS:
         return _gather(machine, everything, tags, node)
     if name in SOLVERS and "linalg" in ref.name and is_realised(tags):
         machine.emit(SOLVE, node, tags)
     if name in MINIMA and len(everything) >= 2 and all(_per_token_loss(v.tags) for v in everything[:2]):
         tags |= {sticky("oracle", module, line)}
+    if name in ("nonzero", "flatnonzero", "argwhere", "argsort", "argmax") or (name == "where" and len(arguments) == 1):
+        return Value(UNKNOWN, tags | {MASK})
     if name == "where" and len(arguments) == 3:
         return _where(arguments, tags, module, line)
     if name == "masked_fill" and receiver is not None and arguments and places(arguments[0].tags, "match") and LOSS in receiver.tags:

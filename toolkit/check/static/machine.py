@@ -47,6 +47,7 @@ class Frame:
     name: str
     scope: Scope
     owner: Class | None = None
+    line: int = 0  # of the call being evaluated
     returns: list[Value] = field(default_factory=list)
     yields: list[Value] = field(default_factory=list)
 
@@ -89,17 +90,20 @@ class State:
         params: frozenset[str] = frozenset(),
         detail: str = "",
         number: float = 0.0,
+        caller: bool = False,
     ) -> None:
         if len(self.trace.events) >= MAX_EVENTS:
             raise Stopped(f"analysis stopped: more than {MAX_EVENTS:,} events")
         functions = tuple(frame.name for frame in self.frames)
-        module = self.frame.scope.module
+        frame = self.frames[-2] if caller and len(self.frames) > 1 else self.frame
+        module = frame.scope.module
+        line = frame.line if caller else getattr(node, "lineno", 0)
         self.trace.events.append(
             Event(
                 kind,
                 len(self.trace.events),
                 module.number,
-                getattr(node, "lineno", 0),
+                line,
                 tags,
                 tuple(self.loops),
                 functions,
@@ -232,6 +236,8 @@ class Statements(State):
         if known is not None:
             for seen in self.pruned:
                 seen |= names_in(node.test)
+            if known and node.body and isinstance(node.body[-1], ast.Raise):
+                known = False  # the run was made, so this check passed
             settings = [tag[4:] for tag in sorted(test.tags) if tag.startswith("cfg:")]
             self.guards.extend(settings)
             try:

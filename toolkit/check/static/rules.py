@@ -88,6 +88,10 @@ def shared_loop(a: Event, b: Event) -> int:
     return count
 
 
+def same_loop(a: Event, b: Event) -> bool:
+    return bool({n for n, _ in a.loops} & {n for n, _ in b.loops})
+
+
 def cuts(tags: frozenset[str]) -> set[str]:
     return {t for t in tags if t.startswith("cut:")}
 
@@ -102,9 +106,8 @@ def adaptation(trace: Trace) -> Iterator[Decision]:
     steps = trace.of(STEP)
     on_train = [s for s in steps if TRAIN in s.tags and VAL not in s.tags]
     trained = {m for s in on_train for m in models(s.params)}
-    deadlines = trace.of(DEADLINE)
     for step in [s for s in steps if VAL in s.tags and is_realised(s.tags)]:
-        if TRAIN in step.tags or (not on_train and any(shared_loop(step, d) for d in deadlines)) or (not on_train and not deadlines):
+        if TRAIN in step.tags or not on_train:
             yield at("NO-VAL-IN-TRAINING", FAIL, "the training loop takes optimiser steps on validation tokens", step)
             continue
         yield from _step_against_scores(trace, step, scores, trained)
@@ -163,7 +166,7 @@ def tables(trace: Trace) -> Iterator[Decision]:
                 continue
             if TRAIN in update.tags:
                 yield at("NO-TRAIN-DATA-AT-EVAL", FAIL, "a table filled from training shards in this process feeds the reported loss", update)
-            elif VAL in update.tags and not shared_loop(update, lookup):
+            elif VAL in update.tags and not same_loop(update, lookup):
                 yield at("C4-SINGLE-PASS", FAIL, "a table filled by an earlier pass over the validation stream feeds the reported loss", update)
     for event in sinks:
         if TRAIN in event.tags:
