@@ -83,6 +83,8 @@ def _slice_tokens(tags: frozenset[str], part: ast.Slice, *, alone: bool) -> froz
 def combine(op: ast.operator, a: Value, b: Value, module: Module, line: int) -> frozenset[str]:
     """Labels of `a op b`: their union, and what the operation makes of a context and a target, or of a loss and a length."""
     tags = data_tags(a, b)
+    if MASK in tags and (not isinstance(op, ast.BitAnd | ast.BitOr) or places(tags, "hash")):
+        tags -= {MASK}
     if VAL not in tags:
         return tags
     if LOSS not in tags:
@@ -93,14 +95,14 @@ def combine(op: ast.operator, a: Value, b: Value, module: Module, line: int) -> 
         tags |= byte_mix(a.tags, b.tags, module, line)
     if isinstance(op, ast.Mult):
         for one, other in ((a.tags, b.tags), (b.tags, a.tags)):
-            if LOSS in one and LOSS not in other and places(other, "match"):
+            if LOSS in one and places(other, "match") and not places(one, "match"):
                 tags |= {sticky("paid", module, line)}
     return tags
 
 
 def _hashed(op: ast.operator, a: frozenset[str], b: frozenset[str], module: Module, line: int) -> frozenset[str]:
     """What mixing two values made of tokens gives: a hash, and a key of the pair when the realised token joins a hash of its context."""
-    if MASK in a | b:
+    if MASK in a | b and isinstance(op, ast.BitAnd | ast.BitOr) and not places(a | b, "hash"):
         return frozenset()
     here = sticky("hash", module, line)
     if isinstance(op, ast.BitXor):

@@ -51,6 +51,7 @@ _BPB = re.compile(r"bpb|bits_per_byte|bits/byte", re.IGNORECASE)
 _DOWNLOAD = re.compile(r"^(requests|urllib|httpx|aiohttp|huggingface_hub|datasets|gdown|wget|boto3)\b|hf_hub_download|snapshot_download|urlopen|urlretrieve")
 _INSTALLER = re.compile(r"\b(curl|wget|pip3? install|apt-get|apt install|conda install|huggingface-cli|git clone)\b")
 _SHELL = {"run", "call", "check_call", "check_output", "Popen", "system", "popen"}
+_MODEL_RESULT = frozenset({VAL, TRAIN, TARGET, CONTEXT, LOSS, LEAF})  # what a model's inside leaves on its output
 RANKS = {"RANK", "WORLD_SIZE", "LOCAL_RANK"}
 CREATORS = {"zeros", "empty", "full", "ones", "zeros_like", "empty_like", "ones_like", "full_like", "new_zeros", "new_full", "defaultdict", "Counter", "bytearray", "OrderedDict", "dict", "set", "array"}
 READERS = {"open", "fromfile", "load", "memmap", "read_bytes", "read_text", "loadtxt", "fromfile_np", "load_file"}
@@ -97,8 +98,10 @@ def environment(machine: Expressions, name: str, default: Value) -> Value:
 def looked_up(machine: Expressions, result: Value, holder: Value, key: Value, node: ast.AST) -> Value:
     """What a table or tensor gives for a key."""
     module, line = machine.frame.scope.module, getattr(node, "lineno", 0)
+    if MASK in key.tags:  # a selection or position: which elements, not what they are
+        return result if result.refs else Value(UNKNOWN, data_tags(result, holder))
     tags = data_tags(result) | (data_tags(key) - {PAIR_KEY, PAIR_SUM, MASK}) | (data_tags(holder) if not result.refs else NO_TAGS)
-    if VAL in key.tags and MASK not in key.tags:
+    if VAL in key.tags:
         if holder.ref(Array) or holder.ref(Mapping) or holder.ref(Sequence) or COUNT in holder.tags:
             tags |= {COUNT, sticky("count", module, line)}
             machine.emit(LOOKUP, node, tags, params=tables(holder))
@@ -158,6 +161,9 @@ def leave(machine: Expressions, function: Function, arguments: list[Value], resu
         result.add({LOSS})
     if VAL in tags and not result.known and CONTEXT not in result.tags and LOSS not in result.tags:
         result.add({CONTEXT})
+    row = result.ref(Sequence)
+    for part in [result, *((row.items or [row.rest]) if isinstance(row, Sequence) else [])]:
+        part.tags &= _MODEL_RESULT | {t for t in part.tags if t.startswith(("model:", "cut:"))}
     result.add({model})
 
 
@@ -196,7 +202,7 @@ def call(machine: Expressions, ref: External, callee: Value, arguments: list[Val
             return result
     tags = data_tags(receiver, *everything)
     if names_a_loss(ref.name) and VAL in tags:
-        tags |= {LOSS}
+        tags = tags - {SUMMED, MASK} | {LOSS}
     return Value(UNKNOWN, tags)
 
 
@@ -530,7 +536,7 @@ def _gather(machine: Expressions, everything: list[Value], tags: frozenset[str],
     if PAIR_KEY in keys[0].tags or everything[0].ref(Array):
         return looked_up(machine, Value(), everything[0], keys[0], node)
     if VAL in everything[0].tags:
-        tags |= {LOSS}
+        tags = tags - {SUMMED, MASK} | {LOSS}
     return Value(UNKNOWN, tags)
 
 

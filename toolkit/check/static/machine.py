@@ -68,6 +68,7 @@ class State:
         self.loop_count = 0
         self.model_count = 0
         self.pruned: list[set[str]] = []  # per loop being walked: names in conditions that folded
+        self.exits: list[list[dict[str, Value]]] = []  # per loop being walked: names where an arm left the body early
         self.gradient: frozenset[str] = frozenset()
         self.memo: dict[object, Value] = {}
         self.log_dump_read: set[str] = set()
@@ -277,6 +278,8 @@ class Statements(State):
         finally:
             self.uncertain -= 1
             scope.names = start
+        if self.exits:
+            self.exits[-1].extend(end for end, status in zip(ends, statuses, strict=True) if status in (BREAK, CONTINUE))
         going = [end for end, status in zip(ends, statuses, strict=True) if status == NEXT]
         kept = going or ends
         merged: dict[str, Value] = {}
@@ -324,6 +327,7 @@ class Statements(State):
         number = self.loop_count
         self.trace.loop_names[number] = ast.unparse(target)[:60] if target is not None else "while"
         self.pruned.append(set())
+        self.exits.append([])
         status = NEXT
         try:
             for iteration, item in enumerate((first, later)):
@@ -334,17 +338,27 @@ class Statements(State):
                     status = self.run_block(body)
                 finally:
                     self.loops.pop()
+                self._join_exits()
                 changed = assigned_names(body) | (names_in(target) if target is not None else set())
                 if iteration == 1 or status == RETURN or not (changed & self.pruned[-1]):
                     break
                 self._forget(changed)
         finally:
             self.pruned.pop()
+            self.exits.pop()
         if status == RETURN and not self.uncertain and target is None:
             return RETURN
-        if status != BREAK:
-            self.run_block(orelse)
+        if orelse and status != BREAK:
+            leaves = any(isinstance(n, ast.Break) for s in body for n in ast.walk(s))
+            return self._branches([orelse, []], Value(), NEXT) if leaves else self.run_block(orelse)
         return NEXT
+
+    def _join_exits(self) -> None:
+        names = self.frame.scope.names
+        for end in self.exits[-1]:
+            for name, value in end.items():
+                names[name] = join(names[name], value) if name in names else value
+        self.exits[-1].clear()
 
     def _forget(self, names: set[str]) -> None:
         """Constants no longer hold in a later iteration."""
