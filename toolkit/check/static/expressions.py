@@ -236,7 +236,7 @@ class Expressions(Statements):
         finally:
             self.uncertain -= 1
         joined = join(a, b)
-        return Value(joined.const, joined.tags | data_tags(test), joined.refs)
+        return Value(joined.const, joined.tags | (data_tags(test) - {MASK}), joined.refs)
 
     def _display(self, node: ast.Tuple | ast.List | ast.Set) -> Value:
         items: list[Value] = []
@@ -679,6 +679,7 @@ class Expressions(Statements):
         scope.names["__function__"] = Value(refs=(function,))
         frame = Frame(function.name, scope, function.owner)
         events = len(self.trace.events)
+        before = [value.tags for value in everything]
         self.frames.append(frame)
         outer, self.uncertain = self.uncertain, self.uncertain
         pruned, self.pruned = self.pruned, []
@@ -695,7 +696,8 @@ class Expressions(Statements):
         library.leave(self, function, arguments, result, model)
         if library.names_a_loss(function.name) and library.is_scored(result.tags | {library.LOSS}):
             result.add({library.LOSS})
-        if len(self.trace.events) == events and not isinstance(function.node, ast.Lambda):
+        untouched = all(a.tags == old for a, old in zip(everything, before, strict=True))
+        if len(self.trace.events) == events and untouched and not isinstance(function.node, ast.Lambda):
             self.memo[key] = Value(result.const, result.tags, result.refs)
         return result
 

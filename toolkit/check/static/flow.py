@@ -131,7 +131,8 @@ def _pairs(token: frozenset[str], rest: frozenset[str], here: str) -> bool:
 
 def spreads(loss: frozenset[str], length: frozenset[str]) -> bool:
     """A token's own loss divided by something that depends on that token: its number of bytes."""
-    return {LOSS, VAL} <= loss and SUMMED not in loss | length and is_realised(length) and LOSS not in length
+    own = {LOSS, VAL} <= loss and not loss & {SUMMED}
+    return own and is_realised(length) and not length & {SUMMED, LOSS} and not places(length, "hash")
 
 
 def byte_mix(a: frozenset[str], b: frozenset[str], module: Module, line: int) -> frozenset[str]:
@@ -184,7 +185,7 @@ def mark_mix(node: ast.BinOp, labels: Callable[[ast.expr], frozenset[str]], modu
 def stored_tags(value: Value, holder: Value, key: Value, index: ast.expr) -> frozenset[str]:
     """Labels that a store adds to its holder. Under a key made of tokens the holder is a memory of the past: the present token ends there."""
     tags = data_tags(value)
-    if VAL in key.tags and MASK not in key.tags:
+    if VAL in key.tags and MASK not in key.tags and not isinstance(index, ast.Slice):
         return frozenset(t for t in tags if "@" not in t and t not in REALISED and t not in (LOSS, CONTROL))
     if places(key.tags, "match") and value.known and value.const == 0:
         number, line = places(key.tags, "match")[0]

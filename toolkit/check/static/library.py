@@ -499,8 +499,8 @@ def _tensor(machine: Expressions, ref: External, name: str, receiver: Value | No
         machine.emit(SOLVE, node, tags)
     if name in MINIMA and len(everything) >= 2 and all(_per_token_loss(v.tags) for v in everything[:2]):
         tags |= {sticky("oracle", module, line)}
-    if name in ("nonzero", "flatnonzero", "argwhere", "argsort", "argmax") or (name == "where" and len(arguments) == 1):
-        return Value(UNKNOWN, tags | {MASK})
+    if name in ("nonzero", "flatnonzero", "argwhere", "argsort") or (name == "where" and len(arguments) == 1):
+        return Value(UNKNOWN, frozenset({MASK}))  # positions, whatever chose them
     if name == "where" and len(arguments) == 3:
         return _where(arguments, tags, module, line)
     if name == "masked_fill" and receiver is not None and arguments and places(arguments[0].tags, "match") and LOSS in receiver.tags:

@@ -15,6 +15,7 @@ from toolkit.check.static.events import Event, Trace
 from toolkit.check.static.settings import Settings
 from toolkit.check.static.values import (
     CONTROL,
+    MASK,
     MAX_REFS,
     TARGET,
     UNKNOWN,
@@ -260,7 +261,7 @@ class Statements(State):
         for name in sorted(assigned_names(node.body) | assigned_names(node.orelse)):
             value = names.get(name)
             if value is not None and value is not old.get(name):
-                extra = data_tags(test) if name in both else frozenset({CONTROL})
+                extra = data_tags(test) - {MASK} if name in both else frozenset({CONTROL})
                 names[name] = Value(UNKNOWN, value.tags | extra, value.refs)
 
     def _branches(self, bodies: list[list[ast.stmt]], test: Value, default: str) -> str:
