@@ -488,6 +488,8 @@ class Expressions(Statements):
             found = self._attribute_of(ref, holder, name)
             if found is not None:
                 return found
+        if name in ("_orig_mod", "module") and holder.ref(Instance):  # of a compiled or distributed wrapper
+            return holder
         if holder.ref(Instance) and not any(isinstance(r, External) for r in holder.refs):
             return Value(UNKNOWN, data_tags(holder), (External(name, holder),))
         if name in library.SHAPE:

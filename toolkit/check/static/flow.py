@@ -91,7 +91,7 @@ def combine(op: ast.operator, a: Value, b: Value, module: Module, line: int) -> 
         return tags | _hashed(op, a.tags, b.tags, module, line)
     if isinstance(op, ast.Div | ast.FloorDiv) and spreads(a.tags, b.tags):
         tags |= {sticky("spread", module, line)}
-    if isinstance(op, ast.Add | ast.Sub):
+    if isinstance(op, ast.Add):
         tags |= byte_mix(a.tags, b.tags, module, line)
     if isinstance(op, ast.Mult):
         for one, other in ((a.tags, b.tags), (b.tags, a.tags)):
@@ -138,7 +138,7 @@ def spreads(loss: frozenset[str], length: frozenset[str]) -> bool:
 def byte_mix(a: frozenset[str], b: frozenset[str], module: Module, line: int) -> frozenset[str]:
     """A spread loss put together with a model that counts."""
     for one, other in ((a, b), (b, a)):
-        if places(one, "spread") and not places(other, "spread") and COUNT in other and SUMMED not in one | other:
+        if places(one, "spread") and not places(other, "spread") and COUNT in other and not places(one | other, "sum"):
             return frozenset({sticky("bytemix", module, line)})
     return frozenset()
 

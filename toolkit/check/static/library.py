@@ -497,8 +497,11 @@ def _tensor(machine: Expressions, ref: External, name: str, receiver: Value | No
         return _gather(machine, everything, tags, node)
     if name in SOLVERS and "linalg" in ref.name and is_realised(tags):
         machine.emit(SOLVE, node, tags)
-    if name in MINIMA and len(everything) >= 2 and all(_per_token_loss(v.tags) for v in everything[:2]):
-        tags |= {sticky("oracle", module, line)}
+    if name in MINIMA and len(everything) >= 2:
+        if all(_per_token_loss(v.tags) for v in everything[:2]):
+            # The larger of two logarithms is also how a sum of exponentials is kept in range.
+            tags |= {sticky("oracle" if "min" in name else "maybe_oracle", module, line)}
+        tags |= byte_mix(everything[0].tags, everything[1].tags, module, line)
     if name in ("nonzero", "flatnonzero", "argwhere", "argsort") or (name == "where" and len(arguments) == 1):
         return Value(UNKNOWN, frozenset({MASK}))  # positions, whatever chose them
     if name == "where" and len(arguments) == 3:

@@ -53,6 +53,7 @@ _FLOWS = (
     ("bytemix", FAIL, "BYTE-SPREAD", "a token's loss is divided over its bytes and mixed with a byte model"),
     ("bytemix", FAIL, "C2-NORMALIZED", "neither tokens nor bytes get a normalised distribution once a spread loss is mixed"),
     ("oracle", FAIL, "MIN-NLL-ORACLE", "the better of two losses of the realised token is kept"),
+    ("maybe_oracle", WARN, "MIN-NLL-ORACLE", "the larger of two scores of the realised token is taken"),
     ("paid", FAIL, "PAID-PREFIX", "the loss is set to zero where stored tokens equal the realised ones"),
 )
 
