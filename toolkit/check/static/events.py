@@ -12,6 +12,7 @@ UPDATE = "update"  # a table is written under a key made of tokens
 SOLVE = "solve"  # a closed-form fit to targets
 FORWARD = "forward"  # data enters a model without gradient
 DEADLINE = "deadline"  # time is compared with a constant
+LOAD = "load"  # a model's state is replaced
 SAVE = "save"  # something is written to a file
 NETWORK = "network"  # a download, or an installer
 IMPORT = "import"

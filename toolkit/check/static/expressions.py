@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 
 from toolkit.check.static import constants, library
-from toolkit.check.static.flow import combine, index_tokens, mark_mix, stored_tags
+from toolkit.check.static.flow import combine, index_tokens, keeps_best, mark_mix, stored_tags
 from toolkit.check.static.machine import MAX_DEPTH, Frame, Statements, Stopped, sequence
 from toolkit.check.static.values import (
     CLOCK,
@@ -397,7 +397,8 @@ class Expressions(Statements):
             case ast.Attribute():
                 self._set_attribute(self.evaluate(target.value), target.attr, value)
             case ast.Subscript():
-                self._store(target, value)
+                kept = keeps_best(target, node, value, self.frame.scope.module)
+                self._store(target, Value(value.const, value.tags | kept, value.refs) if kept else value)
             case ast.Starred():
                 self.assign(target.value, value, node)
 
@@ -419,6 +420,8 @@ class Expressions(Statements):
         environ = any(isinstance(r, External) and r.name.endswith("environ") for r in holder.refs)
         if environ:
             return
+        kept = library.keep_loss(self, target, value, key)
+        tags |= kept
         if not value.known:
             library.counted(self, holder, key, target)
         table, row = holder.ref(Mapping), holder.ref(Sequence)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Callable
 
 from toolkit.check.static.values import (
@@ -59,9 +60,20 @@ def index_tokens(tags: frozenset[str], index: ast.expr | None) -> frozenset[str]
     return tags
 
 
+_LENGTH = re.compile(r"(^|_)(seq|w|max|chunk|win|window|context)?_?(len|size|length|lens|total)$|^[TLN]$|^seqlen$", re.IGNORECASE)
+
+
+def _whole_length(bound: ast.expr) -> bool:
+    """Is it the length of the window, perhaps less one?"""
+    if isinstance(bound, ast.BinOp) and isinstance(bound.op, ast.Sub) and isinstance(bound.right, ast.Constant):
+        bound = bound.left
+    name = bound.id if isinstance(bound, ast.Name) else bound.attr if isinstance(bound, ast.Attribute) else ""
+    return _LENGTH.search(name) is not None
+
+
 def _slice_tokens(tags: frozenset[str], part: ast.Slice, *, alone: bool) -> frozenset[str]:
     low, high = _whole(part.lower), _whole(part.upper)
-    if part.lower is None and part.upper is not None and high is None and tags & {TARGET, LOSS}:
+    if part.lower is None and part.upper is not None and high is None and tags & {TARGET, LOSS} and not _whole_length(part.upper):
         tags |= {PREFIX}
     if LOSS in tags:
         return tags
@@ -83,7 +95,8 @@ def _slice_tokens(tags: frozenset[str], part: ast.Slice, *, alone: bool) -> froz
 def combine(op: ast.operator, a: Value, b: Value, module: Module, line: int) -> frozenset[str]:
     """Labels of `a op b`: their union, and what the operation makes of a context and a target, or of a loss and a length."""
     tags = data_tags(a, b)
-    if MASK in tags and (not isinstance(op, ast.BitAnd | ast.BitOr) or places(tags, "hash")):
+    selects = isinstance(op, ast.BitAnd | ast.BitOr) and all(MASK in v.tags or VAL not in v.tags for v in (a, b))
+    if MASK in tags and not selects:
         tags -= {MASK}
     if VAL not in tags:
         return tags
@@ -102,7 +115,7 @@ def combine(op: ast.operator, a: Value, b: Value, module: Module, line: int) -> 
 
 def _hashed(op: ast.operator, a: frozenset[str], b: frozenset[str], module: Module, line: int) -> frozenset[str]:
     """What mixing two values made of tokens gives: a hash, and a key of the pair when the realised token joins a hash of its context."""
-    if MASK in a | b and isinstance(op, ast.BitAnd | ast.BitOr) and not places(a | b, "hash"):
+    if isinstance(op, ast.BitAnd | ast.BitOr) and all(MASK in t or VAL not in t for t in (a, b)):
         return frozenset()
     here = sticky("hash", module, line)
     if isinstance(op, ast.BitXor):
@@ -179,6 +192,18 @@ def mark_mix(node: ast.BinOp, labels: Callable[[ast.expr], frozenset[str]], modu
             return frozenset({sticky("gate", module, node.lineno)})
         if CONTROL in tags or (is_realised(tags) and SUMMED not in tags):
             return frozenset({sticky("softgate", module, node.lineno)})
+    return frozenset()
+
+
+def keeps_best(target: ast.Subscript, node: ast.AST, value: Value, module: Module) -> frozenset[str]:
+    """`best[i] = minimum(best[i], new)` of per-token losses."""
+    call = getattr(node, "value", None)
+    if not isinstance(call, ast.Call) or LOSS not in value.tags or VAL not in value.tags or SUMMED in value.tags:
+        return frozenset()
+    name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+    own = ast.unparse(target.value)
+    if "min" in name and any(ast.unparse(a).split("[")[0] == own for a in call.args):
+        return frozenset({sticky("oracle", module, target.lineno)})
     return frozenset()
 
 

@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 from toolkit.check.static import constants
-from toolkit.check.static.events import FORWARD, LOOKUP, NETWORK, REPORT, SAVE, SCORE, SOLVE, STEP, UPDATE
+from toolkit.check.static.events import FORWARD, LOAD, LOOKUP, NETWORK, REPORT, SAVE, SCORE, SOLVE, STEP, UPDATE
 from toolkit.check.static.flow import byte_mix, combine, is_realised, spreads
 from toolkit.check.static.machine import sequence
 from toolkit.check.static.values import (
@@ -127,6 +127,16 @@ def counted(machine: Expressions, holder: Value, key: Value, node: ast.AST) -> N
     if key.tags & {VAL, TRAIN} and MASK not in key.tags:
         machine.emit(UPDATE, node, data_tags(key), params=tables(holder))
         holder.add(key.tags & {TRAIN})
+
+
+def keep_loss(machine: Expressions, node: ast.AST, value: Value, key: Value | None) -> frozenset[str]:
+    """Note that per-token losses are kept in a list or array, to be summed later."""
+    memory = key is not None and VAL in key.tags and MASK not in key.tags and not isinstance(getattr(node, "slice", None), ast.Slice)
+    if not is_scored(value.tags) or SUMMED in value.tags or TARGET not in value.tags or memory:
+        return NO_TAGS
+    label = frozenset({sticky("kept", machine.frame.scope.module, getattr(node, "lineno", 0))})
+    machine.emit(SCORE, node, value.tags | label)
+    return label
 
 
 def match_tags(a: Value, b: Value, module: Module, line: int) -> frozenset[str]:
@@ -352,6 +362,8 @@ def _container(machine: Expressions, ref: External, name: str, receiver: Value |
         value = arguments[-1] if arguments else Value()
         if name.startswith("extend"):
             value = machine.items_of(value)[1]
+        if kept := keep_loss(machine, node, value, None):
+            value = Value(value.const, value.tags | kept, value.refs)
         if isinstance(row, Sequence):
             if row.items is not None and name == "append" and not machine.uncertain and not machine.loops and len(row.items) < 64:
                 row.items.append(value)
@@ -411,7 +423,13 @@ def _effect(machine: Expressions, ref: External, name: str, receiver: Value | No
             return machine.call(target, rest, {}, node)
     if name == "result" and receiver is not None and not arguments:
         return receiver
-    if name in ("load_state_dict", "zero_grad", "manual_seed", "barrier", "all_reduce", "broadcast", "synchronize", "register_buffer"):
+    if name == "load_state_dict" and receiver is not None:
+        machine.emit(LOAD, node, params=data_tags(receiver))
+        return Value(None)
+    if "nn." in ref.name and name[:1].isupper() and name != "Parameter" and not any(f.owner is not None and is_model(f.owner) for f in machine.frames):
+        machine.model_count += 1
+        return Value(UNKNOWN, tags | {f"model:{machine.model_count}"}, arguments[0].refs if arguments and name in SAME else ())
+    if name in ("zero_grad", "manual_seed", "barrier", "all_reduce", "broadcast", "synchronize", "register_buffer"):
         return Value(None)
     if name in ("state_dict", "parameters", "named_parameters", "modules", "named_modules", "children", "buffers") and receiver is not None:
         return Value(UNKNOWN, data_tags(receiver))

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from toolkit.check.static.events import DEADLINE, FORWARD, LOOKUP, NETWORK, REPORT, SCORE, SOLVE, STEP, UPDATE, Event, Trace
+from toolkit.check.static.events import DEADLINE, FORWARD, LOAD, LOOKUP, NETWORK, REPORT, SCORE, SOLVE, STEP, UPDATE, Event, Trace
 from toolkit.check.static.findings import FAIL, WARN
 from toolkit.check.static.flow import is_realised
 from toolkit.check.static.values import LEAF, PREFIX, TRAIN, VAL, places
@@ -59,7 +59,7 @@ _FLOWS = (
 
 
 def reported_sums(trace: Trace) -> set[tuple[int, int]]:
-    return {place for e in trace.of(REPORT) for place in places(e.tags, "sum")}
+    return {place for e in trace.of(REPORT) for kind in ("sum", "kept") for place in places(e.tags, kind)}
 
 
 def reported_scores(trace: Trace) -> list[Event]:
@@ -106,7 +106,7 @@ def adaptation(trace: Trace) -> Iterator[Decision]:
     scores = reported_scores(trace)
     steps = trace.of(STEP)
     on_train = [s for s in steps if TRAIN in s.tags and VAL not in s.tags]
-    trained = {m for s in on_train for m in models(s.params)}
+    trained = {m for s in on_train for m in models(s.params) or models(s.tags)}
     for step in [s for s in steps if VAL in s.tags and is_realised(s.tags)]:
         if TRAIN in step.tags or not on_train:
             yield at("NO-VAL-IN-TRAINING", FAIL, "the training loop takes optimiser steps on validation tokens", step)
@@ -123,6 +123,7 @@ def _step_against_scores(trace: Trace, step: Event, scores: list[Event], trained
     after = [s for s in together if s.order > step.order]
     if first:
         counters = {trace.loop_names.get(n, "") for s in first for n, _ in step.loops[: shared_loop(step, s)]}
+        yield from _rescored(trace, step, scores)
         if any(_EPOCH.match(c) for c in counters):
             yield at("C3-SCORE-FIRST", FAIL, "the score is taken inside a loop over epochs that train on the same tokens", step)
         return
@@ -142,13 +143,28 @@ def _step_against_scores(trace: Trace, step: Event, scores: list[Event], trained
     later = [s for s in scores if s.order > step.order]
     if not later:
         return
-    own = models(step.params)
-    effective = not own or own & trained or any(own & models(s.tags) for s in later)
+    own = models(step.params) or models(step.tags)
+    effective = own & trained or any(own & models(s.tags) for s in later)
     if effective:
         yield at("PREQUANT-TTT", FAIL, "the model is trained on the validation stream before the reported score", step)
         yield at("C3-SCORE-FIRST", FAIL, "optimiser steps on validation tokens come before those tokens are scored", step)
     else:
         yield at("C3-SCORE-FIRST", WARN, "parameters that are not scored take steps on validation tokens first (compile warm-up: disputed)", step)
+
+
+def _rescored(trace: Trace, step: Event, scores: list[Event]) -> Iterator[Decision]:
+    """A later evaluation of a model that score-first training has already adapted to the same stream."""
+    reports = trace.of(REPORT)
+    if not reports:
+        return
+    headline = set(places(reports[-1].tags, "sum")) | set(places(reports[-1].tags, "kept"))
+    own = models(step.params)
+    for score in scores:
+        later = score.order > step.order and not same_loop(score, step) and own & models(score.tags)
+        loaded = any(step.order < e.order < score.order and e.params & own for e in trace.of(LOAD))
+        if later and not loaded and (score.file, score.line) in headline:
+            yield at("C4-SINGLE-PASS", WARN, "the last reported figure scores the stream again with a model already trained on it", score)
+            return
 
 
 # Tables of counts
