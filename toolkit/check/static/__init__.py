@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import sys
 from collections.abc import Mapping
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ from toolkit.check.static.events import IMPORT, Trace
 from toolkit.check.static.expressions import Expressions
 from toolkit.check.static.findings import UNKNOWN, WARN, StaticFinding
 from toolkit.check.static.machine import MAX_DEPTH, Frame, Stopped
+from toolkit.check.static.native import Native, looks_native, native_functions
 from toolkit.check.static.packages import undeclared
 from toolkit.check.static.rules import decide
 from toolkit.check.static.settings import LEVELS, Settings, read_settings
@@ -30,10 +32,10 @@ def analyze(sources: Mapping[str, str], entry: str, settings: Settings | None = 
     `sources` are unpacked texts by path: the entry script and the side files it may import. Limits end in one UNKNOWN finding.
     """
     try:
-        trace, modules = trace_run(sources, entry, settings or Settings())
+        trace, modules, natives = trace_run(sources, entry, settings or Settings())
     except Unreadable as error:
         return [StaticFinding("STATIC-ANALYSIS", UNKNOWN, f"analysis stopped: {error}", entry, 0, "", "code")]
-    found = [_finding(d.rule, d.status, d.message, modules[d.file], d.line, d.guards, sources) for d in decide(trace)]
+    found = [_finding(d.rule, d.status, d.message, modules[d.file], d.line, d.guards, sources) for d in decide(trace, natives)]
     imports = {e.detail: e for e in reversed(trace.of(IMPORT))}
     for name in undeclared(set(imports), {m.name for m in modules}, requirements):
         event = next(e for i, e in imports.items() if i.split(".")[0] == name)
@@ -44,8 +46,8 @@ def analyze(sources: Mapping[str, str], entry: str, settings: Settings | None = 
     return sorted(found, key=lambda f: (f.rule, f.file, f.line, f.status))
 
 
-def trace_run(sources: Mapping[str, str], entry: str, settings: Settings) -> tuple[Trace, list[Module]]:
-    """The events of an abstract run of `entry`, and the modules by number."""
+def trace_run(sources: Mapping[str, str], entry: str, settings: Settings) -> tuple[Trace, list[Module], dict[str, Native]]:
+    """The events of an abstract run of `entry`, the files by number, and the C functions by name."""
     with _deep_stack():
         modules = [Module("__main__", entry, 0, parse(sources[entry]))]
         side: dict[str, Module] = {}
@@ -58,6 +60,7 @@ def trace_run(sources: Mapping[str, str], entry: str, settings: Settings) -> tup
                 modules.append(module)
                 side[module.name] = module
         run = Expressions(side, settings)
+        run.natives = _natives(sources, modules)
         main = modules[0]
         main.scope.names["__name__"] = Value("__main__")
         main.scope.names["__file__"] = Value(PurePosixPath(entry).name)
@@ -68,7 +71,22 @@ def trace_run(sources: Mapping[str, str], entry: str, settings: Settings) -> tup
             run.trace.stopped = str(stop)
         except RecursionError:
             run.trace.stopped = "analysis stopped: nested too deeply"
-        return run.trace, modules
+        return run.trace, modules, run.natives
+
+
+def _natives(sources: Mapping[str, str], modules: list[Module]) -> dict[str, Native]:
+    """C functions of side files and of long strings in the scripts; C files get module numbers too, to be cited."""
+    found: dict[str, Native] = {}
+    for module in list(modules):
+        for node in ast.walk(module.tree):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str) and looks_native(node.value):
+                found.update(native_functions(node.value, module.number, node.lineno - 1))
+    for path in sorted(sources):
+        if path.endswith((".c", ".cc", ".cpp", ".cu", ".h")):
+            module = Module(PurePosixPath(path).name, path, len(modules), ast.Module([], []))
+            modules.append(module)
+            found.update(native_functions(sources[path], module.number, 0))
+    return found
 
 
 @contextmanager

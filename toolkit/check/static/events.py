@@ -13,6 +13,7 @@ SOLVE = "solve"  # a closed-form fit to targets
 FORWARD = "forward"  # data enters a model without gradient
 DEADLINE = "deadline"  # time is compared with a constant
 LOAD = "load"  # a model's state is replaced
+NATIVE = "native"  # a function of C source in the submission is called
 SAVE = "save"  # something is written to a file
 NETWORK = "network"  # a download, or an installer
 IMPORT = "import"

@@ -138,7 +138,12 @@ class Expressions(Statements):
             return a if sa else b
         result = Value(UNKNOWN, combine(op, a, b, self.frame.scope.module, getattr(node, "lineno", 0)))
         if isinstance(node, ast.BinOp):
-            result.add(mark_mix(node, self.evaluate_again, self.frame.scope.module))
+            # Later walks of a loop see what earlier items left behind; a weight may depend on those.
+            place = (self.frame.scope.module.number, node.lineno, node.col_offset)
+            first = all(iteration == 0 for _, iteration in self.loops)
+            if first or place not in self.mixed:
+                result.add(mark_mix(node, self.evaluate_again, self.frame.scope.module))
+            self.mixed.add(place)
         if isinstance(op, ast.BitOr) and (a.ref(Mapping) or b.ref(Mapping)):
             result.refs = a.refs + b.refs
         return result
@@ -267,8 +272,8 @@ class Expressions(Statements):
             if name.known and not isinstance(name.const, list | dict):
                 entries[name.const] = value
             else:
-                rest, exact = join(rest, Value(UNKNOWN, value.tags | data_tags(name), value.refs)), False
-        return Value(UNKNOWN, NO_TAGS, (Mapping(entries, rest, exact and bool(entries)), Array(node.lineno, self.frame.scope.module.number)))
+                rest, exact = join(rest, value), False
+        return Value(UNKNOWN, NO_TAGS, (Mapping(entries, rest, exact and bool(entries)), library.new_array(self, node)))
 
     def _comprehension(self, node: ast.ListComp | ast.SetComp | ast.GeneratorExp | ast.DictComp) -> Value:
         scope = self.frame.scope
@@ -286,7 +291,7 @@ class Expressions(Statements):
                 key = self.evaluate(node.key)
                 value = self.evaluate(node.value)
                 value = Value(UNKNOWN, value.tags | data_tags(key), value.refs)
-                return Value(UNKNOWN, tags, (Mapping({}, value, False), Array(node.lineno, self.frame.scope.module.number)))
+                return Value(UNKNOWN, tags, (Mapping({}, value, False), library.new_array(self, node)))
             value = self.evaluate(node.elt)
         finally:
             self.frame.scope = scope

@@ -144,6 +144,8 @@ def _pairs(token: frozenset[str], rest: frozenset[str], here: str) -> bool:
 
 def spreads(loss: frozenset[str], length: frozenset[str]) -> bool:
     """A token's own loss divided by something that depends on that token: its number of bytes."""
+    if any(t.startswith("model:") for t in length):  # a probability, not a number of bytes
+        return False
     own = {LOSS, VAL} <= loss and not loss & {SUMMED}
     return own and is_realised(length) and not length & {SUMMED, LOSS} and not places(length, "hash")
 

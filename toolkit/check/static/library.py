@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 from toolkit.check.static import constants
-from toolkit.check.static.events import FORWARD, LOAD, LOOKUP, NETWORK, REPORT, SAVE, SCORE, SOLVE, STEP, UPDATE
+from toolkit.check.static.events import FORWARD, LOAD, LOOKUP, NATIVE, NETWORK, REPORT, SAVE, SCORE, SOLVE, STEP, UPDATE
 from toolkit.check.static.flow import byte_mix, combine, is_realised, spreads
 from toolkit.check.static.machine import sequence
 from toolkit.check.static.values import (
@@ -117,9 +117,14 @@ def looked_up(machine: Expressions, result: Value, holder: Value, key: Value, no
     return Value(UNKNOWN, tags, result.refs)
 
 
+def new_array(machine: Expressions, node: ast.AST) -> Array:
+    machine.array_count += 1
+    return Array(machine.array_count)
+
+
 def tables(holder: Value) -> frozenset[str]:
-    """Identity of the tables a value may be: the lines that create them."""
-    return frozenset(f"table:{r.file}:{r.line}" for r in holder.refs if isinstance(r, Array))
+    """Identity of the tables a value may be."""
+    return frozenset(f"table:{r.number}" for r in holder.refs if isinstance(r, Array))
 
 
 def counted(machine: Expressions, holder: Value, key: Value, node: ast.AST) -> None:
@@ -206,6 +211,8 @@ def call(machine: Expressions, ref: External, callee: Value, arguments: list[Val
     name = ref.name.rsplit(".", 1)[-1]
     receiver = ref.receiver
     everything = [*arguments, *keywords.values()]
+    if name in machine.natives:
+        machine.emit(NATIVE, node, data_tags(*everything), detail=name)
     for family in (_environment, _builtin, _container, _effect, _tensor):
         result = family(machine, ref, name, receiver, arguments, keywords, node)
         if result is not None:
@@ -452,14 +459,14 @@ def _tensor(machine: Expressions, ref: External, name: str, receiver: Value | No
         made = frozenset({LEAF}) if leaf is not None and leaf.const is True and not inside_model else NO_TAGS
         if name in ("full", "dict", "defaultdict", "Counter", "bytearray", "set"):
             made |= data_tags(*arguments) - {LOSS}
-        refs: tuple[object, ...] = (Array(line, module.number),)
+        refs: tuple[object, ...] = (new_array(machine, node),)
         if name in ("dict", "defaultdict", "OrderedDict", "Counter"):
             rest = Value()
             if name == "defaultdict" and arguments and (arguments[0].ref(Function) or arguments[0].ref(Bound)):
                 rest = machine.call(arguments[0], [], {}, node)
             elif name == "defaultdict" and arguments and isinstance(arguments[0].ref(External), External):
                 rest = call(machine, arguments[0].ref(External), arguments[0], [], {}, node)  # type: ignore[arg-type]
-            refs = (Mapping({k: v for k, v in keywords.items()} if name == "dict" else {}, rest, False), Array(line, module.number))
+            refs = (Mapping({k: v for k, v in keywords.items()} if name == "dict" else {}, rest, False), new_array(machine, node))
             made = NO_TAGS
         return Value(UNKNOWN, made, refs)
     if name == "Parameter" and not inside_model:
@@ -484,10 +491,10 @@ def _tensor(machine: Expressions, ref: External, name: str, receiver: Value | No
     if name == "at" and len(arguments) >= 2:
         counted(machine, arguments[0], arguments[1], node)
     if name == "bincount" and arguments:
-        made_table = Value(UNKNOWN, NO_TAGS, (Array(line, module.number),))
+        made_table = Value(UNKNOWN, NO_TAGS, (new_array(machine, node),))
         counted(machine, made_table, arguments[0], node)
     if name in ("at", "bincount"):
-        return Value(UNKNOWN, NO_TAGS, (Array(line, module.number),)) if name == "bincount" else Value(None)
+        return Value(UNKNOWN, NO_TAGS, (new_array(machine, node),)) if name == "bincount" else Value(None)
     if name in ("bitwise_xor", "bitwise_xor_", "logical_xor"):
         pair = everything[:2]
         result = combine(ast.BitXor(), pair[0], pair[-1], module, line)

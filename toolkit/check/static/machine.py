@@ -12,6 +12,7 @@ import ast
 from dataclasses import dataclass, field
 
 from toolkit.check.static.events import Event, Trace
+from toolkit.check.static.native import Native
 from toolkit.check.static.settings import Settings
 from toolkit.check.static.values import (
     CONTROL,
@@ -71,8 +72,10 @@ class State:
         self.pruned: list[set[str]] = []  # per loop being walked: names in conditions that folded
         self.exits: list[list[dict[str, Value]]] = []  # per loop being walked: names where an arm left the body early
         self.gradient: frozenset[str] = frozenset()
+        self.array_count = 0
+        self.mixed: set[tuple[int, int, int]] = set()  # places of additions walked before
+        self.natives: dict[str, Native] = {}
         self.memo: dict[object, Value] = {}
-        self.log_dump_read: set[str] = set()
 
     @property
     def frame(self) -> Frame:

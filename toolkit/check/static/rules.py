@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from toolkit.check.static.events import DEADLINE, FORWARD, LOAD, LOOKUP, NETWORK, REPORT, SCORE, SOLVE, STEP, UPDATE, Event, Trace
+from toolkit.check.static.events import DEADLINE, FORWARD, LOAD, LOOKUP, NATIVE, NETWORK, REPORT, SCORE, SOLVE, STEP, UPDATE, Event, Trace
 from toolkit.check.static.findings import FAIL, WARN
 from toolkit.check.static.flow import is_realised
-from toolkit.check.static.values import LEAF, PREFIX, TRAIN, VAL, places
+from toolkit.check.static.native import Native
+from toolkit.check.static.values import LEAF, LOSS, PREFIX, TRAIN, VAL, places
 
 TRAIN_CAP_SECONDS = 600.0
 RESERVE_SECONDS = 0.25  # a smaller reserve is none
@@ -27,11 +28,12 @@ class Decision:
     guards: tuple[str, ...] = ()
 
 
-def decide(trace: Trace) -> list[Decision]:
+def decide(trace: Trace, natives: Mapping[str, Native]) -> list[Decision]:
     """All decisions, each rule and place once."""
     found: dict[tuple[str, int, int], Decision] = {}
-    for family in (value_flow, adaptation, tables, calibration, network):
-        for decision in family(trace):
+    decisions = [d for family in (value_flow, adaptation, tables, calibration, network) for d in family(trace)]
+    for decisions_of in (decisions, list(native(trace, natives))):
+        for decision in decisions_of:
             key = (decision.rule, decision.file, decision.line)
             old = found.get(key)
             if old is None or (old.status == WARN and decision.status == FAIL):
@@ -213,6 +215,19 @@ def calibration(trace: Trace) -> Iterator[Decision]:
 
 def _seconds(number: float) -> float:
     return number / 1000 if number > 3000 else number
+
+
+def native(trace: Trace, natives: Mapping[str, Native]) -> Iterator[Decision]:
+    """What C code does with the tokens and losses that reach it. Its flow is read line by line only, so that a gate is a warning."""
+    for event in trace.of(NATIVE):
+        code = natives[event.detail]
+        if code.spread_line and code.mixes and LOSS in event.tags:
+            yield Decision("BYTE-SPREAD", FAIL, f"C function {event.detail} divides a token's loss over its bytes and mixes it with a byte model", code.file, code.spread_line, event.guards)
+            yield Decision("C2-NORMALIZED", FAIL, "neither tokens nor bytes get a normalised distribution once a spread loss is mixed", code.file, code.spread_line, event.guards)
+        if code.gate_line and VAL in event.tags:
+            yield Decision("TARGET-GATE", WARN, f"C function {event.detail} fills a hint or flag in a branch chosen by the realised token", code.file, code.gate_line, event.guards)
+        if code.gate_line and VAL in event.tags:
+            yield Decision("C1-CAUSAL", WARN, "whether a hint exists tells about the realised token", code.file, code.gate_line, event.guards)
 
 
 def network(trace: Trace) -> Iterator[Decision]:

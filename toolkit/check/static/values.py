@@ -192,8 +192,7 @@ class Mapping:
 class Array:
     """A table or tensor created in the program; what it holds is in the labels of its value."""
 
-    line: int
-    file: int = 0
+    number: int
 
 
 @dataclass(eq=False, slots=True)
