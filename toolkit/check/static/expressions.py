@@ -429,6 +429,7 @@ class Expressions(Statements):
         tags |= kept
         if not value.known:
             library.counted(self, holder, key, target)
+        self.touch(holder)
         table, row = holder.ref(Mapping), holder.ref(Sequence)
         if isinstance(table, Mapping):
             if key.known and not isinstance(key.const, list | dict):

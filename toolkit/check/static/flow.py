@@ -104,6 +104,8 @@ def combine(op: ast.operator, a: Value, b: Value, module: Module, line: int) -> 
         return tags | _hashed(op, a.tags, b.tags, module, line)
     if isinstance(op, ast.Div | ast.FloorDiv) and spreads(a.tags, b.tags):
         tags |= {sticky("spread", module, line)}
+    if isinstance(op, ast.Div) and all({LOSS, VAL} <= v.tags and SUMMED not in v.tags for v in (a, b)):
+        tags |= {sticky("conditional", module, line)}
     if isinstance(op, ast.Add):
         tags |= byte_mix(a.tags, b.tags, module, line)
     if isinstance(op, ast.Mult):

@@ -371,6 +371,7 @@ def _container(machine: Expressions, ref: External, name: str, receiver: Value |
             value = machine.items_of(value)[1]
         if kept := keep_loss(machine, node, value, None):
             value = Value(value.const, value.tags | kept, value.refs)
+        machine.touch(receiver)
         if isinstance(row, Sequence):
             if row.items is not None and name == "append" and not machine.uncertain and not machine.loops and len(row.items) < 64:
                 row.items.append(value)

@@ -19,6 +19,7 @@ from toolkit.check.static.values import (
     MASK,
     MAX_REFS,
     TARGET,
+    REALISED,
     UNKNOWN,
     Class,
     External,
@@ -70,6 +71,7 @@ class State:
         self.loop_count = 0
         self.model_count = 0
         self.pruned: list[set[str]] = []  # per loop being walked: names in conditions that folded
+        self.touched: list[list[Mapping | Sequence]] = []  # per loop being walked: containers it has stored into
         self.exits: list[list[dict[str, Value]]] = []  # per loop being walked: names where an arm left the body early
         self.gradient: frozenset[str] = frozenset()
         self.array_count = 0
@@ -80,6 +82,11 @@ class State:
     @property
     def frame(self) -> Frame:
         return self.frames[-1]
+
+    def touch(self, value: Value) -> None:
+        """Note a store into a container while a loop is walked."""
+        if self.touched:
+            self.touched[-1].extend(r for r in value.refs if isinstance(r, Mapping | Sequence))
 
     def tick(self) -> None:
         self.steps += 1
@@ -332,6 +339,7 @@ class Statements(State):
         self.trace.loop_names[number] = ast.unparse(target)[:60] if target is not None else "while"
         self.pruned.append(set())
         self.exits.append([])
+        self.touched.append([])
         status = NEXT
         try:
             for iteration, item in enumerate((first, later)):
@@ -347,9 +355,14 @@ class Statements(State):
                 if iteration == 1 or status == RETURN or not (changed & self.pruned[-1]):
                     break
                 self._forget(changed)
+                for container in self.touched[-1]:
+                    age(container)
         finally:
             self.pruned.pop()
             self.exits.pop()
+            inner = self.touched.pop()
+            if self.touched:
+                self.touched[-1].extend(inner)
         if status == RETURN and not self.uncertain and target is None:
             return RETURN
         if orelse and status != BREAK:
@@ -416,6 +429,19 @@ class Statements(State):
             found = self.settings.log.get(name.lower())
             if found is not None:
                 scope.names[name] = Value(logged_constant(found), frozenset({f"cfg:{name}={found} (log)"}))
+
+
+def age(container: Mapping | Sequence) -> None:
+    """What a loop has stored is of earlier items when its next item comes."""
+
+    def older(value: Value) -> Value:
+        return Value(value.const, value.tags - REALISED, value.refs)
+
+    container.rest = older(container.rest)
+    if isinstance(container, Mapping):
+        container.entries = {key: older(value) for key, value in container.entries.items()}
+    elif container.items is not None:
+        container.items = [older(value) for value in container.items]
 
 
 def logged_constant(text: str) -> object:

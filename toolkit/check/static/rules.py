@@ -72,8 +72,12 @@ def reported_scores(trace: Trace) -> list[Event]:
 
 
 def value_flow(trace: Trace) -> Iterator[Decision]:
-    for event in [*trace.of(REPORT), *reported_scores(trace)]:
+    sinks = [*trace.of(REPORT), *reported_scores(trace)]
+    conditional = any(places(e.tags, "conditional") for e in sinks)
+    for event in sinks:
         for kind, status, rule, message in _FLOWS:
+            if kind == "bytemix" and conditional:
+                status, message = WARN, "bytes are mixed through conditional probabilities of the token (disputed)"
             for file, line in places(event.tags, kind):
                 yield Decision(rule, status, message, file, line, event.guards)
 
