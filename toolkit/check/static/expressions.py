@@ -10,6 +10,7 @@ from toolkit.check.static.machine import MAX_DEPTH, Frame, Statements, Stopped, 
 from toolkit.check.static.values import (
     CLOCK,
     ITEM,
+    LOSS,
     MASK,
     MAX_REFS,
     NO_TAGS,
@@ -374,14 +375,18 @@ class Expressions(Statements):
             rest = Value(UNKNOWN, index_tokens(data_tags(holder, row.rest), node.slice), row.rest.refs)
             return Value(UNKNOWN, rest.tags, (Sequence(None, rest),))
         tags = index_tokens(holder.tags, node.slice)
-        if VAL in tags:
-            tags = frozenset(t for t in tags if not t.startswith("cut:")) | {self._cut(node)}
-        return Value(UNKNOWN, tags)
+        return Value(UNKNOWN, self._cut(node, tags))
 
-    def _cut(self, node: ast.AST) -> str:
-        """The identity of one slice of tokens in one iteration."""
+    def _cut(self, node: ast.AST, tags: frozenset[str]) -> frozenset[str]:
+        """Give tokens the identity of a slice in one iteration; parts taken of it in the same loop keep it."""
+        if VAL not in tags or LOSS in tags:
+            return tags
         loops = ".".join(f"{n}-{i}" for n, i in self.loops[-4:])
-        return f"cut:{self.frame.scope.module.number}:{getattr(node, 'lineno', 0)}:{getattr(node, 'col_offset', 0)}/{loops}"
+        old = {t for t in tags if t.startswith("cut:")}
+        if loops and any(loops.startswith(t.partition("/")[2]) and not t.endswith("/") for t in old):
+            return tags
+        label = f"cut:{self.frame.scope.module.number}:{getattr(node, 'lineno', 0)}:{getattr(node, 'col_offset', 0)}/{loops}"
+        return (tags - old) | {label}
 
     # Assignment
 
@@ -684,7 +689,8 @@ class Expressions(Statements):
             return Value()
         key = (id(function), tuple(_signature(a) for a in arguments), tuple((k, _signature(v)) for k, v in sorted(keywords.items())))
         remembered = self.memo.get(key)
-        if remembered is not None:
+        entered = function.owner is not None and library.is_model(function.owner) and not library.inside_model(self)
+        if remembered is not None and not entered:
             return Value(remembered.const, remembered.tags, remembered.refs)
         scope = Scope(self._bind_arguments(function, arguments, keywords), function.scope, function.scope.module)
         scope.names["__function__"] = Value(refs=(function,))

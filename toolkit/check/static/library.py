@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from toolkit.check.static import constants
 from toolkit.check.static.events import FORWARD, LOAD, LOOKUP, NATIVE, NETWORK, REPORT, SAVE, SCORE, SOLVE, STEP, UPDATE
 from toolkit.check.static.flow import byte_mix, combine, is_realised, spreads
-from toolkit.check.static.machine import sequence
+from toolkit.check.static.machine import Frame, sequence
 from toolkit.check.static.values import (
     CLOCK,
     CONTEXT,
@@ -153,11 +153,15 @@ def match_tags(a: Value, b: Value, module: Module, line: int) -> frozenset[str]:
     return NO_TAGS
 
 
+def inside_model(machine: Expressions, frames: list[Frame] | None = None) -> bool:
+    return any(f.owner is not None and is_model(f.owner) for f in (machine.frames if frames is None else frames))
+
+
 def enter_model(machine: Expressions, function: Function, arguments: list[Value], keywords: dict[str, Value]) -> str | None:
     """Label of the model whose method is entered from outside; notes the data that goes in."""
     if function.owner is None or not arguments or not is_model(function.owner) or function.name == "__init__":
         return None
-    if any(f.owner is not None and is_model(f.owner) for f in machine.frames[:-1]):
+    if inside_model(machine, machine.frames[:-1]):
         return None
     instance = arguments[0].ref(Instance)
     if not isinstance(instance, Instance):
@@ -434,7 +438,7 @@ def _effect(machine: Expressions, ref: External, name: str, receiver: Value | No
     if name == "load_state_dict" and receiver is not None:
         machine.emit(LOAD, node, params=data_tags(receiver))
         return Value(None)
-    if "nn." in ref.name and name[:1].isupper() and name != "Parameter" and not any(f.owner is not None and is_model(f.owner) for f in machine.frames):
+    if "nn." in ref.name and name[:1].isupper() and name != "Parameter" and not inside_model(machine):
         machine.model_count += 1
         return Value(UNKNOWN, tags | {f"model:{machine.model_count}"}, arguments[0].refs if arguments and name in SAME else ())
     if name in ("zero_grad", "manual_seed", "barrier", "all_reduce", "broadcast", "synchronize", "register_buffer"):
@@ -454,10 +458,10 @@ def _tensor(machine: Expressions, ref: External, name: str, receiver: Value | No
     module, line = machine.frame.scope.module, getattr(node, "lineno", 0)
     everything = [*([receiver] if receiver is not None else []), *arguments, *keywords.values()]
     tags = data_tags(*everything)
-    inside_model = any(f.owner is not None and is_model(f.owner) for f in machine.frames)
+    inside = inside_model(machine)
     if name in CREATORS and (name != "array" or not tags):
         leaf = keywords.get("requires_grad")
-        made = frozenset({LEAF}) if leaf is not None and leaf.const is True and not inside_model else NO_TAGS
+        made = frozenset({LEAF}) if leaf is not None and leaf.const is True and not inside else NO_TAGS
         if name in ("full", "dict", "defaultdict", "Counter", "bytearray", "set"):
             made |= data_tags(*arguments) - {LOSS}
         refs: tuple[object, ...] = (new_array(machine, node),)
@@ -470,9 +474,9 @@ def _tensor(machine: Expressions, ref: External, name: str, receiver: Value | No
             refs = (Mapping({k: v for k, v in keywords.items()} if name == "dict" else {}, rest, False), new_array(machine, node))
             made = NO_TAGS
         return Value(UNKNOWN, made, refs)
-    if name == "Parameter" and not inside_model:
+    if name == "Parameter" and not inside:
         return Value(UNKNOWN, tags | {LEAF})
-    if name == "requires_grad_" and receiver is not None and receiver.ref(Array) and not inside_model:
+    if name == "requires_grad_" and receiver is not None and receiver.ref(Array) and not inside:
         receiver.add({LEAF})
         return receiver
     if name in SAME and arguments:
@@ -551,7 +555,7 @@ def _tensor(machine: Expressions, ref: External, name: str, receiver: Value | No
         if name in ("eq", "equal") and len(everything) >= 2:
             tags |= match_tags(everything[0], everything[1], module, line)
         return Value(UNKNOWN, tags | {MASK})
-    return None
+    return Value(UNKNOWN, tags) if tags != data_tags(*everything) else None
 
 
 def _per_token_loss(tags: frozenset[str]) -> bool:

@@ -181,6 +181,8 @@ class Statements(State):
         self.depth += 1
         if self.depth > MAX_DEPTH:
             raise Stopped(f"analysis stopped: nested deeper than {MAX_DEPTH}")
+        if self.guards:
+            self.trace.guards.setdefault((self.frame.scope.module.number, node.lineno), tuple(dict.fromkeys(self.guards)))
         try:
             return self._statement(node)
         finally:

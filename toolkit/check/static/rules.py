@@ -79,7 +79,7 @@ def value_flow(trace: Trace) -> Iterator[Decision]:
             if kind == "bytemix" and conditional:
                 status, message = WARN, "bytes are mixed through conditional probabilities of the token (disputed)"
             for file, line in places(event.tags, kind):
-                yield Decision(rule, status, message, file, line, event.guards)
+                yield Decision(rule, status, message, file, line, trace.guards.get((file, line), event.guards))
 
 
 # Training against scoring
