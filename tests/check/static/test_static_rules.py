@@ -6,7 +6,7 @@ import pytest
 
 from toolkit.check.static import Settings, analyze
 
-HEAD = '''
+HEAD = """
 import os, time, glob
 import numpy as np
 import torch
@@ -42,9 +42,9 @@ def train(model, tokens):
         step += 1
         if time.perf_counter() - start >= cap_seconds:
             break
-'''
+"""
 
-SCORE = '''
+SCORE = """
 def evaluate(model, tokens):
     total = 0.0
     for start in range(0, tokens.numel() - 1, 64):
@@ -53,9 +53,9 @@ def evaluate(model, tokens):
         nll = F.cross_entropy(model.logits(x), y, reduction="none")
         total += nll.sum().item()
     return total
-'''
+"""
 
-MAIN = '''
+MAIN = """
 def main():
     model = GPT()
     train(model, load(os.path.join(data, "fineweb_train_*.bin")))
@@ -66,7 +66,7 @@ def main():
 
 if __name__ == "__main__":
     main()
-'''
+"""
 
 
 def script(evaluate: str = SCORE, before: str = "pass", head: str = HEAD) -> str:
@@ -130,7 +130,10 @@ def test_a_hint_from_the_prefix_with_its_normaliser_is_no_hashed_ngram() -> None
 
 
 def test_a_bigram_embedding_is_no_hashed_ngram() -> None:
-    head = HEAD.replace("self.head(self.embed(x))", "self.head(self.embed(x) + self.embed((x[..., 1:] * 36313) ^ (x[..., :-1] * 27191) % 1023))")
+    head = HEAD.replace(
+        "self.head(self.embed(x))",
+        "self.head(self.embed(x) + self.embed((x[..., 1:] * 36313) ^ (x[..., :-1] * 27191) % 1023))",
+    )
     assert rules(script(head=head)) == {}
 
 
@@ -145,7 +148,9 @@ GATE = "p = torch.exp(-nll)\nlam = torch.where({condition}, 0.05, 0.9)\nother = 
 
 
 def test_target_gate() -> None:
-    found = rules(script(scoring(GATE.format(condition="is_word[y]"), "counts = torch.zeros(1024)\nis_word = torch.zeros(1024)")))
+    found = rules(
+        script(scoring(GATE.format(condition="is_word[y]"), "counts = torch.zeros(1024)\nis_word = torch.zeros(1024)"))
+    )
     assert found["TARGET-GATE"] == "FAIL"
 
 
@@ -206,12 +211,14 @@ def test_slot_on_the_scored_targets() -> None:
 
 
 def test_slot_on_earlier_positions_is_disputed() -> None:
-    found = rules(script(scoring(SLOT.format(fitted="(logits + delta)[:context_end], y[:context_end]"), "context_end = 32")))
+    found = rules(
+        script(scoring(SLOT.format(fitted="(logits + delta)[:context_end], y[:context_end]"), "context_end = 32"))
+    )
     assert found["SLOT"] == "WARN"
     assert "FAIL" not in found.values()
 
 
-ADAPT = '''
+ADAPT = """
 def adapt(model, tokens):
     optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
     for epoch in range(3):
@@ -220,8 +227,8 @@ def adapt(model, tokens):
             loss = model(chunk[:-1], chunk[1:])
             loss.backward()
             optimizer.step()
-'''
-SCORE_FIRST = '''
+"""
+SCORE_FIRST = """
 def evaluate(model, tokens):
     total = 0.0
     optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
@@ -231,7 +238,7 @@ def evaluate(model, tokens):
         {first}
         {second}
     return total
-'''
+"""
 TAKE_SCORE = "with torch.no_grad(): total += F.cross_entropy(model.logits(x), y, reduction='none').sum().item()"
 TAKE_STEPS = """for epoch in range(3):
             model(x, y).backward()
@@ -269,7 +276,9 @@ def adapt(model, tokens):
 
 
 def test_the_score_of_a_later_epoch() -> None:
-    evaluate = SCORE_FIRST.replace("    for start", "    for epoch in range(3):\n     for start").format(first=TAKE_SCORE, second=TAKE_STEPS)
+    evaluate = SCORE_FIRST.replace("    for start", "    for epoch in range(3):\n     for start").format(
+        first=TAKE_SCORE, second=TAKE_STEPS
+    )
     assert rules(script(evaluate))["C3-SCORE-FIRST"] == "FAIL"
 
 
@@ -295,19 +304,22 @@ def test_the_better_of_two_losses() -> None:
 
 
 def test_training_on_the_validation_glob() -> None:
-    source = script().replace('"fineweb_train_*.bin"', '"fineweb_val_*.bin" if int(os.environ.get("TRAIN_ON_VAL", "0")) else "fineweb_train_*.bin"')
+    source = script().replace(
+        '"fineweb_train_*.bin"',
+        '"fineweb_val_*.bin" if int(os.environ.get("TRAIN_ON_VAL", "0")) else "fineweb_train_*.bin"',
+    )
     assert rules(source) == {}
     assert rules(source, Settings(command={"TRAIN_ON_VAL": "1"}))["NO-VAL-IN-TRAINING"] == "FAIL"
 
 
-CALIBRATE = '''
+CALIBRATE = """
 def collect_hessians(model, tokens):
     sums = {}
     model.head.register_forward_hook(lambda module, inputs, output: sums.update(h=inputs[0]))
     for i in range(8):
         model.logits(tokens[i * 64 : i * 64 + 64])
     return sums
-'''
+"""
 
 
 def test_calibration_on_validation_tokens() -> None:
@@ -343,7 +355,9 @@ def test_masking_by_the_input_is_no_paid_prefix() -> None:
 
 
 def test_installing_at_run_time_is_a_warning() -> None:
-    source = "import subprocess, sys\nsubprocess.check_call([sys.executable, '-m', 'pip install', 'brotli'])\n" + script()
+    source = (
+        "import subprocess, sys\nsubprocess.check_call([sys.executable, '-m', 'pip install', 'brotli'])\n" + script()
+    )
     assert rules(source)["NO-NETWORK"] == "WARN"
     assert "NO-NETWORK" not in rules("import subprocess\nsubprocess.run(['nvidia-smi'])\n" + script())
 
@@ -385,7 +399,9 @@ def test_a_gate_in_c_is_a_warning(where: str) -> None:
 
 def test_findings_say_where_and_on_which_settings() -> None:
     body = "score = nll\nif int(os.environ.get('NGRAM_ORDER', '0')) > 0:\n" + textwrap.indent(NGRAM, "    ")
-    findings = analyze({"train_gpt.py": script(scoring(body, NGRAM_SETUP))}, "train_gpt.py", Settings(command={"NGRAM_ORDER": "5"}))
+    findings = analyze(
+        {"train_gpt.py": script(scoring(body, NGRAM_SETUP))}, "train_gpt.py", Settings(command={"NGRAM_ORDER": "5"})
+    )
     finding = next(f for f in findings if f.rule == "NGRAM-HASH")
     assert finding.evidence == "p = pairs[full] / contexts[key].clamp(min=1)"
     assert finding.level == "command"

@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 __all__ = ["Settings", "StaticFinding", "analyze", "read_settings", "trace_run"]
 
 
-def analyze(sources: Mapping[str, str], entry: str, settings: Settings | None = None, requirements: str = "") -> list[StaticFinding]:
+def analyze(
+    sources: Mapping[str, str], entry: str, settings: Settings | None = None, requirements: str = ""
+) -> list[StaticFinding]:
     """Findings of the static rules.
 
     `sources` are unpacked texts by path: the entry script and the side files it may import. Limits end in one UNKNOWN finding.
@@ -35,7 +37,10 @@ def analyze(sources: Mapping[str, str], entry: str, settings: Settings | None = 
         trace, modules, natives = trace_run(sources, entry, settings or Settings())
     except Unreadable as error:
         return [StaticFinding("STATIC-ANALYSIS", UNKNOWN, f"analysis stopped: {error}", entry, 0, "", "code")]
-    found = [_finding(d.rule, d.status, d.message, modules[d.file], d.line, d.guards, sources) for d in decide(trace, natives)]
+    found = [
+        _finding(d.rule, d.status, d.message, modules[d.file], d.line, d.guards, sources)
+        for d in decide(trace, natives)
+    ]
     imports = {e.detail: e for e in reversed(trace.of(IMPORT))}
     for name in undeclared(set(imports), {m.name for m in modules}, requirements):
         event = next(e for i, e in imports.items() if i.split(".")[0] == name)
@@ -46,7 +51,9 @@ def analyze(sources: Mapping[str, str], entry: str, settings: Settings | None = 
     return sorted(found, key=lambda f: (f.rule, f.file, f.line, f.status))
 
 
-def trace_run(sources: Mapping[str, str], entry: str, settings: Settings) -> tuple[Trace, list[Module], dict[str, Native]]:
+def trace_run(
+    sources: Mapping[str, str], entry: str, settings: Settings
+) -> tuple[Trace, list[Module], dict[str, Native]]:
     """The events of an abstract run of `entry`, the files by number, and the C functions by name."""
     with _deep_stack():
         modules = [Module("__main__", entry, 0, parse(sources[entry]))]
@@ -100,7 +107,9 @@ def _deep_stack() -> Iterator[None]:
         sys.setrecursionlimit(before)
 
 
-def _finding(rule: str, status: str, message: str, module: Module, line: int, guards: tuple[str, ...], sources: Mapping[str, str]) -> StaticFinding:
+def _finding(
+    rule: str, status: str, message: str, module: Module, line: int, guards: tuple[str, ...], sources: Mapping[str, str]
+) -> StaticFinding:
     text = sources[module.path].splitlines()
     evidence = text[line - 1].strip()[:200] if 0 < line <= len(text) else ""
     levels = [g.rsplit("(", 1)[-1].rstrip(")") for g in guards]

@@ -34,8 +34,31 @@ _COMPARE: dict[type, Callable] = {
     ast.In: lambda a, b: a in b,
     ast.NotIn: lambda a, b: a not in b,
 }
-_METHODS = {"lower", "upper", "strip", "lstrip", "rstrip", "startswith", "endswith", "replace", "title", "isdigit", "encode", "join"}
-_BUILTINS: dict[str, Callable] = {"int": int, "float": float, "str": str, "bool": bool, "abs": abs, "round": round, "min": min, "max": max, "len": len}
+_METHODS = {
+    "lower",
+    "upper",
+    "strip",
+    "lstrip",
+    "rstrip",
+    "startswith",
+    "endswith",
+    "replace",
+    "title",
+    "isdigit",
+    "encode",
+    "join",
+}
+_BUILTINS: dict[str, Callable] = {
+    "int": int,
+    "float": float,
+    "str": str,
+    "bool": bool,
+    "abs": abs,
+    "round": round,
+    "min": min,
+    "max": max,
+    "len": len,
+}
 
 
 def _small(value: object) -> bool:
@@ -49,13 +72,19 @@ def _small(value: object) -> bool:
 def fold_binary(op: ast.operator, a: object, b: object) -> object:
     """The constant of `a op b`, or UNKNOWN."""
     try:
-        if isinstance(op, ast.Pow) and isinstance(a, int | float) and isinstance(b, int | float) and abs(b) <= 64 and _small(a):
+        if (
+            isinstance(op, ast.Pow)
+            and isinstance(a, int | float)
+            and isinstance(b, int | float)
+            and abs(b) <= 64
+            and _small(a)
+        ):
             result = a**b
         elif isinstance(op, ast.LShift) and isinstance(a, int) and isinstance(b, int) and 0 <= b <= 64 and _small(a):
             result = a << b
-        elif isinstance(op, ast.Mult) and not (isinstance(a, int | float) and isinstance(b, int | float)):
-            return UNKNOWN
-        elif isinstance(op, ast.Mod) and isinstance(a, str | bytes):
+        elif (isinstance(op, ast.Mult) and not (isinstance(a, int | float) and isinstance(b, int | float))) or (
+            isinstance(op, ast.Mod) and isinstance(a, str | bytes)
+        ):
             return UNKNOWN
         elif type(op) in _BINARY:
             result = _BINARY[type(op)](a, b)
@@ -103,7 +132,13 @@ def fold_builtin(name: str, arguments: list[object]) -> object:
     if name not in _BUILTINS or len(arguments) > 4:
         return UNKNOWN
     try:
-        if name in ("int", "bool") and arguments and isinstance(arguments[0], str) and arguments[0] in ("True", "False") and name == "int":
+        if (
+            name in ("int", "bool")
+            and arguments
+            and isinstance(arguments[0], str)
+            and arguments[0] in ("True", "False")
+            and name == "int"
+        ):
             return int(arguments[0] == "True")
         result = _BUILTINS[name](*arguments)
     except (TypeError, ValueError, ArithmeticError):

@@ -38,7 +38,9 @@ class Event:
 class Trace:
     events: list[Event] = field(default_factory=list)
     loop_names: dict[int, str] = field(default_factory=dict)  # what a loop counts, as written
-    guards: dict[tuple[int, int], tuple[str, ...]] = field(default_factory=dict)  # settings that opened the way to a line
+    guards: dict[tuple[int, int], tuple[str, ...]] = field(
+        default_factory=dict
+    )  # settings that opened the way to a line
     stopped: str = ""  # why the run ended early
 
     def of(self, kind: str) -> list[Event]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 
 from toolkit.check.static import constants, library
+from toolkit.check.static.events import DEADLINE, IMPORT, SCORE
 from toolkit.check.static.flow import combine, index_tokens, keeps_best, mark_mix, stored_tags
 from toolkit.check.static.machine import MAX_DEPTH, Frame, Statements, Stopped, sequence
 from toolkit.check.static.values import (
@@ -33,7 +34,6 @@ from toolkit.check.static.values import (
     join,
     sticky,
 )
-from toolkit.check.static.events import DEADLINE, IMPORT, SCORE
 
 MAX_CALLS = 40  # nesting of followed calls
 MAX_SAME = 2  # of the same function
@@ -167,10 +167,16 @@ class Expressions(Statements):
             known = self.truth(value)
             if known is stop:
                 if len(values) == 1 or all(self.truth(v) is not None for v in values):
-                    return Value(value.const if value.known else known, frozenset().union(*(v.tags for v in values)), value.refs)
+                    return Value(
+                        value.const if value.known else known, frozenset().union(*(v.tags for v in values)), value.refs
+                    )
                 return Value(known, data_tags(*values))  # decided whatever the others are
         if all(self.truth(v) is not None for v in values):
-            return Value(values[-1].const if values[-1].known else not stop, frozenset().union(*(v.tags for v in values)), values[-1].refs)
+            return Value(
+                values[-1].const if values[-1].known else not stop,
+                frozenset().union(*(v.tags for v in values)),
+                values[-1].refs,
+            )
         unknown = [v for v in values if self.truth(v) is None]
         return Value(UNKNOWN, frozenset().union(*(v.tags for v in values)), unknown[-1].refs)
 
@@ -210,7 +216,9 @@ class Expressions(Statements):
                 return (a.const is b.const) == isinstance(op, ast.Is)
             return UNKNOWN
         if isinstance(op, ast.In | ast.NotIn) and a.known:
-            if any(isinstance(r, External) and r.name.endswith("environ") for r in b.refs) and self.settings.lookup(str(a.const)):
+            if any(isinstance(r, External) and r.name.endswith("environ") for r in b.refs) and self.settings.lookup(
+                str(a.const)
+            ):
                 return isinstance(op, ast.In)
             holder = b.ref(Mapping)
             if isinstance(holder, Mapping) and holder.exact and len(b.refs) == 1:
@@ -224,7 +232,12 @@ class Expressions(Statements):
 
     def _deadline(self, node: ast.AST, a: Value, b: Value) -> None:
         for clock, limit in ((a, b), (b, a)):
-            if CLOCK in clock.tags and isinstance(limit.const, int | float) and not isinstance(limit.const, bool) and limit.const > 1:
+            if (
+                CLOCK in clock.tags
+                and isinstance(limit.const, int | float)
+                and not isinstance(limit.const, bool)
+                and limit.const > 1
+            ):
                 settings = ", ".join(sorted(t[4:] for t in limit.tags if t.startswith("cfg:")))
                 self.emit(DEADLINE, node, clock.tags, number=float(limit.const), detail=settings)
 
@@ -326,7 +339,11 @@ class Expressions(Statements):
         table = holder.ref(Mapping)
         row = holder.ref(Sequence)
         instance = holder.ref(Instance)
-        if isinstance(holder.const, tuple | str) and isinstance(key.const, int) and -len(holder.const) <= key.const < len(holder.const):
+        if (
+            isinstance(holder.const, tuple | str)
+            and isinstance(key.const, int)
+            and -len(holder.const) <= key.const < len(holder.const)
+        ):
             return Value(holder.const[key.const], holder.tags)
         if isinstance(table, Mapping):
             if key.known and key.const in table.entries:
@@ -419,7 +436,9 @@ class Expressions(Statements):
                 names = ref.scope.names
             if names is not None:
                 old = names.get(name)
-                names[name] = join(old, value) if old is not None and (self.uncertain or len(holder.refs) > 1) else value
+                names[name] = (
+                    join(old, value) if old is not None and (self.uncertain or len(holder.refs) > 1) else value
+                )
         if not holder.refs:
             holder.add(data_tags(value))
 
@@ -429,6 +448,10 @@ class Expressions(Statements):
         tags = stored_tags(value, holder, key, target.slice)
         environ = any(isinstance(r, External) and r.name.endswith("environ") for r in holder.refs)
         if environ:
+            if isinstance(key.const, str) and isinstance(value.const, str):
+                self.environment[key.const] = Value(
+                    value.const, frozenset({f"cfg:{key.const}={value.const[:60]} (code)"})
+                )
             return
         kept = library.keep_loss(self, target, value, key)
         tags |= kept
@@ -445,7 +468,12 @@ class Expressions(Statements):
                 table.rest = join(table.rest, Value(UNKNOWN, tags, value.refs))
             return
         if isinstance(row, Sequence):
-            if row.items is not None and isinstance(key.const, int) and -len(row.items) <= key.const < len(row.items) and not self.uncertain:
+            if (
+                row.items is not None
+                and isinstance(key.const, int)
+                and -len(row.items) <= key.const < len(row.items)
+                and not self.uncertain
+            ):
                 row.items[key.const] = value
             else:
                 row.items = None
@@ -456,7 +484,9 @@ class Expressions(Statements):
                 self.call(Value(refs=(Bound(method[0], [holder]),)), [key, value], {}, target)
             return
         base: ast.expr = target
-        while isinstance(base, ast.Subscript):  # a slice is a view: what is stored into it is seen in what it was taken from
+        while isinstance(
+            base, ast.Subscript
+        ):  # a slice is a view: what is stored into it is seen in what it was taken from
             base = base.value
             self.evaluate(base).add(tags)
 
@@ -589,11 +619,15 @@ class Expressions(Statements):
                     continue
             names[bound] = Value(refs=(External(f"{node.module}.{alias.name}"),))
 
-    def function_value(self, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda, owner: Class | None = None) -> Value:
+    def function_value(
+        self, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda, owner: Class | None = None
+    ) -> Value:
         arguments = node.args
         positional = arguments.posonlyargs + arguments.args
         defaults: dict[str, Value] = {}
-        for parameter, default in zip(positional[len(positional) - len(arguments.defaults) :], arguments.defaults, strict=True):
+        for parameter, default in zip(
+            positional[len(positional) - len(arguments.defaults) :], arguments.defaults, strict=True
+        ):
             defaults[parameter.arg] = self.evaluate(default)
         for parameter, keyword in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True):
             if keyword is not None:
@@ -638,7 +672,9 @@ class Expressions(Statements):
                 case Function():
                     results.append(self._enter(ref, arguments, keywords))
                 case Bound():
-                    results.append(self.call(ref.function, ref.arguments + arguments, {**ref.keywords, **keywords}, node))
+                    results.append(
+                        self.call(ref.function, ref.arguments + arguments, {**ref.keywords, **keywords}, node)
+                    )
                 case Class():
                     results.append(self._instantiate(ref, arguments, keywords))
                 case Instance():
@@ -652,7 +688,9 @@ class Expressions(Statements):
             value = join(value, other)
         return value
 
-    def _call_instance(self, callee: Value, ref: Instance, arguments: list[Value], keywords: dict[str, Value], node: ast.AST | None) -> Value:
+    def _call_instance(
+        self, callee: Value, ref: Instance, arguments: list[Value], keywords: dict[str, Value], node: ast.AST | None
+    ) -> Value:
         method = ref.cls.find("__call__") or ref.cls.find("forward")
         if method is None:
             return library.unknown_call(self, callee, arguments, keywords, node)
@@ -687,7 +725,11 @@ class Expressions(Statements):
         if function.name == "step" and function.owner is not None and library.is_optimizer(function.owner):
             library.optimizer_step(self, arguments[0] if arguments else Value(), function.node)
             return Value()
-        key = (id(function), tuple(_signature(a) for a in arguments), tuple((k, _signature(v)) for k, v in sorted(keywords.items())))
+        key = (
+            id(function),
+            tuple(_signature(a) for a in arguments),
+            tuple((k, _signature(v)) for k, v in sorted(keywords.items())),
+        )
         remembered = self.memo.get(key)
         entered = function.owner is not None and library.is_model(function.owner) and not library.inside_model(self)
         if remembered is not None and not entered:
@@ -732,7 +774,9 @@ class Expressions(Statements):
             result = _join_results(result, other)
         return result
 
-    def _bind_arguments(self, function: Function, arguments: list[Value], keywords: dict[str, Value]) -> dict[str, Value]:
+    def _bind_arguments(
+        self, function: Function, arguments: list[Value], keywords: dict[str, Value]
+    ) -> dict[str, Value]:
         spec = function.node.args
         names = [p.arg for p in spec.posonlyargs + spec.args]
         bound: dict[str, Value] = {}
@@ -757,7 +801,13 @@ class Expressions(Statements):
 def _join_results(a: Value, b: Value) -> Value:
     """Tuples of equal length join item by item, so that a pair of returns keeps its parts apart."""
     ra, rb = a.ref(Sequence), b.ref(Sequence)
-    if isinstance(ra, Sequence) and isinstance(rb, Sequence) and ra.items is not None and rb.items is not None and len(ra.items) == len(rb.items):
+    if (
+        isinstance(ra, Sequence)
+        and isinstance(rb, Sequence)
+        and ra.items is not None
+        and rb.items is not None
+        and len(ra.items) == len(rb.items)
+    ):
         return sequence([join(x, y) for x, y in zip(ra.items, rb.items, strict=True)])
     return join(a, b)
 

@@ -37,7 +37,12 @@ def is_realised(tags: frozenset[str]) -> bool:
 def _whole(node: ast.expr | None) -> int | None:
     if isinstance(node, ast.Constant) and type(node.value) is int:
         return node.value
-    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub) and isinstance(node.operand, ast.Constant) and type(node.operand.value) is int:
+    if (
+        isinstance(node, ast.UnaryOp)
+        and isinstance(node.op, ast.USub)
+        and isinstance(node.operand, ast.Constant)
+        and type(node.operand.value) is int
+    ):
         return -node.operand.value
     return None
 
@@ -60,7 +65,9 @@ def index_tokens(tags: frozenset[str], index: ast.expr | None) -> frozenset[str]
     return tags
 
 
-_LENGTH = re.compile(r"(^|_)(seq|w|max|chunk|win|window|context)?_?(len|size|length|lens|total)$|^[TLN]$|^seqlen$", re.IGNORECASE)
+_LENGTH = re.compile(
+    r"(^|_)(seq|w|max|chunk|win|window|context)?_?(len|size|length|lens|total)$|^[TLN]$|^seqlen$", re.IGNORECASE
+)
 
 
 def _whole_length(bound: ast.expr) -> bool:
@@ -73,7 +80,13 @@ def _whole_length(bound: ast.expr) -> bool:
 
 def _slice_tokens(tags: frozenset[str], part: ast.Slice, *, alone: bool) -> frozenset[str]:
     low, high = _whole(part.lower), _whole(part.upper)
-    if part.lower is None and part.upper is not None and high is None and tags & {TARGET, LOSS} and not _whole_length(part.upper):
+    if (
+        part.lower is None
+        and part.upper is not None
+        and high is None
+        and tags & {TARGET, LOSS}
+        and not _whole_length(part.upper)
+    ):
         tags |= {PREFIX}
     if LOSS in tags:
         return tags
@@ -83,7 +96,12 @@ def _slice_tokens(tags: frozenset[str], part: ast.Slice, *, alone: bool) -> froz
         return (tags - {ITEM}) | {CONTEXT}
     if ITEM in tags and part.lower is None and part.upper is not None and not alone:
         return (tags - {ITEM}) | {CONTEXT}
-    if isinstance(part.lower, ast.BinOp) and not tags & ROLES and isinstance(part.lower.op, ast.Add) and _whole(part.lower.right) == 1:
+    if (
+        isinstance(part.lower, ast.BinOp)
+        and not tags & ROLES
+        and isinstance(part.lower.op, ast.Add)
+        and _whole(part.lower.right) == 1
+    ):
         return tags | {TARGET}
     history = isinstance(part.lower, ast.BinOp) and isinstance(part.lower.op, ast.Sub) and part.upper is not None
     recent = alone and isinstance(part.lower, ast.UnaryOp) and low is None and part.upper is None
@@ -167,7 +185,12 @@ def _factors(node: ast.expr) -> list[ast.expr]:
 
 
 def _one_minus(node: ast.expr) -> ast.expr | None:
-    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Sub) and isinstance(node.left, ast.Constant) and node.left.value == 1:
+    if (
+        isinstance(node, ast.BinOp)
+        and isinstance(node.op, ast.Sub)
+        and isinstance(node.left, ast.Constant)
+        and node.left.value == 1
+    ):
         return node.right
     return None
 
@@ -183,7 +206,12 @@ def mark_mix(node: ast.BinOp, labels: Callable[[ast.expr], frozenset[str]], modu
             weight = _one_minus(factor)
             if weight is not None and ast.dump(weight) in plain:
                 weights.append(weight)
-        if isinstance(one, ast.Call) and one.args and "log" in ast.unparse(one.func).lower() + "_ln" and len(one.args) == 1:
+        if (
+            isinstance(one, ast.Call)
+            and one.args
+            and "log" in ast.unparse(one.func).lower() + "_ln"
+            and len(one.args) == 1
+        ):
             weight = _one_minus(one.args[0])
             if weight is not None:
                 weights.append(weight)
@@ -222,6 +250,8 @@ def stored_tags(value: Value, holder: Value, key: Value, index: ast.expr) -> fro
     if MASK in key.tags and value.known:
         tags |= data_tags(key) if isinstance(value.const, bool) else data_tags(key) - {MASK}
     parts = list(index.elts) if isinstance(index, ast.Tuple) else [index]
-    if value.known and any(isinstance(p, ast.Slice) and p.lower is None and isinstance(p.upper, ast.Name) for p in parts):
+    if value.known and any(
+        isinstance(p, ast.Slice) and p.lower is None and isinstance(p.upper, ast.Name) for p in parts
+    ):
         tags |= {PREFIX}
     return tags

@@ -21,6 +21,7 @@ from toolkit.check.static.values import (
     NO_TAGS,
     PAIR_KEY,
     PAIR_SUM,
+    PREFIX,
     SUMMED,
     TARGET,
     TRAIN,
@@ -48,20 +49,112 @@ if TYPE_CHECKING:
 _LOSS_NAME = re.compile(r"cross_entropy|crossentropy|nll|xent|(^|_)ce($|_)|ce_loss", re.IGNORECASE)
 _LOGGER = re.compile(r"log|print|write|info|echo|report|emit", re.IGNORECASE)
 _BPB = re.compile(r"bpb|bits_per_byte|bits/byte", re.IGNORECASE)
-_DOWNLOAD = re.compile(r"^(requests|urllib|httpx|aiohttp|huggingface_hub|datasets|gdown|wget|boto3)\b|hf_hub_download|snapshot_download|urlopen|urlretrieve")
+_DOWNLOAD = re.compile(
+    r"^(requests|urllib|httpx|aiohttp|huggingface_hub|datasets|gdown|wget|boto3)\b|hf_hub_download|snapshot_download|urlopen|urlretrieve"
+)
 _INSTALLER = re.compile(r"\b(curl|wget|pip3? install|apt-get|apt install|conda install|huggingface-cli|git clone)\b")
 _SHELL = {"run", "call", "check_call", "check_output", "Popen", "system", "popen"}
-_MODEL_RESULT = frozenset({VAL, TRAIN, TARGET, CONTEXT, LOSS, LEAF})  # what a model's inside leaves on its output
+_MODEL_RESULT = frozenset(
+    {VAL, TRAIN, TARGET, CONTEXT, LOSS, LEAF, PREFIX}
+)  # what a model's inside leaves on its output
 RANKS = {"RANK", "WORLD_SIZE", "LOCAL_RANK"}
-CREATORS = {"zeros", "empty", "full", "ones", "zeros_like", "empty_like", "ones_like", "full_like", "new_zeros", "new_full", "defaultdict", "Counter", "bytearray", "OrderedDict", "dict", "set", "array"}
+CREATORS = {
+    "zeros",
+    "empty",
+    "full",
+    "ones",
+    "zeros_like",
+    "empty_like",
+    "ones_like",
+    "full_like",
+    "new_zeros",
+    "new_full",
+    "defaultdict",
+    "Counter",
+    "bytearray",
+    "OrderedDict",
+    "dict",
+    "set",
+    "array",
+}
 READERS = {"open", "fromfile", "load", "memmap", "read_bytes", "read_text", "loadtxt", "fromfile_np", "load_file"}
-SAME = {"compile", "DistributedDataParallel", "DDP", "deepcopy", "copy", "jit", "njit", "script", "no_grad", "inference_mode", "disable", "wraps", "lru_cache", "cache", "ModuleList", "ModuleDict", "ParameterList", "unwrap"}
-KEEPS = {"to", "cuda", "cpu", "float", "half", "bfloat16", "double", "long", "int", "eval", "train", "detach", "contiguous", "numpy", "astype", "reshape", "view", "clone", "copy", "squeeze", "unsqueeze", "flatten", "requires_grad_", "type", "pin_memory", "tolist", "ravel", "expand", "share_memory_", "compile", "apply_", "item", "as_tensor", "from_numpy", "ascontiguousarray", "asarray"}
+SAME = {
+    "compile",
+    "DistributedDataParallel",
+    "DDP",
+    "deepcopy",
+    "copy",
+    "jit",
+    "njit",
+    "script",
+    "no_grad",
+    "inference_mode",
+    "disable",
+    "wraps",
+    "lru_cache",
+    "cache",
+    "ModuleList",
+    "ModuleDict",
+    "ParameterList",
+    "unwrap",
+}
+KEEPS = {
+    "to",
+    "cuda",
+    "cpu",
+    "float",
+    "half",
+    "bfloat16",
+    "double",
+    "long",
+    "int",
+    "eval",
+    "train",
+    "detach",
+    "contiguous",
+    "numpy",
+    "astype",
+    "reshape",
+    "view",
+    "clone",
+    "copy",
+    "squeeze",
+    "unsqueeze",
+    "flatten",
+    "requires_grad_",
+    "type",
+    "pin_memory",
+    "tolist",
+    "ravel",
+    "expand",
+    "share_memory_",
+    "compile",
+    "apply_",
+    "item",
+    "as_tensor",
+    "from_numpy",
+    "ascontiguousarray",
+    "asarray",
+}
 REDUCERS = {"sum", "mean", "nansum", "nanmean", "fsum"}
 SCATTERS = {"scatter_add_", "index_add_", "index_put_", "put_", "scatter_", "scatter_reduce_", "index_copy_"}
 GATHERS = {"gather", "take", "index_select", "take_along_dim", "take_along_axis", "embedding", "lookup"}
 MINIMA = {"minimum", "maximum", "fmin", "fmax", "min", "max", "amin"}
-SHAPE = {"device", "dtype", "shape", "ndim", "size", "numel", "dim", "nbytes", "element_size", "itemsize", "is_cuda", "stride", "requires_grad"}
+SHAPE = {
+    "device",
+    "dtype",
+    "shape",
+    "ndim",
+    "size",
+    "numel",
+    "dim",
+    "nbytes",
+    "element_size",
+    "itemsize",
+    "is_cuda",
+    "stride",
+    "requires_grad",
+}
 SOLVERS = {"solve", "lstsq", "cholesky_solve", "pinv", "lbfgs"}
 
 
@@ -78,13 +171,17 @@ def is_model(cls: Class) -> bool:
 
 
 def is_optimizer(cls: Class) -> bool:
-    return "ptimizer" in cls.outside_bases() or any("ptimizer" in c.name or c.name.startswith(("Muon", "Adam", "SGD")) for c in cls.lineage())
+    return "ptimizer" in cls.outside_bases() or any(
+        "ptimizer" in c.name or c.name.startswith(("Muon", "Adam", "SGD")) for c in cls.lineage()
+    )
 
 
 def environment(machine: Expressions, name: str, default: Value) -> Value:
     """An environment variable under the effective settings."""
     if name in RANKS:
         return Value()
+    if name in machine.environment and not machine.uncertain:
+        return machine.environment[name]
     found = machine.settings.lookup(name)
     if found is not None:
         text, level = found
@@ -92,7 +189,9 @@ def environment(machine: Expressions, name: str, default: Value) -> Value:
             text = str(int(text == "True"))
         return Value(text, constants.text_tags(text) | {f"cfg:{name}={text[:60]} ({level})"})
     shown = str(default.const)[:60] if default.known else "?"
-    return Value(default.const, default.tags | ({f"cfg:{name}={shown} (code)"} if default.known else NO_TAGS), default.refs)
+    return Value(
+        default.const, default.tags | ({f"cfg:{name}={shown} (code)"} if default.known else NO_TAGS), default.refs
+    )
 
 
 def looked_up(machine: Expressions, result: Value, holder: Value, key: Value, node: ast.AST) -> Value:
@@ -100,7 +199,11 @@ def looked_up(machine: Expressions, result: Value, holder: Value, key: Value, no
     module, line = machine.frame.scope.module, getattr(node, "lineno", 0)
     if MASK in key.tags:  # a selection or position: which elements, not what they are
         return result if result.refs else Value(UNKNOWN, data_tags(result, holder))
-    tags = data_tags(result) | (data_tags(key) - {PAIR_KEY, PAIR_SUM, MASK}) | (data_tags(holder) if not result.refs else NO_TAGS)
+    tags = (
+        data_tags(result)
+        | (data_tags(key) - {PAIR_KEY, PAIR_SUM, MASK})
+        | (data_tags(holder) if not result.refs else NO_TAGS)
+    )
     if VAL in key.tags:
         if holder.ref(Array) or holder.ref(Mapping) or holder.ref(Sequence) or COUNT in holder.tags:
             tags |= {COUNT, sticky("count", module, line)}
@@ -136,7 +239,12 @@ def counted(machine: Expressions, holder: Value, key: Value, node: ast.AST) -> N
 
 def keep_loss(machine: Expressions, node: ast.AST, value: Value, key: Value | None) -> frozenset[str]:
     """Note that per-token losses are kept in a list or array, to be summed later."""
-    memory = key is not None and VAL in key.tags and MASK not in key.tags and not isinstance(getattr(node, "slice", None), ast.Slice)
+    memory = (
+        key is not None
+        and VAL in key.tags
+        and MASK not in key.tags
+        and not isinstance(getattr(node, "slice", None), ast.Slice)
+    )
     if not is_scored(value.tags) or SUMMED in value.tags or TARGET not in value.tags or memory:
         return NO_TAGS
     label = frozenset({sticky("kept", machine.frame.scope.module, getattr(node, "lineno", 0))})
@@ -157,7 +265,9 @@ def inside_model(machine: Expressions, frames: list[Frame] | None = None) -> boo
     return any(f.owner is not None and is_model(f.owner) for f in (machine.frames if frames is None else frames))
 
 
-def enter_model(machine: Expressions, function: Function, arguments: list[Value], keywords: dict[str, Value]) -> str | None:
+def enter_model(
+    machine: Expressions, function: Function, arguments: list[Value], keywords: dict[str, Value]
+) -> str | None:
     """Label of the model whose method is entered from outside; notes the data that goes in."""
     if function.owner is None or not arguments or not is_model(function.owner) or function.name == "__init__":
         return None
@@ -193,7 +303,13 @@ def optimizer_step(machine: Expressions, optimizer: Value, node: ast.AST) -> Non
 
 def reports(machine: Expressions, node: ast.Call, arguments: list[Value]) -> bool:
     """A printed line that speaks of bits per byte and shows a loss on validation tokens."""
-    name = node.func.attr if isinstance(node.func, ast.Attribute) else node.func.id if isinstance(node.func, ast.Name) else ""
+    name = (
+        node.func.attr
+        if isinstance(node.func, ast.Attribute)
+        else node.func.id
+        if isinstance(node.func, ast.Name)
+        else ""
+    )
     if not _LOGGER.search(name):
         return False
     told = False
@@ -205,12 +321,21 @@ def reports(machine: Expressions, node: ast.Call, arguments: list[Value]) -> boo
     return told
 
 
-def unknown_call(machine: Expressions, callee: Value, arguments: list[Value], keywords: dict[str, Value], node: ast.AST | None) -> Value:
+def unknown_call(
+    machine: Expressions, callee: Value, arguments: list[Value], keywords: dict[str, Value], node: ast.AST | None
+) -> Value:
     tags = data_tags(callee, *arguments, *keywords.values())
     return Value(UNKNOWN, tags)
 
 
-def call(machine: Expressions, ref: External, callee: Value, arguments: list[Value], keywords: dict[str, Value], node: ast.AST) -> Value:
+def call(
+    machine: Expressions,
+    ref: External,
+    callee: Value,
+    arguments: list[Value],
+    keywords: dict[str, Value],
+    node: ast.AST,
+) -> Value:
     """The result of a library call, and its effects."""
     name = ref.name.rsplit(".", 1)[-1]
     receiver = ref.receiver
@@ -227,14 +352,38 @@ def call(machine: Expressions, ref: External, callee: Value, arguments: list[Val
     return Value(UNKNOWN, tags)
 
 
-def _environment(machine: Expressions, ref: External, name: str, receiver: Value | None, arguments: list[Value], keywords: dict[str, Value], node: ast.AST) -> Value | None:
-    if name in ("get", "getenv", "setdefault") and ("environ" in ref.name or name == "getenv") and arguments and isinstance(arguments[0].const, str):
+def _environment(
+    machine: Expressions,
+    ref: External,
+    name: str,
+    receiver: Value | None,
+    arguments: list[Value],
+    keywords: dict[str, Value],
+    node: ast.AST,
+) -> Value | None:
+    if (
+        name in ("get", "getenv", "setdefault")
+        and ("environ" in ref.name or name == "getenv")
+        and arguments
+        and isinstance(arguments[0].const, str)
+    ):
         default = arguments[1] if len(arguments) > 1 else keywords.get("default", Value(None))
-        return environment(machine, arguments[0].const, default)
+        value = environment(machine, arguments[0].const, default)
+        if name == "setdefault":
+            machine.environment[arguments[0].const] = value
+        return value
     return None
 
 
-def _builtin(machine: Expressions, ref: External, name: str, receiver: Value | None, arguments: list[Value], keywords: dict[str, Value], node: ast.AST) -> Value | None:
+def _builtin(
+    machine: Expressions,
+    ref: External,
+    name: str,
+    receiver: Value | None,
+    arguments: list[Value],
+    keywords: dict[str, Value],
+    node: ast.AST,
+) -> Value | None:
     if receiver is not None and receiver.known:
         if all(a.known for a in arguments):
             const = constants.fold_method(receiver.const, name, [a.const for a in arguments])
@@ -257,7 +406,9 @@ def _builtin(machine: Expressions, ref: External, name: str, receiver: Value | N
             for item in (items or [])[1:4]:
                 later = join(later, item)
             start = sequence([Value(0), first])
-            return Value(UNKNOWN, start.tags, (Sequence([start, sequence([Value(), later])], sequence([Value(), later])),))
+            return Value(
+                UNKNOWN, start.tags, (Sequence([start, sequence([Value(), later])], sequence([Value(), later])),)
+            )
         case "zip":
             firsts, rests = [], []
             for argument in arguments:
@@ -331,7 +482,15 @@ def _getattr(machine: Expressions, arguments: list[Value]) -> Value:
     return machine.attribute(holder, name, None)
 
 
-def _container(machine: Expressions, ref: External, name: str, receiver: Value | None, arguments: list[Value], keywords: dict[str, Value], node: ast.AST) -> Value | None:
+def _container(
+    machine: Expressions,
+    ref: External,
+    name: str,
+    receiver: Value | None,
+    arguments: list[Value],
+    keywords: dict[str, Value],
+    node: ast.AST,
+) -> Value | None:
     if receiver is None:
         return None
     table, row = receiver.ref(Mapping), receiver.ref(Sequence)
@@ -369,7 +528,9 @@ def _container(machine: Expressions, ref: External, name: str, receiver: Value |
             else:
                 table.rest = join(table.rest, Value(UNKNOWN, data_tags(arguments[0])))
             return Value(None)
-    if name in ("append", "appendleft", "extend", "add", "insert", "put", "extendleft") and (isinstance(row, Sequence) or receiver.ref(Array) or not receiver.refs):
+    if name in ("append", "appendleft", "extend", "add", "insert", "put", "extendleft") and (
+        isinstance(row, Sequence) or receiver.ref(Array) or not receiver.refs
+    ):
         value = arguments[-1] if arguments else Value()
         if name.startswith("extend"):
             value = machine.items_of(value)[1]
@@ -377,7 +538,13 @@ def _container(machine: Expressions, ref: External, name: str, receiver: Value |
             value = Value(value.const, value.tags | kept, value.refs)
         machine.touch(receiver)
         if isinstance(row, Sequence):
-            if row.items is not None and name == "append" and not machine.uncertain and not machine.loops and len(row.items) < 64:
+            if (
+                row.items is not None
+                and name == "append"
+                and not machine.uncertain
+                and not machine.loops
+                and len(row.items) < 64
+            ):
                 row.items.append(value)
             else:
                 row.items = None
@@ -389,7 +556,15 @@ def _container(machine: Expressions, ref: External, name: str, receiver: Value |
     return None
 
 
-def _effect(machine: Expressions, ref: External, name: str, receiver: Value | None, arguments: list[Value], keywords: dict[str, Value], node: ast.AST) -> Value | None:
+def _effect(
+    machine: Expressions,
+    ref: External,
+    name: str,
+    receiver: Value | None,
+    arguments: list[Value],
+    keywords: dict[str, Value],
+    node: ast.AST,
+) -> Value | None:
     tags = data_tags(receiver, *arguments, *keywords.values())
     if name == "backward" and receiver is not None:
         machine.gradient = data_tags(receiver)
@@ -408,7 +583,9 @@ def _effect(machine: Expressions, ref: External, name: str, receiver: Value | No
         return Value()
     if "optim" in ref.name and name[:1].isupper():
         return Value(UNKNOWN, tags)
-    if name in ("perf_counter", "time", "monotonic", "perf_counter_ns", "process_time") and (ref.name.startswith("time") or name.startswith("perf")):
+    if name in ("perf_counter", "time", "monotonic", "perf_counter_ns", "process_time") and (
+        ref.name.startswith("time") or name.startswith("perf")
+    ):
         return Value(UNKNOWN, frozenset({CLOCK}))
     if name in READERS and (receiver is None or not receiver.ref(Instance)):
         return Value(UNKNOWN, (tags & {VAL, TRAIN}) or frozenset({FILE}))
@@ -440,10 +617,15 @@ def _effect(machine: Expressions, ref: External, name: str, receiver: Value | No
         return Value(None)
     if "nn." in ref.name and name[:1].isupper() and name != "Parameter" and not inside_model(machine):
         machine.model_count += 1
-        return Value(UNKNOWN, tags | {f"model:{machine.model_count}"}, arguments[0].refs if arguments and name in SAME else ())
+        return Value(
+            UNKNOWN, tags | {f"model:{machine.model_count}"}, arguments[0].refs if arguments and name in SAME else ()
+        )
     if name in ("zero_grad", "manual_seed", "barrier", "all_reduce", "broadcast", "synchronize", "register_buffer"):
         return Value(None)
-    if name in ("state_dict", "parameters", "named_parameters", "modules", "named_modules", "children", "buffers") and receiver is not None:
+    if (
+        name in ("state_dict", "parameters", "named_parameters", "modules", "named_modules", "children", "buffers")
+        and receiver is not None
+    ):
         return Value(UNKNOWN, data_tags(receiver))
     if name.startswith("register_") and "hook" in name:
         machine.emit(FORWARD, node, NO_TAGS, detail="hook")
@@ -454,7 +636,15 @@ def _effect(machine: Expressions, ref: External, name: str, receiver: Value | No
     return None
 
 
-def _tensor(machine: Expressions, ref: External, name: str, receiver: Value | None, arguments: list[Value], keywords: dict[str, Value], node: ast.AST) -> Value | None:
+def _tensor(
+    machine: Expressions,
+    ref: External,
+    name: str,
+    receiver: Value | None,
+    arguments: list[Value],
+    keywords: dict[str, Value],
+    node: ast.AST,
+) -> Value | None:
     module, line = machine.frame.scope.module, getattr(node, "lineno", 0)
     everything = [*([receiver] if receiver is not None else []), *arguments, *keywords.values()]
     tags = data_tags(*everything)
@@ -471,7 +661,10 @@ def _tensor(machine: Expressions, ref: External, name: str, receiver: Value | No
                 rest = machine.call(arguments[0], [], {}, node)
             elif name == "defaultdict" and arguments and isinstance(arguments[0].ref(External), External):
                 rest = call(machine, arguments[0].ref(External), arguments[0], [], {}, node)  # type: ignore[arg-type]
-            refs = (Mapping({k: v for k, v in keywords.items()} if name == "dict" else {}, rest, False), new_array(machine, node))
+            refs = (
+                Mapping({k: v for k, v in keywords.items()} if name == "dict" else {}, rest, False),
+                new_array(machine, node),
+            )
             made = NO_TAGS
         return Value(UNKNOWN, made, refs)
     if name == "Parameter" and not inside:
@@ -507,14 +700,25 @@ def _tensor(machine: Expressions, ref: External, name: str, receiver: Value | No
             receiver.add(result)
             return receiver
         return Value(UNKNOWN, result)
-    if name in ("remainder", "fmod", "bitwise_and", "add", "div", "divide", "true_divide", "mul", "multiply", "sub") and len(everything) >= 2:
-        op = {"remainder": ast.Mod(), "fmod": ast.Mod(), "bitwise_and": ast.BitAnd(), "add": ast.Add(), "sub": ast.Sub()}.get(name, ast.Div() if "div" in name else ast.Mult())
+    if (
+        name in ("remainder", "fmod", "bitwise_and", "add", "div", "divide", "true_divide", "mul", "multiply", "sub")
+        and len(everything) >= 2
+    ):
+        op = {
+            "remainder": ast.Mod(),
+            "fmod": ast.Mod(),
+            "bitwise_and": ast.BitAnd(),
+            "add": ast.Add(),
+            "sub": ast.Sub(),
+        }.get(name, ast.Div() if "div" in name else ast.Mult())
         return Value(UNKNOWN, combine(op, everything[0], everything[1], module, line))
     if name in ("add_", "sub_") and receiver is not None and arguments:
         receiver.add(data_tags(*arguments))
         receiver.add(machine.score(node, receiver, arguments[0]))
         return receiver
-    if name in ("all_gather", "all_gather_into_tensor", "all_gather_object", "gather_object") or (name == "gather" and "dist" in ref.name):
+    if name in ("all_gather", "all_gather_into_tensor", "all_gather_object", "gather_object") or (
+        name == "gather" and "dist" in ref.name
+    ):
         for one, other in ((0, 1), (1, 0)):
             if len(arguments) > 1 and (name.startswith("all") or one == 1):
                 row = arguments[one].ref(Sequence)
@@ -536,7 +740,13 @@ def _tensor(machine: Expressions, ref: External, name: str, receiver: Value | No
         return Value(UNKNOWN, frozenset({MASK}))  # positions, whatever chose them
     if name == "where" and len(arguments) == 3:
         return _where(arguments, tags, module, line)
-    if name == "masked_fill" and receiver is not None and arguments and places(arguments[0].tags, "match") and LOSS in receiver.tags:
+    if (
+        name == "masked_fill"
+        and receiver is not None
+        and arguments
+        and places(arguments[0].tags, "match")
+        and LOSS in receiver.tags
+    ):
         tags |= {sticky("paid", module, line)}
     if name in ("logaddexp", "stack", "cat", "concatenate", "logsumexp"):
         parts = everything
@@ -548,7 +758,13 @@ def _tensor(machine: Expressions, ref: External, name: str, receiver: Value | No
         return Value(UNKNOWN, tags | {SUMMED})
     if name in ("divide", "true_divide") and len(everything) == 2 and spreads(everything[0].tags, everything[1].tags):
         tags |= {sticky("spread", module, line)}
-    if name.endswith("_") and not name.endswith("__") and receiver is not None and not receiver.ref(Instance) and not receiver.known:
+    if (
+        name.endswith("_")
+        and not name.endswith("__")
+        and receiver is not None
+        and not receiver.ref(Instance)
+        and not receiver.known
+    ):
         receiver.add(tags)
         return receiver
     if name in ("eq", "ne", "gt", "lt", "ge", "le", "equal"):

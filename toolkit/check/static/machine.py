@@ -18,12 +18,11 @@ from toolkit.check.static.values import (
     CONTROL,
     MASK,
     MAX_REFS,
-    TARGET,
     REALISED,
+    TARGET,
     UNKNOWN,
     Class,
     External,
-    Function,
     Instance,
     Mapping,
     Module,
@@ -34,7 +33,7 @@ from toolkit.check.static.values import (
     join,
 )
 
-MAX_STEPS = 400_000
+MAX_STEPS = 200_000  # the longest published script takes about 60,000
 MAX_DEPTH = 500
 MAX_EVENTS = 20_000
 
@@ -76,6 +75,7 @@ class State:
         self.gradient: frozenset[str] = frozenset()
         self.array_count = 0
         self.mixed: set[tuple[int, int, int]] = set()  # places of additions walked before
+        self.environment: dict[str, Value] = {}  # variables that the code itself sets
         self.natives: dict[str, Native] = {}
         self.memo: dict[object, Value] = {}
 
@@ -160,7 +160,9 @@ class Statements(State):
     def items_of(self, value: Value) -> tuple[list[Value] | None, Value]:
         raise NotImplementedError
 
-    def function_value(self, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda, owner: Class | None = None) -> Value:
+    def function_value(
+        self, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda, owner: Class | None = None
+    ) -> Value:
         raise NotImplementedError
 
     def import_names(self, node: ast.Import | ast.ImportFrom) -> None:
@@ -182,7 +184,9 @@ class Statements(State):
         if self.depth > MAX_DEPTH:
             raise Stopped(f"analysis stopped: nested deeper than {MAX_DEPTH}")
         if self.guards:
-            self.trace.guards.setdefault((self.frame.scope.module.number, node.lineno), tuple(dict.fromkeys(self.guards)))
+            self.trace.guards.setdefault(
+                (self.frame.scope.module.number, node.lineno), tuple(dict.fromkeys(self.guards))
+            )
         try:
             return self._statement(node)
         finally:
@@ -292,7 +296,9 @@ class Statements(State):
             self.uncertain -= 1
             scope.names = start
         if self.exits:
-            self.exits[-1].extend(end for end, status in zip(ends, statuses, strict=True) if status in (BREAK, CONTINUE))
+            self.exits[-1].extend(
+                end for end, status in zip(ends, statuses, strict=True) if status in (BREAK, CONTINUE)
+            )
         going = [end for end, status in zip(ends, statuses, strict=True) if status == NEXT]
         kept = going or ends
         merged: dict[str, Value] = {}
@@ -306,7 +312,15 @@ class Statements(State):
         start.update(merged)
         if going:
             return NEXT
-        return statuses[0] if len(set(statuses)) == 1 else BREAK if BREAK in statuses else CONTINUE if CONTINUE in statuses else RETURN
+        return (
+            statuses[0]
+            if len(set(statuses)) == 1
+            else BREAK
+            if BREAK in statuses
+            else CONTINUE
+            if CONTINUE in statuses
+            else RETURN
+        )
 
     def _for(self, node: ast.For | ast.AsyncFor) -> str:
         iterable = self.evaluate(node.iter)

@@ -17,7 +17,10 @@ _STORE = re.compile(r"\b([A-Za-z_]\w*)\s*\[[^\]]*\]\s*=(?!=)")
 _IF = re.compile(r"\bif\s*\(")
 _TOKENS = re.compile(r"\b\w*(?:tok|target|tgt|ids)\w*\s*\[", re.IGNORECASE)
 _LOSSES = re.compile(r"\b\w*(?:nll|loss|logp|log_p|_lp)\w*\s*\[", re.IGNORECASE)
-_MIX = re.compile(r"\b(?:lam|lambda|alpha|w|gate|mix)\w*\s*\*|1(?:\.0)?f?\s*-\s*(?:lam|alpha|w|gate)|log_?mix|mix_nll|logaddexp|log1p\s*\(\s*exp", re.IGNORECASE)
+_MIX = re.compile(
+    r"\b(?:lam|lambda|alpha|w|gate|mix)\w*\s*\*|1(?:\.0)?f?\s*-\s*(?:lam|alpha|w|gate)|log_?mix|mix_nll|logaddexp|log1p\s*\(\s*exp",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +36,12 @@ class Native:
 
 def looks_native(text: str) -> bool:
     """Is a string constant C source?"""
-    return len(text) > 300 and text.count(";") > 10 and "{" in text and re.search(r"\b(?:int|void|double|float)\s+\**\w+\s*\(", text) is not None
+    return (
+        len(text) > 300
+        and text.count(";") > 10
+        and "{" in text
+        and re.search(r"\b(?:int|void|double|float)\s+\**\w+\s*\(", text) is not None
+    )
 
 
 def native_functions(text: str, file: int, line_offset: int) -> dict[str, Native]:
@@ -90,7 +98,11 @@ def _facts(body: str, parameters: str) -> tuple[int, int]:
 
 def _gate(body: str, token: set[str], outputs: set[str]) -> int:
     """The first store into an output array inside an `if` on a table looked up by the current token."""
-    flags = {m[1] for m in re.finditer(r"([A-Za-z_]\w*)\s*=\s*[A-Za-z_]\w*\s*\[\s*([A-Za-z_]\w*)\s*\]", body) if m[2] in token}
+    flags = {
+        m[1]
+        for m in re.finditer(r"([A-Za-z_]\w*)\s*=\s*[A-Za-z_]\w*\s*\[\s*([A-Za-z_]\w*)\s*\]", body)
+        if m[2] in token
+    }
     for match in _IF.finditer(body):
         close = _parenthesis(body, match.end())
         condition = body[match.end() : close]

@@ -7,15 +7,42 @@ import sys
 
 # The challenge's stock image and what every record assumes.
 STOCK = frozenset(
-    "torch numpy sentencepiece triton flash_attn flash_attn_interface tqdm huggingface_hub datasets tiktoken setuptools typing_extensions "
-    "kernels safetensors tokenizers brotli zstandard".split()
+    [
+        "torch",
+        "numpy",
+        "sentencepiece",
+        "triton",
+        "flash_attn",
+        "flash_attn_interface",
+        "tqdm",
+        "huggingface_hub",
+        "datasets",
+        "tiktoken",
+        "setuptools",
+        "typing_extensions",
+        "kernels",
+        "safetensors",
+        "tokenizers",
+        "brotli",
+        "zstandard",
+    ]
 )
-_NAMES = {"brotli": "brotli", "cv2": "opencv-python", "sklearn": "scikit-learn", "yaml": "pyyaml", "PIL": "pillow", "flash_attn_interface": "flash-attn"}
+_NAMES = {
+    "brotli": "brotli",
+    "cv2": "opencv-python",
+    "sklearn": "scikit-learn",
+    "yaml": "pyyaml",
+    "PIL": "pillow",
+    "flash_attn_interface": "flash-attn",
+}
 
 
 def undeclared(imports: set[str], own: set[str], requirements: str) -> list[str]:
     """Top-level packages that nothing declares, sorted."""
-    declared = {re.split(r"[\[<>=!~ ;]", line.strip(), maxsplit=1)[0].lower().replace("_", "-") for line in requirements.splitlines()}
+    declared = {
+        re.split(r"[\[<>=!~ ;]", line.strip(), maxsplit=1)[0].lower().replace("_", "-")
+        for line in requirements.splitlines()
+    }
     found = []
     for name in {i.split(".")[0] for i in imports if i}:
         listed = _NAMES.get(name, name).lower().replace("_", "-")

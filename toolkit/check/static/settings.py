@@ -10,7 +10,9 @@ LEVELS = ("code", "wrapper", "command", "log")
 _ASSIGN = re.compile(r"(?<![\w.$])([A-Z][A-Z0-9_]{2,})=(\"[^\"\n]*\"|'[^'\n]*'|[^\s\"'`;&|\\]*)")
 _LAUNCH = re.compile(r"torchrun|torch\.distributed|python3?\s+\S*\.py|accelerate\s+launch")
 _DUMP = re.compile(r"^(?:\d{10}\.\d{3} )?  ([a-z][a-z0-9_]*): (.*)$")
-_SETDEFAULT = re.compile(r"environ(?:\.setdefault\(\s*|\[\s*)['\"]([A-Z][A-Z0-9_]+)['\"](?:\s*,\s*|\s*\]\s*=\s*)['\"]([^'\"]*)['\"]")
+_SETDEFAULT = re.compile(
+    r"environ(?:\.setdefault\(\s*|\[\s*)['\"]([A-Z][A-Z0-9_]+)['\"](?:\s*,\s*|\s*\]\s*=\s*)['\"]([^'\"]*)['\"]"
+)
 MAX_TEXT = 4_000_000
 
 
@@ -72,7 +74,9 @@ def log_settings(text: str) -> dict[str, str]:
     return found
 
 
-def read_settings(readme: str = "", shells: tuple[str, ...] = (), wrapper: str = "", logs: tuple[str, ...] = ()) -> Settings:
+def read_settings(
+    readme: str = "", shells: tuple[str, ...] = (), wrapper: str = "", logs: tuple[str, ...] = ()
+) -> Settings:
     """Settings out of the texts of a folder. Logs that disagree on a value leave it to the lower levels."""
     command: dict[str, str] = {}
     for text in (*shells, readme):

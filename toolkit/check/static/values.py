@@ -1,6 +1,7 @@
 """Abstract values of the analysed program: a constant if known, labels of where it comes from, and what it refers to.
 
-A value is shared by all names bound to it, so that an in-place change (`loss_sum += x`, `table[k] = v`) is seen by every holder.
+A value is shared by all names bound to it, so that an in-place change (`loss_sum += x`, `table[k] = v`) is seen by
+every holder.
 """
 
 from __future__ import annotations
@@ -136,7 +137,8 @@ class Class:
 
     def lineage(self) -> list[Class]:
         """The class and its ancestors written in the program, nearest first."""
-        found, todo = [], [self]
+        found: list[Class] = []
+        todo = [self]
         while todo and len(found) < 32:
             cls = todo.pop(0)
             if cls not in found:
@@ -145,7 +147,9 @@ class Class:
         return found
 
     def outside_bases(self) -> str:
-        return " ".join(r.name for cls in self.lineage() for base in cls.bases for r in base.refs if isinstance(r, External))
+        return " ".join(
+            r.name for cls in self.lineage() for base in cls.bases for r in base.refs if isinstance(r, External)
+        )
 
     def find(self, name: str) -> tuple[Value, Class] | None:
         return next(((cls.names[name], cls) for cls in self.lineage() if name in cls.names), None)
