@@ -1,45 +1,34 @@
-"""Expressions of the abstract run: constants, labels, containers, subscripts, and calls into the program."""
+"""Expressions of the abstract run: constants folded, labels joined."""
 
 from __future__ import annotations
 
 import ast
 
-from toolkit.check.static import constants, library
-from toolkit.check.static.events import DEADLINE, IMPORT, SCORE
-from toolkit.check.static.flow import combine, index_tokens, keeps_best, mark_mix, stored_tags
-from toolkit.check.static.machine import MAX_DEPTH, Frame, Statements, Stopped, sequence
+from toolkit.check.static import constants, marks
+from toolkit.check.static.calls import Calls
+from toolkit.check.static.events import DEADLINE
+from toolkit.check.static.flow import combine, mark_mix
+from toolkit.check.static.machine import MAX_DEPTH, Stopped, sequence
 from toolkit.check.static.values import (
     CLOCK,
-    ITEM,
-    LOSS,
     MASK,
-    MAX_REFS,
     NO_TAGS,
-    ROLES,
     UNKNOWN,
-    VAL,
-    Array,
     Bound,
     Class,
     External,
     Function,
-    Instance,
     Mapping,
     Module,
     Scope,
     Sequence,
-    Super,
     Value,
     data_tags,
     join,
-    sticky,
 )
 
-MAX_CALLS = 40  # nesting of followed calls
-MAX_SAME = 2  # of the same function
 
-
-class Expressions(Statements):
+class Expressions(Calls):
     def evaluate(self, node: ast.expr) -> Value:
         self.tick()
         self.depth += 1
@@ -56,15 +45,15 @@ class Expressions(Statements):
                 tags = constants.text_tags(node.value) if isinstance(node.value, str) else NO_TAGS
                 return Value(node.value if node.value is not ... else UNKNOWN, tags)
             case ast.Name():
-                return self._name(node.id)
+                return self.named(node.id)
             case ast.Attribute():
                 return self.attribute(self.evaluate(node.value), node.attr, node)
             case ast.Subscript():
-                return self._subscript(node)
+                return self.subscript(node)
             case ast.Call():
-                return self._call(node)
+                return self.call_expression(node)
             case ast.BinOp():
-                return self._binary(node, node.op, self.evaluate(node.left), self.evaluate(node.right))
+                return self.binary(node, node.op, self.evaluate(node.left), self.evaluate(node.right))
             case ast.UnaryOp():
                 value = self.evaluate(node.operand)
                 if isinstance(node.op, ast.Not):
@@ -109,7 +98,7 @@ class Expressions(Statements):
                 return Value(UNKNOWN, data_tags(*[self.evaluate(p) for p in (node.lower, node.upper, node.step) if p]))
         return Value()
 
-    def _name(self, name: str) -> Value:
+    def named(self, name: str) -> Value:
         found = self.frame.scope.find(name)
         if found is None:
             return Value("__main__") if name == "__name__" else Value(refs=(External(name),))
@@ -124,7 +113,7 @@ class Expressions(Statements):
             return True
         return None
 
-    def _binary(self, node: ast.AST, op: ast.operator, a: Value, b: Value) -> Value:
+    def binary(self, node: ast.AST, op: ast.operator, a: Value, b: Value) -> Value:
         if a.known and b.known:
             const = constants.fold_binary(op, a.const, b.const)
             if const is not UNKNOWN:
@@ -192,7 +181,7 @@ class Expressions(Statements):
             left = right
         tags = frozenset().union(*(v.tags for v in values))
         if len(node.ops) == 1 and isinstance(node.ops[0], ast.Eq):
-            tags |= library.match_tags(values[0], values[1], self.frame.scope.module, node.lineno)
+            tags |= marks.match_tags(values[0], values[1], self.frame.scope.module, node.lineno)
         if any(v is False for v in verdicts):
             return Value(False, tags)
         if UNKNOWN not in verdicts:
@@ -287,7 +276,7 @@ class Expressions(Statements):
                 entries[name.const] = value
             else:
                 rest, exact = join(rest, value), False
-        return Value(UNKNOWN, NO_TAGS, (Mapping(entries, rest, exact and bool(entries)), library.new_array(self, node)))
+        return Value(UNKNOWN, NO_TAGS, (Mapping(entries, rest, exact and bool(entries)), marks.new_array(self, node)))
 
     def _comprehension(self, node: ast.ListComp | ast.SetComp | ast.GeneratorExp | ast.DictComp) -> Value:
         scope = self.frame.scope
@@ -305,515 +294,9 @@ class Expressions(Statements):
                 key = self.evaluate(node.key)
                 value = self.evaluate(node.value)
                 value = Value(UNKNOWN, value.tags | data_tags(key), value.refs)
-                return Value(UNKNOWN, tags, (Mapping({}, value, False), library.new_array(self, node)))
+                return Value(UNKNOWN, tags, (Mapping({}, value, False), marks.new_array(self, node)))
             value = self.evaluate(node.elt)
         finally:
             self.frame.scope = scope
         rest = Value(UNKNOWN, data_tags(value) | tags, value.refs)
         return Value(UNKNOWN, rest.tags, (Sequence(None, rest),))
-
-    # Containers and subscripts
-
-    def items_of(self, value: Value) -> tuple[list[Value] | None, Value]:
-        """(items if their number is known, what any item may be)."""
-        if isinstance(value.const, tuple | str | bytes):
-            return [Value(c, value.tags) for c in value.const[:256]], Value(UNKNOWN, data_tags(value))
-        row = value.ref(Sequence)
-        if isinstance(row, Sequence):
-            return (row.items if len(value.refs) == 1 else None), row.rest
-        table = value.ref(Mapping)
-        if isinstance(table, Mapping):
-            keys = [Value(k) for k in table.entries]
-            return (keys if table.exact else None), Value(UNKNOWN, data_tags(value))
-        instance = value.ref(Instance)
-        if isinstance(instance, Instance) and (method := instance.cls.find("__iter__")):
-            return None, self.items_of(self.call(Value(refs=(Bound(method[0], [value]),)), [], {}, None))[1]
-        tags = data_tags(value)
-        return None, Value(UNKNOWN, tags | {ITEM} if VAL in tags and not tags & ROLES else tags)
-
-    def _subscript(self, node: ast.Subscript) -> Value:
-        holder = self.evaluate(node.value)
-        if isinstance(node.slice, ast.Slice):
-            return self._slice(node, holder)
-        key = self.evaluate(node.slice)
-        table = holder.ref(Mapping)
-        row = holder.ref(Sequence)
-        instance = holder.ref(Instance)
-        if (
-            isinstance(holder.const, tuple | str)
-            and isinstance(key.const, int)
-            and -len(holder.const) <= key.const < len(holder.const)
-        ):
-            return Value(holder.const[key.const], holder.tags)
-        if isinstance(table, Mapping):
-            if key.known and key.const in table.entries:
-                return table.entries[key.const]
-            return library.looked_up(self, self._any_entry(table), holder, key, node)
-        if isinstance(row, Sequence) and len(holder.refs) == 1:
-            if row.items is not None and isinstance(key.const, int) and -len(row.items) <= key.const < len(row.items):
-                return row.items[key.const]
-            if not row.rest.refs:
-                return library.looked_up(self, Value(UNKNOWN, data_tags(row.rest)), holder, key, node)
-            return row.rest
-        if isinstance(instance, Instance) and (method := instance.cls.find("__getitem__")):
-            return self.call(Value(refs=(Bound(method[0], [holder]),)), [key], {}, node)
-        environ = next((r for r in holder.refs if isinstance(r, External) and r.name.endswith("environ")), None)
-        if environ is not None and isinstance(key.const, str):
-            return library.environment(self, key.const, Value(UNKNOWN))
-        return self._index(node, holder, key)
-
-    def _any_entry(self, table: Mapping) -> Value:
-        value = table.rest
-        for entry in list(table.entries.values())[:8]:
-            value = join(value, entry)
-        return value
-
-    def _index(self, node: ast.Subscript, holder: Value, key: Value) -> Value:
-        """An element or gather out of a tensor."""
-        tags = index_tokens(holder.tags, node.slice)
-        result = Value(UNKNOWN, tags)
-        return library.looked_up(self, result, holder, key, node)
-
-    def _slice(self, node: ast.Subscript, holder: Value) -> Value:
-        assert isinstance(node.slice, ast.Slice)
-        bounds = [self.evaluate(p) if p else Value(None) for p in (node.slice.lower, node.slice.upper, node.slice.step)]
-        row = holder.ref(Sequence)
-        if isinstance(holder.const, str | tuple | bytes) and all(b.known for b in bounds):
-            try:
-                return Value(holder.const[slice(*[b.const for b in bounds])], holder.tags)  # type: ignore[misc]
-            except (TypeError, ValueError):
-                return Value(UNKNOWN, data_tags(holder))
-        if isinstance(row, Sequence):
-            if row.items is not None and all(b.known for b in bounds):
-                try:
-                    return sequence(row.items[slice(*[b.const for b in bounds])])  # type: ignore[misc]
-                except (TypeError, ValueError):
-                    pass
-            rest = Value(UNKNOWN, index_tokens(data_tags(holder, row.rest), node.slice), row.rest.refs)
-            return Value(UNKNOWN, rest.tags, (Sequence(None, rest),))
-        tags = index_tokens(holder.tags, node.slice)
-        return Value(UNKNOWN, self._cut(node, tags))
-
-    def _cut(self, node: ast.AST, tags: frozenset[str]) -> frozenset[str]:
-        """Give tokens the identity of a slice in one iteration; parts taken of it in the same loop keep it."""
-        if VAL not in tags or LOSS in tags:
-            return tags
-        loops = ".".join(f"{n}-{i}" for n, i in self.loops[-4:])
-        old = {t for t in tags if t.startswith("cut:")}
-        if loops and any(loops.startswith(t.partition("/")[2]) and not t.endswith("/") for t in old):
-            return tags
-        label = f"cut:{self.frame.scope.module.number}:{getattr(node, 'lineno', 0)}:{getattr(node, 'col_offset', 0)}/{loops}"
-        return (tags - old) | {label}
-
-    # Assignment
-
-    def assign(self, target: ast.expr, value: Value, node: ast.AST) -> None:
-        match target:
-            case ast.Name():
-                self.frame.scope.owner(target.id).names[target.id] = value
-            case ast.Tuple() | ast.List():
-                items, rest = self.items_of(value)
-                starred = any(isinstance(e, ast.Starred) for e in target.elts)
-                for position, element in enumerate(target.elts):
-                    if items is not None and len(items) == len(target.elts) and not starred:
-                        self.assign(element, items[position], node)
-                    elif isinstance(element, ast.Starred):
-                        self.assign(element.value, Value(UNKNOWN, rest.tags, (Sequence(None, rest),)), node)
-                    else:
-                        self.assign(element, Value(UNKNOWN, rest.tags, rest.refs), node)
-            case ast.Attribute():
-                self._set_attribute(self.evaluate(target.value), target.attr, value)
-            case ast.Subscript():
-                kept = keeps_best(target, node, value, self.frame.scope.module)
-                self._store(target, Value(value.const, value.tags | kept, value.refs) if kept else value)
-            case ast.Starred():
-                self.assign(target.value, value, node)
-
-    def _set_attribute(self, holder: Value, name: str, value: Value) -> None:
-        for ref in holder.refs:
-            names = ref.attributes if isinstance(ref, Instance) else ref.names if isinstance(ref, Class) else None
-            if names is None and isinstance(ref, Module):
-                names = ref.scope.names
-            if names is not None:
-                old = names.get(name)
-                names[name] = (
-                    join(old, value) if old is not None and (self.uncertain or len(holder.refs) > 1) else value
-                )
-        if not holder.refs:
-            holder.add(data_tags(value))
-
-    def _store(self, target: ast.Subscript, value: Value) -> None:
-        holder = self.evaluate(target.value)
-        key = self.evaluate(target.slice)
-        tags = stored_tags(value, holder, key, target.slice)
-        environ = any(isinstance(r, External) and r.name.endswith("environ") for r in holder.refs)
-        if environ:
-            if isinstance(key.const, str) and isinstance(value.const, str):
-                self.environment[key.const] = Value(
-                    value.const, frozenset({f"cfg:{key.const}={value.const[:60]} (code)"})
-                )
-            return
-        kept = library.keep_loss(self, target, value, key)
-        tags |= kept
-        if not value.known:
-            library.counted(self, holder, key, target)
-        self.touch(holder)
-        table, row = holder.ref(Mapping), holder.ref(Sequence)
-        if isinstance(table, Mapping):
-            if key.known and not isinstance(key.const, list | dict):
-                old = table.entries.get(key.const)
-                table.entries[key.const] = join(old, value) if old is not None and self.uncertain else value
-            else:
-                table.exact = False
-                table.rest = join(table.rest, Value(UNKNOWN, tags, value.refs))
-            return
-        if isinstance(row, Sequence):
-            if (
-                row.items is not None
-                and isinstance(key.const, int)
-                and -len(row.items) <= key.const < len(row.items)
-                and not self.uncertain
-            ):
-                row.items[key.const] = value
-            else:
-                row.items = None
-            row.rest = join(row.rest, Value(UNKNOWN, tags, value.refs))
-        instance = holder.ref(Instance)
-        if isinstance(instance, Instance):
-            if method := instance.cls.find("__setitem__"):
-                self.call(Value(refs=(Bound(method[0], [holder]),)), [key, value], {}, target)
-            return
-        base: ast.expr = target
-        while isinstance(
-            base, ast.Subscript
-        ):  # a slice is a view: what is stored into it is seen in what it was taken from
-            base = base.value
-            self.evaluate(base).add(tags)
-
-    def augment(self, node: ast.AugAssign) -> None:
-        value = self.evaluate(node.value)
-        if isinstance(node.target, ast.Name):
-            current = self._name(node.target.id)
-        elif isinstance(node.target, ast.Subscript):
-            # `table[key] += 1` counts; it does not look anything up.
-            if not isinstance(node.op, ast.Add | ast.Sub):
-                value = self._binary(node, node.op, self.evaluate(node.target), value)
-            self._store(node.target, Value(UNKNOWN, value.tags))
-            if not isinstance(node.op, ast.Add):
-                return
-            holder = self.evaluate(node.target.value)
-            self.score(node, holder, value)
-            return
-        else:
-            current = self.evaluate(node.target)
-        result = self._binary(node, node.op, current, value)
-        scored = isinstance(node.op, ast.Add | ast.Sub) and self.score(node, result, value)
-        if current.known or result.known or (current.refs and not current.ref(Array)):
-            self.assign(node.target, result, node)
-        else:
-            current.add(result.tags)
-        if scored:
-            result.add(scored)
-            current.add(scored)
-
-    def score(self, node: ast.AST, total: Value, value: Value) -> frozenset[str]:
-        """Note that a loss on validation tokens enters a sum; the label ties the sum to what is printed."""
-        if not library.is_scored(value.tags):
-            return NO_TAGS
-        label = frozenset({sticky("sum", self.frame.scope.module, getattr(node, "lineno", 0)), library.SUMMED})
-        self.emit(SCORE, node, value.tags | label)
-        total.add(value.tags | label)
-        return label
-
-    # Attributes, functions, calls
-
-    def attribute(self, holder: Value, name: str, node: ast.AST | None) -> Value:
-        for ref in holder.refs:
-            found = self._attribute_of(ref, holder, name)
-            if found is not None:
-                return found
-        if name in ("_orig_mod", "module") and holder.ref(Instance):  # of a compiled or distributed wrapper
-            return holder
-        if holder.ref(Instance) and not any(isinstance(r, External) for r in holder.refs):
-            return Value(UNKNOWN, data_tags(holder), (External(name, holder),))
-        if name in library.SHAPE:
-            return Value(UNKNOWN, NO_TAGS, (External(name, Value()),))
-        outside = holder.ref(External)
-        dotted = f"{outside.name}.{name}" if isinstance(outside, External) and outside.receiver is None else name
-        receiver = None if isinstance(outside, External) and outside.receiver is None else holder
-        tags = index_tokens(data_tags(holder), None)
-        return Value(UNKNOWN, tags, (External(dotted, receiver),))
-
-    def _attribute_of(self, ref: object, holder: Value, name: str) -> Value | None:
-        match ref:
-            case Instance():
-                if name in ref.attributes:
-                    return ref.attributes[name]
-                found = ref.cls.find(name)
-                return self._bind(found[0], holder) if found else None
-            case Super():
-                for cls in ref.cls.lineage()[1:]:
-                    if name in cls.names:
-                        return self._bind(cls.names[name], ref.instance)
-                return None
-            case Class():
-                found = ref.find(name)
-                if found is None:
-                    return None
-                function = found[0].ref(Function)
-                if isinstance(function, Function) and "classmethod" in function.decorators:
-                    return Value(refs=(Bound(found[0], [Value(refs=(ref,))]),))
-                value = found[0]
-                return Value(value.const, value.tags, value.refs) if value.known else value
-            case Module():
-                self.load(ref)
-                return ref.scope.names.get(name)
-        return None
-
-    def _bind(self, value: Value, instance: Value) -> Value:
-        function = value.ref(Function)
-        if not isinstance(function, Function):
-            return Value(value.const, value.tags, value.refs) if value.known else value
-        if "staticmethod" in function.decorators:
-            return value
-        bound = Value(refs=(Bound(value, [instance]),))
-        if function.decorators & {"property", "cached_property"}:
-            return self.call(bound, [], {}, None)
-        return bound
-
-    def load(self, module: Module) -> None:
-        """Run a side file's top level once."""
-        if module.done:
-            return
-        module.done = True
-        self.frames.append(Frame(f"<{module.name}>", module.scope))
-        module.scope.names["__name__"] = Value(module.name)
-        try:
-            self.run_block(module.tree.body)
-        finally:
-            self.frames.pop()
-
-    def import_names(self, node: ast.Import | ast.ImportFrom) -> None:
-        names = self.frame.scope.names
-        if isinstance(node, ast.Import):
-            for alias in node.names:
-                self.emit(IMPORT, node, detail=alias.name)
-                own = self.modules.get(alias.name)
-                bound = alias.asname or alias.name.split(".")[0]
-                dotted = alias.name if alias.asname else bound
-                names[bound] = Value(refs=(own if own else External(dotted),))
-            return
-        if not node.level:
-            self.emit(IMPORT, node, detail=node.module or "")
-        own = self.modules.get((node.module or "").split(".")[-1])
-        for alias in node.names:
-            bound = alias.asname or alias.name
-            if own is not None:
-                self.load(own)
-                if alias.name == "*":
-                    names.update(own.scope.names)
-                    continue
-                found = own.scope.names.get(alias.name)
-                if found is not None:
-                    names[bound] = found
-                    continue
-            names[bound] = Value(refs=(External(f"{node.module}.{alias.name}"),))
-
-    def function_value(
-        self, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda, owner: Class | None = None
-    ) -> Value:
-        arguments = node.args
-        positional = arguments.posonlyargs + arguments.args
-        defaults: dict[str, Value] = {}
-        for parameter, default in zip(
-            positional[len(positional) - len(arguments.defaults) :], arguments.defaults, strict=True
-        ):
-            defaults[parameter.arg] = self.evaluate(default)
-        for parameter, keyword in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True):
-            if keyword is not None:
-                defaults[parameter.arg] = self.evaluate(keyword)
-        decorators = getattr(node, "decorator_list", [])
-        labels = frozenset(ast.unparse(d).split("(")[0].split(".")[-1] for d in decorators)
-        return Value(refs=(Function(node, self.frame.scope, defaults, labels, owner),))
-
-    def _call(self, node: ast.Call) -> Value:
-        callee = self.evaluate(node.func)
-        arguments: list[Value] = []
-        keywords: dict[str, Value] = {}
-        for argument in node.args:
-            value = self.evaluate(argument)
-            if isinstance(argument, ast.Starred):
-                items, rest = self.items_of(value)
-                arguments.extend(items if items is not None else [rest] * 4)
-            else:
-                arguments.append(value)
-        for keyword in node.keywords:
-            value = self.evaluate(keyword.value)
-            if keyword.arg is not None:
-                keywords[keyword.arg] = value
-            else:
-                table = value.ref(Mapping)
-                if isinstance(table, Mapping):
-                    keywords.update({k: v for k, v in table.entries.items() if isinstance(k, str)})
-        if isinstance(node.func, ast.Name) and node.func.id == "super" and self.frame.scope.find("self"):
-            me, cls = self.frame.scope.find("self"), self.frame.owner
-            if me is not None and cls is not None:
-                return Value(refs=(Super(cls, me),))
-        if library.reports(self, node, arguments):
-            return Value(None)
-        self.frame.line = node.lineno
-        return self.call(callee, arguments, keywords, node)
-
-    def call(self, callee: Value, arguments: list[Value], keywords: dict[str, Value], node: ast.AST | None) -> Value:
-        """The joined result of everything the callee may be."""
-        results: list[Value] = []
-        for ref in callee.refs:
-            match ref:
-                case Function():
-                    results.append(self._enter(ref, arguments, keywords))
-                case Bound():
-                    results.append(
-                        self.call(ref.function, ref.arguments + arguments, {**ref.keywords, **keywords}, node)
-                    )
-                case Class():
-                    results.append(self._instantiate(ref, arguments, keywords))
-                case Instance():
-                    results.append(self._call_instance(callee, ref, arguments, keywords, node))
-                case External():
-                    results.append(library.call(self, ref, callee, arguments, keywords, node or ast.Pass()))
-        if not results:
-            return library.unknown_call(self, callee, arguments, keywords, node)
-        value = results[0]
-        for other in results[1:]:
-            value = join(value, other)
-        return value
-
-    def _call_instance(
-        self, callee: Value, ref: Instance, arguments: list[Value], keywords: dict[str, Value], node: ast.AST | None
-    ) -> Value:
-        method = ref.cls.find("__call__") or ref.cls.find("forward")
-        if method is None:
-            return library.unknown_call(self, callee, arguments, keywords, node)
-        return self.call(Value(refs=(Bound(method[0], [callee]),)), arguments, keywords, node)
-
-    def _instantiate(self, cls: Class, arguments: list[Value], keywords: dict[str, Value]) -> Value:
-        instance = Instance(cls, {})
-        value = Value(refs=(instance,))
-        if library.is_model(cls) and not any(f.owner is not None and library.is_model(f.owner) for f in self.frames):
-            self.model_count += 1
-            instance.tag = f"model:{self.model_count}"
-            value.tags = frozenset({instance.tag})
-        if library.is_optimizer(cls):
-            value.tags |= data_tags(*arguments[:1], *keywords.values())
-        method = cls.find("__init__")
-        if method is not None:
-            self.call(Value(refs=(Bound(method[0], [value]),)), arguments, keywords, None)
-            return value
-        for name, given in zip([f for c in reversed(cls.lineage()) for f in c.fields], arguments, strict=False):
-            instance.attributes[name] = given
-        instance.attributes.update(keywords)
-        if post := cls.find("__post_init__"):
-            self.call(Value(refs=(Bound(post[0], [value]),)), [], {}, None)
-        return value
-
-    def _enter(self, function: Function, arguments: list[Value], keywords: dict[str, Value]) -> Value:
-        """Follow a call into the program."""
-        everything = [*arguments, *keywords.values()]
-        nested = sum(1 for f in self.frames if f.scope.names.get("__function__", Value()).ref(Function) is function)
-        if nested >= MAX_SAME or len(self.frames) >= MAX_CALLS:
-            return Value(UNKNOWN, data_tags(*everything))
-        if function.name == "step" and function.owner is not None and library.is_optimizer(function.owner):
-            library.optimizer_step(self, arguments[0] if arguments else Value(), function.node)
-            return Value()
-        key = (
-            id(function),
-            tuple(_signature(a) for a in arguments),
-            tuple((k, _signature(v)) for k, v in sorted(keywords.items())),
-        )
-        remembered = self.memo.get(key)
-        entered = function.owner is not None and library.is_model(function.owner) and not library.inside_model(self)
-        if remembered is not None and not entered:
-            return Value(remembered.const, remembered.tags, remembered.refs)
-        scope = Scope(self._bind_arguments(function, arguments, keywords), function.scope, function.scope.module)
-        scope.names["__function__"] = Value(refs=(function,))
-        frame = Frame(function.name, scope, function.owner)
-        events = len(self.trace.events)
-        before = [value.tags for value in everything]
-        self.frames.append(frame)
-        outer, self.uncertain = self.uncertain, self.uncertain
-        pruned, self.pruned = self.pruned, []
-        model = library.enter_model(self, function, arguments, keywords)
-        try:
-            if isinstance(function.node, ast.Lambda):
-                frame.returns.append(self.evaluate(function.node.body))
-            else:
-                self.run_block(function.node.body)
-        finally:
-            self.frames.pop()
-            self.uncertain, self.pruned = outer, pruned
-        result = self._result(frame)
-        library.leave(self, function, arguments, result, model)
-        if library.names_a_loss(function.name) and library.is_scored(result.tags | {library.LOSS}):
-            result.add({library.LOSS})
-        untouched = all(a.tags == old for a, old in zip(everything, before, strict=True))
-        if len(self.trace.events) == events and untouched and not isinstance(function.node, ast.Lambda):
-            self.memo[key] = Value(result.const, result.tags, result.refs)
-        return result
-
-    @staticmethod
-    def _result(frame: Frame) -> Value:
-        if frame.yields:
-            rest = frame.yields[0]
-            for other in frame.yields[1:]:
-                rest = join(rest, other)
-            return Value(UNKNOWN, rest.tags, (Sequence(None, rest),))
-        if not frame.returns:
-            return Value(None)
-        result = frame.returns[0]
-        for other in frame.returns[1:]:
-            result = _join_results(result, other)
-        return result
-
-    def _bind_arguments(
-        self, function: Function, arguments: list[Value], keywords: dict[str, Value]
-    ) -> dict[str, Value]:
-        spec = function.node.args
-        names = [p.arg for p in spec.posonlyargs + spec.args]
-        bound: dict[str, Value] = {}
-        for name, value in zip(names, arguments, strict=False):
-            bound[name] = value
-        extra = arguments[len(names) :]
-        if spec.vararg:
-            bound[spec.vararg.arg] = sequence(extra)
-        known = set(names) | {p.arg for p in spec.kwonlyargs}
-        for name, value in keywords.items():
-            if name in known:
-                bound[name] = value
-        if spec.kwarg:
-            rest = {k: v for k, v in keywords.items() if k not in known}
-            bound[spec.kwarg.arg] = Value(refs=(Mapping(dict(rest), Value(), True),))
-        for name in known - bound.keys():
-            default = function.defaults.get(name)
-            bound[name] = Value(default.const, default.tags, default.refs) if default is not None else Value()
-        return bound
-
-
-def _join_results(a: Value, b: Value) -> Value:
-    """Tuples of equal length join item by item, so that a pair of returns keeps its parts apart."""
-    ra, rb = a.ref(Sequence), b.ref(Sequence)
-    if (
-        isinstance(ra, Sequence)
-        and isinstance(rb, Sequence)
-        and ra.items is not None
-        and rb.items is not None
-        and len(ra.items) == len(rb.items)
-    ):
-        return sequence([join(x, y) for x, y in zip(ra.items, rb.items, strict=True)])
-    return join(a, b)
-
-
-def _signature(value: Value) -> object:
-    const = value.const if isinstance(value.const, str | int | float | bool | None | tuple) else "?"
-    if const is UNKNOWN:
-        const = "?"
-    return (const, type(value.const).__name__, value.tags, tuple(id(r) for r in value.refs)[:MAX_REFS])

@@ -1,9 +1,9 @@
 """An abstract run of a script from its entry, under its effective settings: nothing of it is executed.
 
-Branches whose condition folds to a constant are followed one way, others both ways. Calls are followed into the program's functions with
-their actual arguments. A loop body is walked once with the state of its first iteration, so that a flow seen is one of the current item and not
-of the history; it is walked a second time, with everything the body assigns unknown, when the first walk skipped a branch. What matters to the
-rules is recorded as events in program order.
+Branches whose condition folds to a constant are followed one way, others both ways. Calls are followed into the
+program's functions with their actual arguments. A loop body is walked once with the state of its first iteration, so
+that a flow seen is one of the current item and not of the history; it is walked a second time, with everything the body
+assigns unknown, when the first walk skipped a branch. What matters to the rules is recorded as events in program order.
 """
 
 from __future__ import annotations
@@ -146,7 +146,7 @@ def names_in(node: ast.AST) -> set[str]:
 
 
 class Statements(State):
-    """Statements; `evaluate`, `assign` and `truth` come from the expression half."""
+    """Statements. What they and the library ask of the classes built on this one is declared here."""
 
     def evaluate(self, node: ast.expr) -> Value:
         raise NotImplementedError
@@ -155,6 +155,30 @@ class Statements(State):
         raise NotImplementedError
 
     def augment(self, node: ast.AugAssign) -> None:
+        raise NotImplementedError
+
+    def binary(self, node: ast.AST, op: ast.operator, a: Value, b: Value) -> Value:
+        raise NotImplementedError
+
+    def named(self, name: str) -> Value:
+        raise NotImplementedError
+
+    def attribute(self, holder: Value, name: str, node: ast.AST | None) -> Value:
+        raise NotImplementedError
+
+    def attribute_of(self, ref: object, holder: Value, name: str) -> Value | None:
+        raise NotImplementedError
+
+    def set_attribute(self, holder: Value, name: str, value: Value) -> None:
+        raise NotImplementedError
+
+    def any_entry(self, table: Mapping) -> Value:
+        raise NotImplementedError
+
+    def score(self, node: ast.AST, total: Value, value: Value) -> frozenset[str]:
+        raise NotImplementedError
+
+    def call(self, callee: Value, arguments: list[Value], keywords: dict[str, Value], node: ast.AST | None) -> Value:
         raise NotImplementedError
 
     def items_of(self, value: Value) -> tuple[list[Value] | None, Value]:

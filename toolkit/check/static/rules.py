@@ -211,9 +211,7 @@ def _stream_trained_first(step: Event, later: list[Event], trained: set[str]) ->
     if not later:
         return
     if own & trained or any(own & models(s.tags) for s in later):
-        yield at(
-            "PREQUANT-TTT", FAIL, "the model is trained on the validation stream before the reported score", step
-        )
+        yield at("PREQUANT-TTT", FAIL, "the model is trained on the validation stream before the reported score", step)
         yield at(
             "C3-SCORE-FIRST", FAIL, "optimiser steps on validation tokens come before those tokens are scored", step
         )
@@ -286,7 +284,9 @@ def calibration(trace: Trace) -> Iterator[Decision]:
     for event in trace.of(FORWARD):
         callers = event.functions[-3:-1]
         named = any(_CALIBRATION.search(f) for f in callers)
-        if event.detail == "hook" or not (named or event.functions[-2:-1] and event.functions[-2] in hooked - {"main"}):
+        if event.detail == "hook" or not (
+            named or (event.functions[-2:-1] and event.functions[-2] in hooked - {"main"})
+        ):
             continue
         if VAL in event.tags and not named:
             yield at("VAL-CALIBRATION", WARN, "activations of validation tokens are collected by hooks", event)
