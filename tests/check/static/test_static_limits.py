@@ -70,7 +70,8 @@ def test_giant_constants_are_not_computed(expression: str) -> None:
 
 def test_nothing_is_executed(tmp_path: Path) -> None:
     target = tmp_path / "made"
-    source = f"open({str(target)!r}, 'w').write('x')\nimport os\nos.system('touch {target}')\neval(\"open({str(target)!r}, 'w')\")\n"
+    write = f"open({str(target)!r}, 'w').write('x')"
+    source = f"{write}\nimport os\nos.system('touch {target}')\neval({write!r})\n"
     analyze({"train_gpt.py": source}, "train_gpt.py")
     assert not target.exists()
 

@@ -1,4 +1,4 @@
-"""Each static rule on a minimal script of our own that breaks it, and on the legal look-alike that it must leave alone."""
+"""Each static rule on a minimal script that breaks it, and on the legal look-alike that it must leave alone."""
 
 import textwrap
 
@@ -144,7 +144,11 @@ def test_an_unreachable_ngram_is_no_finding() -> None:
     assert rules(source, Settings(command={"NGRAM_ORDER": "5"}))["NGRAM-HASH"] == "FAIL"
 
 
-GATE = "p = torch.exp(-nll)\nlam = torch.where({condition}, 0.05, 0.9)\nother = counts[x]\nscore = -torch.log(lam * p + (1 - lam) * other)"
+GATE = """
+p = torch.exp(-nll)
+lam = torch.where({condition}, 0.05, 0.9)
+score = -torch.log(lam * p + (1 - lam) * counts[x])
+"""
 
 
 def test_target_gate() -> None:
@@ -260,7 +264,9 @@ def test_steps_before_the_score_of_the_same_chunk() -> None:
 
 
 def test_training_on_the_chunk_before_the_scored_one_is_legal() -> None:
-    first = "if start > 0:\n            model(tokens[start - 64 : start], tokens[start - 63 : start + 1]).backward()\n            optimizer.step()"
+    first = """if start > 0:
+            model(tokens[start - 64 : start], tokens[start - 63 : start + 1]).backward()
+            optimizer.step()"""
     assert "FAIL" not in rules(script(SCORE_FIRST.format(first=first, second=TAKE_SCORE))).values()
 
 
@@ -339,11 +345,19 @@ def test_self_generated_calibration_is_legal() -> None:
 
 def test_a_table_of_training_statistics_at_evaluation() -> None:
     evaluate = scoring("score = nll + prior[x]", 'prior = fill(load("fineweb_train_*.bin"))')
-    fill = "def fill(tokens):\n    table = torch.zeros(1024)\n    table.scatter_add_(0, tokens, torch.ones(64))\n    return table\n"
+    fill = """
+def fill(tokens):
+    table = torch.zeros(1024)
+    table.scatter_add_(0, tokens, torch.ones(64))
+    return table
+"""
     assert rules(script(fill + evaluate))["NO-TRAIN-DATA-AT-EVAL"] == "FAIL"
 
 
-PAID = "stored = torch.from_numpy(np.frombuffer(open({path}, 'rb').read(), dtype='<u2'))\nscore = nll * ~(stored[start : start + 64] == {against})"
+PAID = """
+stored = torch.from_numpy(np.frombuffer(open({path}, 'rb').read(), dtype='<u2'))
+score = nll * ~(stored[start : start + 64] == {against})
+"""
 
 
 def test_paid_prefix() -> None:

@@ -26,7 +26,7 @@ def reached(source: str, settings: Settings | None = None, **others: str) -> boo
         ("def f(on):\n    if not on:\n        return\n    requests.get('')\nf(False)", False),
         ("class A:\n    on = bool(int(os.environ.get('ON', '0')))\nif A().on: requests.get('')", False),
         (
-            "from dataclasses import dataclass\n@dataclass\nclass A:\n    on: bool = True\nif A(on=False).on: requests.get('')",
+            "import dataclasses as d\n@d.dataclass\nclass A:\n    on: bool = True\nif A(on=False).on: requests.get('')",
             False,
         ),
         ("class A:\n    def __init__(self): self.go = requests.get\n    def run(self): self.go('')\nA().run()", True),
@@ -87,7 +87,8 @@ print(f"val_bpb: {second}")
 
 
 def test_commands_of_a_readme() -> None:
-    text = "Defaults: A_B=9\n```\nexport SEED=1\nX_Y=1 \\\n  NAME='a b' torchrun --nproc_per_node=8 train_gpt.py\n```\n`OTHER=$HOME torchrun x.py`"
+    text = "Defaults: A_B=9\nexport SEED=1\nX_Y=1 \\\n  NAME='a b' torchrun --nproc_per_node=8 train_gpt.py\n"
+    text += "`OTHER=$HOME torchrun x.py`"
     assert command_settings(text) == {"SEED": "1", "X_Y": "1", "NAME": "a b"}
 
 

@@ -31,7 +31,7 @@ def analyze(
 ) -> list[StaticFinding]:
     """Findings of the static rules.
 
-    `sources` are unpacked texts by path: the entry script and the side files it may import. Limits end in one UNKNOWN finding.
+    `sources` are unpacked texts by path: the entry script and the side files it may use. A limit ends in one UNKNOWN.
     """
     try:
         trace, modules, natives = trace_run(sources, entry, settings or Settings())

@@ -1,4 +1,4 @@
-"""Measure the static rules on a manifest of labelled submissions: `python -m toolkit.check.static MANIFEST REPO [ID...]`."""
+"""The static rules on a manifest of labelled submissions: `python -m toolkit.check.static MANIFEST REPO [ID...]`."""
 
 from __future__ import annotations
 
@@ -82,9 +82,7 @@ def main() -> None:
         counts[entry["label"], worst] += 1
         print(f"{entry['label']:9s} {worst:5s} {entry['id']:42s} {','.join(entry['violations'])}")
         for f in findings:
-            print(
-                f"      {f.status} {f.rule} {f.file}:{f.line} [{f.level}] {f.message} | {f.evidence[:90]} | {' '.join(f.settings)[:150]}"
-            )
+            print(f"      {f.status} {f.rule} {f.file}:{f.line} [{f.level}] {f.message} | {f.evidence[:90]}")
     print(
         dict(sorted(counts.items())), f"median {sorted(seconds)[len(seconds) // 2]:.2f} s, worst {max(seconds):.2f} s"
     )

@@ -117,7 +117,8 @@ class Containers(Statements):
         old = {t for t in tags if t.startswith("cut:")}
         if loops and any(loops.startswith(t.partition("/")[2]) and not t.endswith("/") for t in old):
             return tags
-        label = f"cut:{self.frame.scope.module.number}:{getattr(node, 'lineno', 0)}:{getattr(node, 'col_offset', 0)}/{loops}"
+        place = f"{self.frame.scope.module.number}:{getattr(node, 'lineno', 0)}:{getattr(node, 'col_offset', 0)}"
+        label = f"cut:{place}/{loops}"
         return (tags - old) | {label}
 
     def assign(self, target: ast.expr, value: Value, node: ast.AST) -> None:

@@ -48,7 +48,7 @@ def _whole(node: ast.expr | None) -> int | None:
 
 
 def index_tokens(tags: frozenset[str], index: ast.expr | None) -> frozenset[str]:
-    """Role of tokens after a subscript: `[1:]` are targets, `[:-1]` and `[i - k]` are context, `[i]` is the current item."""
+    """Role of tokens after a subscript: `[1:]` targets, `[:-1]` and `[i - k]` context, `[i]` the current item."""
     tags = frozenset(t for t in tags if not t.startswith("cfg:"))
     if VAL not in tags or index is None:
         return tags
@@ -111,7 +111,7 @@ def _slice_tokens(tags: frozenset[str], part: ast.Slice, *, alone: bool) -> froz
 
 
 def combine(op: ast.operator, a: Value, b: Value, module: Module, line: int) -> frozenset[str]:
-    """Labels of `a op b`: their union, and what the operation makes of a context and a target, or of a loss and a length."""
+    """Labels of `a op b`: their union, and what it makes of a context and a target, or of a loss and a length."""
     tags = data_tags(a, b)
     selects = isinstance(op, ast.BitAnd | ast.BitOr) and all(MASK in v.tags or VAL not in v.tags for v in (a, b))
     if MASK in tags and not selects:
@@ -134,7 +134,7 @@ def combine(op: ast.operator, a: Value, b: Value, module: Module, line: int) -> 
 
 
 def _hashed(op: ast.operator, a: frozenset[str], b: frozenset[str], module: Module, line: int) -> frozenset[str]:
-    """What mixing two values made of tokens gives: a hash, and a key of the pair when the realised token joins a hash of its context."""
+    """What mixing values made of tokens gives: a hash; a key of the pair when the realised token joins its context."""
     if isinstance(op, ast.BitAnd | ast.BitOr) and all(MASK in t or VAL not in t for t in (a, b)):
         return frozenset()
     here = sticky("hash", module, line)
@@ -153,7 +153,7 @@ def _hashed(op: ast.operator, a: frozenset[str], b: frozenset[str], module: Modu
 
 
 def _pairs(token: frozenset[str], rest: frozenset[str], here: str) -> bool:
-    """Is `token` the realised token and `rest` a hash of others? A hash grown by the same line in a loop is still one of context."""
+    """Is `token` the realised token and `rest` a hash of others? One grown by the same line in a loop is of context."""
     if VAL not in token or VAL not in rest or CONTEXT in token or here in rest or places(token, "hash"):
         return False
     hashed = bool(places(rest, "hash"))
@@ -240,7 +240,10 @@ def keeps_best(target: ast.Subscript, node: ast.AST, value: Value, module: Modul
 
 
 def stored_tags(value: Value, holder: Value, key: Value, index: ast.expr) -> frozenset[str]:
-    """Labels that a store adds to its holder. Under a key made of tokens the holder is a memory of the past: the present token ends there."""
+    """Labels that a store adds to its holder.
+
+    Under a key made of tokens the holder is a memory of the past: what is said of the present token ends there.
+    """
     tags = data_tags(value)
     if VAL in key.tags and MASK not in key.tags and not isinstance(index, ast.Slice):
         return frozenset(t for t in tags if "@" not in t and t not in REALISED and t not in (LOSS, CONTROL))

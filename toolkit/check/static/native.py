@@ -1,6 +1,7 @@
 """C, C++ and CUDA source next to or inside a script: functions, and which of them gate or spread by the realised token.
 
-Read statement by statement with labels on names; no preprocessor, no pointers. Enough for what submissions do in C: walk the tokens once.
+Read statement by statement with labels on names; no preprocessor, no pointers. Enough for what submissions do in C:
+walk the tokens once.
 """
 
 from __future__ import annotations
@@ -25,13 +26,13 @@ _MIX = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Native:
-    """A C function: where it gates a store on the current token, where it divides a loss by a length, and whether its file mixes models."""
+    """A C function: the line that gates a store on the current token, and the one that divides a loss by a length."""
 
     name: str
     file: int
     gate_line: int = 0
     spread_line: int = 0
-    mixes: bool = False
+    mixes: bool = False  # does its file mix two models?
 
 
 def looks_native(text: str) -> bool:
@@ -74,7 +75,7 @@ def _closing(text: str, at: int) -> int:
 
 
 def _facts(body: str, parameters: str) -> tuple[int, int]:
-    """Positions in the body of the first store gated by the current token and of the first loss divided by its length; -1 if none."""
+    """Positions of the first store gated by the current token and of the first loss divided by its length, or -1."""
     outputs = {w for p in parameters.split(",") if "*" in p and "const" not in p for w in re.findall(r"\w+", p)[-1:]}
     token: set[str] = set()  # names that hold the current token or what follows from it
     loss: set[str] = set()

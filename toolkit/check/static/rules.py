@@ -72,7 +72,7 @@ _FLOWS = (
         "pair",
         FAIL,
         "C2-NORMALIZED",
-        "the score of the realised token comes from ratios of hashed counts; no distribution over the vocabulary sums to 1",
+        "the score of the realised token comes from ratios of hashed counts, which no distribution normalises",
     ),
     ("gate", FAIL, "TARGET-GATE", "a mixing weight of the reported loss is computed from the realised token"),
     ("softgate", WARN, "TARGET-GATE", "a mixing weight is assigned in a branch chosen by the realised token"),
@@ -94,7 +94,7 @@ def reported_sums(trace: Trace) -> set[tuple[int, int]]:
 
 
 def reported_scores(trace: Trace) -> list[Event]:
-    """Accumulations that some printed bits-per-byte figure is made of; all of them where printing could not be followed."""
+    """Accumulations that a printed bits-per-byte figure is made of; all where printing could not be followed."""
     sums = reported_sums(trace)
     scores = trace.of(SCORE)
     return [e for e in scores if (e.file, e.line) in sums] if sums else scores
@@ -137,14 +137,14 @@ def models(tags: frozenset[str]) -> set[str]:
 
 
 def adaptation(trace: Trace) -> Iterator[Decision]:
-    """C3, SLOT, pre-quantisation training, training on validation, rescoring: order of optimiser steps and scores on the same tokens."""
+    """Order of optimiser steps and scores on the same tokens: C3, SLOT, training on validation, rescoring."""
     scores = reported_scores(trace)
     steps = trace.of(STEP)
     on_train = [s for s in steps if TRAIN in s.tags and VAL not in s.tags]
     trained = {m for s in on_train for m in models(s.params) or models(s.tags)}
     own = [s for s in steps if VAL in s.tags and is_realised(s.tags)]
     clocks = [d for d in trace.of(DEADLINE) if 60 <= _seconds(d.number) <= 100 * TRAIN_CAP_SECONDS]
-    # Without a step on training data, the loop under the clock is the training loop, unless it scores what it trains on.
+    # Without a step on training data the loop under the clock is the training loop, unless it scores what it trains.
     scored_in = {s.functions for s in scores}
     in_training = any(
         shared_loop(s, d) == len(d.loops) > 0 and s.functions not in scored_in for s in own for d in clocks
@@ -244,7 +244,7 @@ def _rescored(trace: Trace, step: Event, scores: list[Event]) -> Iterator[Decisi
 
 
 def tables(trace: Trace) -> Iterator[Decision]:
-    """Tables filled with the whole stream before they are read for it, and tables filled from training shards in memory."""
+    """Tables filled with the whole stream before they are read for it, or from training shards in memory."""
     sinks = [*trace.of(REPORT), *reported_scores(trace)]
     used = {place for e in sinks for place in places(e.tags, "count")}
     updates = trace.of(UPDATE)
@@ -310,7 +310,7 @@ def _seconds(number: float) -> float:
 
 
 def native(trace: Trace, natives: Mapping[str, Native]) -> Iterator[Decision]:
-    """What C code does with the tokens and losses that reach it. Its flow is read line by line only, so that a gate is a warning."""
+    """What C code does with tokens and losses that reach it. It is read line by line only: a gate is a warning."""
     for event in trace.of(NATIVE):
         code = natives[event.detail]
         if code.spread_line and code.mixes and LOSS in event.tags:

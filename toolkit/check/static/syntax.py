@@ -16,7 +16,7 @@ class Unreadable(Exception):
 
 
 def parse(source: str) -> ast.Module:
-    """The tree of a source. Formatted strings of Python 3.12 (quotes nested in fields) are rewritten first where needed."""
+    """The tree of a source. Formatted strings of Python 3.12, with quotes nested in fields, are rewritten if needed."""
     if len(source) > MAX_SOURCE:
         raise Unreadable(f"source of {len(source):,} characters, at most {MAX_SOURCE:,} are read")
     try:
