@@ -222,6 +222,13 @@ def test_slot_on_earlier_positions_is_disputed() -> None:
     assert "FAIL" not in found.values()
 
 
+@pytest.mark.parametrize(("mask", "status"), [("[s:end]", "FAIL"), ("[8:s]", "WARN"), ("[:s]", "WARN")])
+def test_slot_through_a_mask(mask: str, status: str) -> None:
+    setup = f"s, end = 32, 64\nmask = torch.zeros(64)\nmask{mask} = 1.0"
+    fitted = "logits + delta, y, reduction='none').mul(mask).sum("
+    assert rules(script(scoring(SLOT.format(fitted=fitted), setup)))["SLOT"] == status
+
+
 ADAPT = """
 def adapt(model, tokens):
     optimizer = torch.optim.SGD(model.parameters(), lr=0.01)

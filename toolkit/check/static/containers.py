@@ -45,7 +45,10 @@ class Containers(Statements):
             return (keys if table.exact else None), Value(UNKNOWN, data_tags(value))
         instance = value.ref(Instance)
         if isinstance(instance, Instance) and (method := instance.cls.find("__iter__")):
-            return None, self.items_of(self.call(Value(refs=(Bound(method[0], [value]),)), [], {}, None))[1]
+            result = self.call(Value(refs=(Bound(method[0], [value]),)), [], {}, None)
+            if result.ref(Sequence):
+                return None, self.items_of(result)[1]
+            return None, Value(UNKNOWN, data_tags(value, result))
         tags = data_tags(value)
         return None, Value(UNKNOWN, tags | {ITEM} if VAL in tags and not tags & ROLES else tags)
 

@@ -239,6 +239,13 @@ def keeps_best(target: ast.Subscript, node: ast.AST, value: Value, module: Modul
     return frozenset()
 
 
+def _ends_before_scores(part: ast.Slice) -> bool:
+    """A mask over `[:bound]`, or up to where scored positions start."""
+    if not isinstance(part.upper, ast.Name):
+        return False
+    return part.lower is None or re.search(r"^s$|start|context_end|ctx_end", part.upper.id) is not None
+
+
 def stored_tags(value: Value, holder: Value, key: Value, index: ast.expr) -> frozenset[str]:
     """Labels that a store adds to its holder.
 
@@ -253,8 +260,6 @@ def stored_tags(value: Value, holder: Value, key: Value, index: ast.expr) -> fro
     if MASK in key.tags and value.known:
         tags |= data_tags(key) if isinstance(value.const, bool) else data_tags(key) - {MASK}
     parts = list(index.elts) if isinstance(index, ast.Tuple) else [index]
-    if value.known and any(
-        isinstance(p, ast.Slice) and p.lower is None and isinstance(p.upper, ast.Name) for p in parts
-    ):
+    if value.known and any(isinstance(p, ast.Slice) and _ends_before_scores(p) for p in parts):
         tags |= {PREFIX}
     return tags

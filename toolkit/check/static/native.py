@@ -90,10 +90,8 @@ def _facts(body: str, parameters: str) -> tuple[int, int]:
             spread = match.start()
         if from_loss:
             loss.add(name)
-        elif from_token and "(" not in right.replace("(int)", "").replace("(double)", ""):
+        elif from_token and not re.search(r"\w\s*\(", right):  # what a function makes of the token is anyone's guess
             token.add(name)
-        if match[0].rstrip().endswith("=") or name in outputs:
-            continue
     return _gate(body, token, outputs), spread
 
 
