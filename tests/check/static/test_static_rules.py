@@ -1,0 +1,429 @@
+"""Each static rule on a minimal script that breaks it, and on the legal look-alike that it must leave alone."""
+
+import textwrap
+
+import pytest
+
+from toolkit.check.static import Settings, analyze
+
+HEAD = """
+import os, time, glob
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+data = "data"
+cap_seconds = float(os.environ.get("CAP", 600.0))
+
+def load(pattern):
+    files = sorted(glob.glob(pattern))
+    return torch.cat([torch.from_numpy(np.fromfile(f, dtype="<u2")) for f in files])
+
+class GPT(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.embed = nn.Embedding(1024, 64)
+        self.head = nn.Linear(64, 1024)
+    def logits(self, x):
+        return self.head(self.embed(x))
+    def forward(self, x, y):
+        return F.cross_entropy(self.logits(x).reshape(-1, 1024), y.reshape(-1))
+
+def train(model, tokens):
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
+    start = time.perf_counter()
+    step = 0
+    while True:
+        chunk = tokens[step * 64 : step * 64 + 65]
+        loss = model(chunk[:-1], chunk[1:])
+        loss.backward()
+        optimizer.step()
+        step += 1
+        if time.perf_counter() - start >= cap_seconds:
+            break
+"""
+
+SCORE = """
+def evaluate(model, tokens):
+    total = 0.0
+    for start in range(0, tokens.numel() - 1, 64):
+        chunk = tokens[start : start + 65]
+        x, y = chunk[:-1], chunk[1:]
+        nll = F.cross_entropy(model.logits(x), y, reduction="none")
+        total += nll.sum().item()
+    return total
+"""
+
+MAIN = """
+def main():
+    model = GPT()
+    train(model, load(os.path.join(data, "fineweb_train_*.bin")))
+    val = load(os.path.join(data, "fineweb_val_*.bin"))
+    {before}
+    bpb = evaluate(model, val)
+    print(f"final val_bpb:{{bpb:.4f}}")
+
+if __name__ == "__main__":
+    main()
+"""
+
+
+def script(evaluate: str = SCORE, before: str = "pass", head: str = HEAD) -> str:
+    return head + textwrap.dedent(evaluate) + MAIN.format(before=before)
+
+
+def rules(source: str, settings: Settings | None = None, **others: str) -> dict[str, str]:
+    """Worst status by rule."""
+    worst: dict[str, str] = {}
+    for finding in analyze({"train_gpt.py": source, **others}, "train_gpt.py", settings):
+        if worst.get(finding.rule) != "FAIL":
+            worst[finding.rule] = finding.status
+    return worst
+
+
+def scoring(body: str, setup: str = "pass") -> str:
+    """An evaluation that scores windows in order; `body` turns nll, x, y, start into what is summed as `score`."""
+    return (
+        "def evaluate(model, tokens):\n    total = 0.0\n"
+        + textwrap.indent(textwrap.dedent(setup), "    ")
+        + "\n    for start in range(0, tokens.numel() - 1, 64):\n"
+        "        chunk = tokens[start : start + 65]\n        x, y = chunk[:-1], chunk[1:]\n"
+        "        logits = model.logits(x)\n"
+        "        nll = F.cross_entropy(logits, y, reduction='none')\n"
+        + textwrap.indent(textwrap.dedent(body), "        ")
+        + "\n        total += score.sum().item()\n    return total\n"
+    )
+
+
+def test_a_plain_script_has_no_finding() -> None:
+    assert rules(script()) == {}
+
+
+NGRAM = """
+key = (x * 36313) & 4095
+full = ((x * 36313) ^ (y * 27191)) & 4095
+p = pairs[full] / contexts[key].clamp(min=1)
+score = -torch.log(0.5 * torch.exp(-nll) + 0.5 * p)
+contexts.scatter_add_(0, key, torch.ones(64))
+pairs.scatter_add_(0, full, torch.ones(64))
+"""
+NGRAM_SETUP = "contexts = torch.zeros(4096)\npairs = torch.zeros(4096)"
+HINT = """
+key = (x * 36313) & 4095
+hint = best[key]
+boost = torch.where(hint >= 0, 1.0, 0.0)
+q = torch.softmax(logits, -1).gather(1, hint[:, None])
+score = nll - boost * (y == hint) + torch.log1p(q * (torch.exp(boost) - 1))
+best[key] = y
+"""
+
+
+def test_ngram_hash() -> None:
+    found = rules(script(scoring(NGRAM, NGRAM_SETUP)))
+    assert found["NGRAM-HASH"] == "FAIL"
+    assert found["C2-NORMALIZED"] == "FAIL"
+
+
+def test_a_hint_from_the_prefix_with_its_normaliser_is_no_hashed_ngram() -> None:
+    assert rules(script(scoring(HINT, "best = torch.full((4096,), -1)"))) == {}
+
+
+def test_a_bigram_embedding_is_no_hashed_ngram() -> None:
+    head = HEAD.replace(
+        "self.head(self.embed(x))",
+        "self.head(self.embed(x) + self.embed((x[..., 1:] * 36313) ^ (x[..., :-1] * 27191) % 1023))",
+    )
+    assert rules(script(head=head)) == {}
+
+
+def test_an_unreachable_ngram_is_no_finding() -> None:
+    body = "score = nll\nif int(os.environ.get('NGRAM_ORDER', '0')) > 0:\n" + textwrap.indent(NGRAM, "    ")
+    source = script(scoring(body, NGRAM_SETUP))
+    assert rules(source) == {}
+    assert rules(source, Settings(command={"NGRAM_ORDER": "5"}))["NGRAM-HASH"] == "FAIL"
+
+
+GATE = """
+p = torch.exp(-nll)
+lam = torch.where({condition}, 0.05, 0.9)
+score = -torch.log(lam * p + (1 - lam) * counts[x])
+"""
+
+
+def test_target_gate() -> None:
+    found = rules(
+        script(scoring(GATE.format(condition="is_word[y]"), "counts = torch.zeros(1024)\nis_word = torch.zeros(1024)"))
+    )
+    assert found["TARGET-GATE"] == "FAIL"
+
+
+def test_a_gate_on_the_context_is_legal() -> None:
+    found = rules(script(scoring(GATE.format(condition="counts[x] > 2"), "counts = torch.zeros(1024)")))
+    assert "TARGET-GATE" not in found
+
+
+SPREAD = """
+def evaluate(model, tokens):
+    losses, targets = [], []
+    for start in range(0, tokens.numel() - 1, 64):
+        chunk = tokens[start : start + 65]
+        losses.append(F.cross_entropy(model.logits(chunk[:-1]), chunk[1:], reduction="none"))
+        targets.append(chunk[1:])
+    nll, target = torch.cat(losses), torch.cat(targets)
+    tables, history, total = {{}}, b"", 0.0
+    pieces = [b"a", b"bc"]
+    for i in range(len(target)):
+        piece = pieces[int(target[i])]
+        each = -float(nll[i]) / {length}
+        for byte in piece:
+            counts = tables.get(history)
+            if counts is None:
+                counts = {{}}
+            p = counts.get(byte, 0) / (1 + sum(counts.values()))
+            {mix}
+            tables[history] = counts
+            counts[byte] = counts.get(byte, 0) + 1
+            history = (history + bytes([byte]))[-4:]
+    return total
+"""
+BLEND = "total -= np.log(0.5 * np.exp(each) + 0.5 * p)"
+
+
+def test_byte_spread() -> None:
+    assert rules(script(SPREAD.format(length="len(piece)", mix=BLEND)))["BYTE-SPREAD"] == "FAIL"
+
+
+def test_dividing_by_bytes_without_a_second_model_is_a_figure_not_a_mixture() -> None:
+    assert rules(script(SPREAD.format(length="len(piece)", mix="total -= each"))) == {}
+
+
+SLOT = """
+delta = torch.zeros(1, 1024, requires_grad=True)
+fit = torch.optim.AdamW([delta], lr=0.01)
+for _ in range(8):
+    F.cross_entropy({fitted}).backward()
+    fit.step()
+score = F.cross_entropy(logits + delta, y, reduction='none')[32:]
+"""
+
+
+def test_slot_on_the_scored_targets() -> None:
+    found = rules(script(scoring(SLOT.format(fitted="logits + delta, y"))))
+    assert found["SLOT"] == "FAIL"
+    assert found["C1-CAUSAL"] == "FAIL"
+
+
+def test_slot_on_earlier_positions_is_disputed() -> None:
+    found = rules(
+        script(scoring(SLOT.format(fitted="(logits + delta)[:context_end], y[:context_end]"), "context_end = 32"))
+    )
+    assert found["SLOT"] == "WARN"
+    assert "FAIL" not in found.values()
+
+
+@pytest.mark.parametrize(("mask", "status"), [("[s:end]", "FAIL"), ("[8:s]", "WARN"), ("[:s]", "WARN")])
+def test_slot_through_a_mask(mask: str, status: str) -> None:
+    setup = f"s, end = 32, 64\nmask = torch.zeros(64)\nmask{mask} = 1.0"
+    fitted = "logits + delta, y, reduction='none').mul(mask).sum("
+    assert rules(script(scoring(SLOT.format(fitted=fitted), setup)))["SLOT"] == status
+
+
+ADAPT = """
+def adapt(model, tokens):
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+    for epoch in range(3):
+        for start in range(0, tokens.numel() - 1, 64):
+            chunk = tokens[start : start + 65]
+            loss = model(chunk[:-1], chunk[1:])
+            loss.backward()
+            optimizer.step()
+"""
+SCORE_FIRST = """
+def evaluate(model, tokens):
+    total = 0.0
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+    for start in range(0, tokens.numel() - 1, 64):
+        chunk = tokens[start : start + 65]
+        x, y = chunk[:-1], chunk[1:]
+        {first}
+        {second}
+    return total
+"""
+TAKE_SCORE = "with torch.no_grad(): total += F.cross_entropy(model.logits(x), y, reduction='none').sum().item()"
+TAKE_STEPS = """for epoch in range(3):
+            model(x, y).backward()
+            optimizer.step()"""
+
+
+def test_training_on_the_validation_stream_before_its_score() -> None:
+    found = rules(script(ADAPT + SCORE, before="adapt(model, val)"))
+    assert found["PREQUANT-TTT"] == "FAIL"
+    assert found["C3-SCORE-FIRST"] == "FAIL"
+
+
+def test_score_first_adaptation_is_legal() -> None:
+    assert rules(script(SCORE_FIRST.format(first=TAKE_SCORE, second=TAKE_STEPS))) == {}
+
+
+def test_steps_before_the_score_of_the_same_chunk() -> None:
+    assert rules(script(SCORE_FIRST.format(first=TAKE_STEPS, second=TAKE_SCORE)))["C3-SCORE-FIRST"] == "FAIL"
+
+
+def test_training_on_the_chunk_before_the_scored_one_is_legal() -> None:
+    first = """if start > 0:
+            model(tokens[start - 64 : start], tokens[start - 63 : start + 1]).backward()
+            optimizer.step()"""
+    assert "FAIL" not in rules(script(SCORE_FIRST.format(first=first, second=TAKE_SCORE))).values()
+
+
+def test_a_compile_warm_up_of_throw_away_parameters_is_disputed() -> None:
+    warm_up = """
+def adapt(model, tokens):
+    probe = nn.Linear(64, 1024)
+    optimizer = torch.optim.SGD(probe.parameters(), lr=0.01)
+    F.cross_entropy(probe(model.embed(tokens[:64])), tokens[1:65]).backward()
+    optimizer.step()
+"""
+    assert rules(script(warm_up + SCORE, before="adapt(model, val)"))["C3-SCORE-FIRST"] == "WARN"
+
+
+def test_the_score_of_a_later_epoch() -> None:
+    evaluate = SCORE_FIRST.replace("    for start", "    for epoch in range(3):\n     for start").format(
+        first=TAKE_SCORE, second=TAKE_STEPS
+    )
+    assert rules(script(evaluate))["C3-SCORE-FIRST"] == "FAIL"
+
+
+def test_a_table_filled_by_an_earlier_pass() -> None:
+    passes = """
+def evaluate(model, tokens):
+    table, total = torch.zeros(1024, 1024), 0.0
+    stream = tokens.numpy()
+    for i in range(1, len(stream)):
+        np.add.at(table, stream[i - 1], 1)
+    for start in range(0, tokens.numel() - 1, 64):
+        x, y = tokens[start : start + 65][:-1], tokens[start : start + 65][1:]
+        total += (F.cross_entropy(model.logits(x), y, reduction="none") + table[x]).sum().item()
+    return total
+"""
+    assert rules(script(passes))["C4-SINGLE-PASS"] == "FAIL"
+
+
+def test_the_better_of_two_losses() -> None:
+    body = "{}\nother = F.cross_entropy(model.logits(x) * 0.9, y, reduction='none')\nscore = {}"
+    assert rules(script(scoring(body.format("", "torch.minimum(nll, other)"))))["MIN-NLL-ORACLE"] == "FAIL"
+    assert rules(script(scoring(body.format("", "torch.clamp(nll, max=20.0)")))) == {}
+
+
+def test_training_on_the_validation_glob() -> None:
+    source = script().replace(
+        '"fineweb_train_*.bin"',
+        '"fineweb_val_*.bin" if int(os.environ.get("TRAIN_ON_VAL", "0")) else "fineweb_train_*.bin"',
+    )
+    assert rules(source) == {}
+    assert rules(source, Settings(command={"TRAIN_ON_VAL": "1"}))["NO-VAL-IN-TRAINING"] == "FAIL"
+
+
+CALIBRATE = """
+def collect_hessians(model, tokens):
+    sums = {}
+    model.head.register_forward_hook(lambda module, inputs, output: sums.update(h=inputs[0]))
+    for i in range(8):
+        model.logits(tokens[i * 64 : i * 64 + 64])
+    return sums
+"""
+
+
+def test_calibration_on_validation_tokens() -> None:
+    assert rules(script(CALIBRATE + SCORE, before="collect_hessians(model, val)"))["VAL-CALIBRATION"] == "FAIL"
+
+
+def test_calibration_after_the_training_clock() -> None:
+    before = 'collect_hessians(model, load(os.path.join(data, "fineweb_train_*.bin")))'
+    source = script(CALIBRATE + SCORE, before=before)
+    assert rules(source)["GPTQ-CALIBRATION-BUDGET"] == "FAIL"
+    assert rules(source, Settings(command={"CAP": "590"})) == {}
+
+
+def test_self_generated_calibration_is_legal() -> None:
+    assert rules(script(CALIBRATE + SCORE, before="collect_hessians(model, torch.randint(0, 1024, (4096,)))")) == {}
+
+
+def test_a_table_of_training_statistics_at_evaluation() -> None:
+    evaluate = scoring("score = nll + prior[x]", 'prior = fill(load("fineweb_train_*.bin"))')
+    fill = """
+def fill(tokens):
+    table = torch.zeros(1024)
+    table.scatter_add_(0, tokens, torch.ones(64))
+    return table
+"""
+    assert rules(script(fill + evaluate))["NO-TRAIN-DATA-AT-EVAL"] == "FAIL"
+
+
+PAID = """
+stored = torch.from_numpy(np.frombuffer(open({path}, 'rb').read(), dtype='<u2'))
+score = nll * ~(stored[start : start + 64] == {against})
+"""
+
+
+def test_paid_prefix() -> None:
+    assert rules(script(scoring(PAID.format(path="'prefix.xz'", against="y"))))["PAID-PREFIX"] == "FAIL"
+
+
+def test_masking_by_the_input_is_no_paid_prefix() -> None:
+    assert "PAID-PREFIX" not in rules(script(scoring("score = nll * ~(x == 1)")))
+
+
+def test_installing_at_run_time_is_a_warning() -> None:
+    source = (
+        "import subprocess, sys\nsubprocess.check_call([sys.executable, '-m', 'pip install', 'brotli'])\n" + script()
+    )
+    assert rules(source)["NO-NETWORK"] == "WARN"
+    assert "NO-NETWORK" not in rules("import subprocess\nsubprocess.run(['nvidia-smi'])\n" + script())
+
+
+def test_an_undeclared_package_is_a_warning() -> None:
+    source = "import mamba_ssm\n" + script()
+    findings = analyze({"train_gpt.py": source}, "train_gpt.py")
+    assert [(f.rule, f.status) for f in findings] == [("EXTERNAL-PACKAGES", "WARN")]
+    assert analyze({"train_gpt.py": source}, "train_gpt.py", requirements="mamba-ssm>=2\n") == []
+
+
+C_GATE = """
+#include <stdint.h>
+int hints(const uint16_t *tokens, int64_t n, const uint8_t *starts_word, float *prob) {
+    for (int64_t i = 0; i < n; ++i) {
+        const uint16_t tok = tokens[i];
+        const uint8_t is_new = starts_word[tok];
+        if (!is_new) {
+            prob[i] = 0.5f;
+        }
+    }
+    return 0;
+}
+"""
+
+
+@pytest.mark.parametrize("where", ["file", "string"])
+def test_a_gate_in_c_is_a_warning(where: str) -> None:
+    setup = "import ctypes\nlib = ctypes.CDLL('hints.so')\n"
+    body = "lib.hints(y.ctypes.data_as(ctypes.c_void_p), 64, None, None)\nscore = nll"
+    others = {"hints.c": C_GATE} if where == "file" else {}
+    if where == "string":
+        setup += f"SOURCE = '''{C_GATE * 2}'''\n"
+    source = setup + script(scoring(body))
+    assert rules(source, **others)["TARGET-GATE"] == "WARN"
+    legal = C_GATE.replace("starts_word[tok]", "starts_word[i]")
+    assert "TARGET-GATE" not in rules(source.replace(C_GATE, legal), **({"hints.c": legal} if others else {}))
+
+
+def test_findings_say_where_and_on_which_settings() -> None:
+    body = "score = nll\nif int(os.environ.get('NGRAM_ORDER', '0')) > 0:\n" + textwrap.indent(NGRAM, "    ")
+    findings = analyze(
+        {"train_gpt.py": script(scoring(body, NGRAM_SETUP))}, "train_gpt.py", Settings(command={"NGRAM_ORDER": "5"})
+    )
+    finding = next(f for f in findings if f.rule == "NGRAM-HASH")
+    assert finding.evidence == "p = pairs[full] / contexts[key].clamp(min=1)"
+    assert finding.level == "command"
+    assert finding.settings == ("NGRAM_ORDER=5 (command)",)

@@ -1,0 +1,134 @@
+"""Library calls with an effect: gradients, steps, files, clocks, downloads, hooks."""
+
+from __future__ import annotations
+
+import ast
+import re
+from typing import TYPE_CHECKING
+
+from toolkit.check.static import marks
+from toolkit.check.static.events import FORWARD, LOAD, NETWORK, SAVE, STEP
+from toolkit.check.static.values import (
+    CLOCK,
+    FILE,
+    NO_TAGS,
+    TRAIN,
+    UNKNOWN,
+    VAL,
+    Bound,
+    External,
+    Function,
+    Instance,
+    Value,
+    data_tags,
+)
+
+if TYPE_CHECKING:
+    from toolkit.check.static.machine import Statements
+
+_DOWNLOAD = re.compile(
+    r"^(requests|urllib|httpx|aiohttp|huggingface_hub|datasets|gdown|wget|boto3)\b|hf_hub_download|snapshot_download|urlopen|urlretrieve"
+)
+_INSTALLER = re.compile(r"\b(curl|wget|pip3? install|apt-get|apt install|conda install|huggingface-cli|git clone)\b")
+_SHELL = {"run", "call", "check_call", "check_output", "Popen", "system", "popen"}
+READERS = {"open", "fromfile", "load", "memmap", "read_bytes", "read_text", "loadtxt", "fromfile_np", "load_file"}
+SAME = {
+    "compile",
+    "DistributedDataParallel",
+    "DDP",
+    "deepcopy",
+    "copy",
+    "jit",
+    "njit",
+    "script",
+    "no_grad",
+    "inference_mode",
+    "disable",
+    "wraps",
+    "lru_cache",
+    "cache",
+    "ModuleList",
+    "ModuleDict",
+    "ParameterList",
+    "unwrap",
+}
+
+
+def effect_call(
+    machine: Statements,
+    ref: External,
+    name: str,
+    receiver: Value | None,
+    arguments: list[Value],
+    keywords: dict[str, Value],
+    node: ast.AST,
+) -> Value | None:
+    tags = data_tags(receiver, *arguments, *keywords.values())
+    if name == "backward" and receiver is not None:
+        machine.gradient = data_tags(receiver)
+        return Value(None)
+    if name == "grad" and "autograd" in ref.name and arguments:
+        machine.gradient = data_tags(arguments[0])
+        machine.emit(STEP, node, machine.gradient, params=NO_TAGS, detail="autograd.grad")
+        return Value(UNKNOWN, data_tags(*arguments[1:]))
+    if name == "step" and "sched" in ast.unparse(node).lower():
+        return Value(None)
+    if name == "step" and receiver is not None:
+        for argument in arguments:
+            if argument.ref(Function):
+                machine.call(argument, [], {}, node)
+        marks.optimizer_step(machine, receiver, node)
+        return Value()
+    if "optim" in ref.name and name[:1].isupper():
+        return Value(UNKNOWN, tags)
+    if name in ("perf_counter", "time", "monotonic", "perf_counter_ns", "process_time") and (
+        ref.name.startswith("time") or name.startswith("perf")
+    ):
+        return Value(UNKNOWN, frozenset({CLOCK}))
+    if name in READERS and (receiver is None or not receiver.ref(Instance)):
+        return Value(UNKNOWN, (tags & {VAL, TRAIN}) or frozenset({FILE}))
+    if name in ("save", "write", "write_bytes", "tofile", "savez", "dump"):
+        machine.emit(SAVE, node, tags)
+        return Value(None)
+    if _DOWNLOAD.search(ref.name) and receiver is None:
+        machine.emit(NETWORK, node, detail=ref.name)
+        return Value(UNKNOWN, tags)
+    if name in _SHELL and receiver is None:
+        text = " ".join(str(i.const) for a in arguments for i in (machine.items_of(a)[0] or [a]) if i.known)
+        if arguments and isinstance(arguments[0].const, str):
+            text = arguments[0].const
+        if _INSTALLER.search(text):
+            machine.emit(NETWORK, node, detail=text)
+        return Value()
+    if name == "partial" and arguments:
+        return Value(refs=(Bound(arguments[0], arguments[1:], keywords),))
+    if name in ("submit", "checkpoint", "starmap", "Thread", "Process"):
+        target = keywords.get("target") or next((a for a in arguments if a.ref(Function) or a.ref(Bound)), None)
+        if target is not None:
+            given = keywords.get("args")
+            rest = machine.items_of(given)[0] or [] if given is not None else [a for a in arguments if a is not target]
+            return machine.call(target, rest, {}, node)
+    if name == "result" and receiver is not None and not arguments:
+        return receiver
+    if name == "load_state_dict" and receiver is not None:
+        machine.emit(LOAD, node, params=data_tags(receiver))
+        return Value(None)
+    if "nn." in ref.name and name[:1].isupper() and name != "Parameter" and not marks.inside_model(machine):
+        machine.model_count += 1
+        return Value(
+            UNKNOWN, tags | {f"model:{machine.model_count}"}, arguments[0].refs if arguments and name in SAME else ()
+        )
+    if name in ("zero_grad", "manual_seed", "barrier", "all_reduce", "broadcast", "synchronize", "register_buffer"):
+        return Value(None)
+    if (
+        name in ("state_dict", "parameters", "named_parameters", "modules", "named_modules", "children", "buffers")
+        and receiver is not None
+    ):
+        return Value(UNKNOWN, data_tags(receiver))
+    if name.startswith("register_") and "hook" in name:
+        machine.emit(FORWARD, node, NO_TAGS, detail="hook")
+        for argument in arguments:
+            if argument.ref(Function):
+                machine.call(argument, [Value(), Value(), Value()], {}, node)
+        return Value()
+    return None

@@ -1,0 +1,47 @@
+"""What the abstract run meets on its way, in program order: the ground on which rules decide."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+SCORE = "score"  # a per-token loss on validation tokens is added to a sum
+REPORT = "report"  # a bits-per-byte figure is printed
+STEP = "step"  # an optimiser changes parameters after a backward pass
+LOOKUP = "lookup"  # a table is read under a key made of validation tokens
+UPDATE = "update"  # a table is written under a key made of tokens
+SOLVE = "solve"  # a closed-form fit to targets
+FORWARD = "forward"  # data enters a model without gradient
+DEADLINE = "deadline"  # time is compared with a constant
+LOAD = "load"  # a model's state is replaced
+NATIVE = "native"  # a function of C source in the submission is called
+SAVE = "save"  # something is written to a file
+NETWORK = "network"  # a download, or an installer
+IMPORT = "import"
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    kind: str
+    order: int
+    file: int
+    line: int
+    tags: frozenset[str]
+    loops: tuple[tuple[int, int], ...]  # (loop, iteration), outermost first
+    functions: tuple[str, ...]
+    guards: tuple[str, ...]  # settings that opened the enclosing branches: "NAME=value (level)"
+    params: frozenset[str] = frozenset()  # STEP: labels of what is optimised
+    detail: str = ""
+    number: float = 0.0
+
+
+@dataclass(slots=True)
+class Trace:
+    events: list[Event] = field(default_factory=list)
+    loop_names: dict[int, str] = field(default_factory=dict)  # what a loop counts, as written
+    guards: dict[tuple[int, int], tuple[str, ...]] = field(
+        default_factory=dict
+    )  # settings that opened the way to a line
+    stopped: str = ""  # why the run ended early
+
+    def of(self, kind: str) -> list[Event]:
+        return [e for e in self.events if e.kind == kind]

@@ -1,0 +1,103 @@
+"""Calls out of the program: environment variables, and which family a library function belongs to."""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING
+
+from toolkit.check.static import builtin_calls, constants, container_calls, effect_calls, marks, tensor_calls
+from toolkit.check.static.events import NATIVE
+from toolkit.check.static.values import (
+    LOSS,
+    MASK,
+    NO_TAGS,
+    SUMMED,
+    UNKNOWN,
+    VAL,
+    External,
+    Value,
+    data_tags,
+)
+
+if TYPE_CHECKING:
+    from toolkit.check.static.machine import Statements
+
+RANKS = {"RANK", "WORLD_SIZE", "LOCAL_RANK"}
+
+
+def environment(machine: Statements, name: str, default: Value) -> Value:
+    """An environment variable under the effective settings."""
+    if name in RANKS:
+        return Value()
+    if name in machine.environment and not machine.uncertain:
+        return machine.environment[name]
+    found = machine.settings.lookup(name)
+    if found is not None:
+        text, level = found
+        if text in ("True", "False") and default.const in ("0", "1", 0, 1):
+            text = str(int(text == "True"))
+        return Value(text, constants.text_tags(text) | {f"cfg:{name}={text[:60]} ({level})"})
+    shown = str(default.const)[:60] if default.known else "?"
+    return Value(
+        default.const, default.tags | ({f"cfg:{name}={shown} (code)"} if default.known else NO_TAGS), default.refs
+    )
+
+
+def call(
+    machine: Statements,
+    ref: External,
+    callee: Value,
+    arguments: list[Value],
+    keywords: dict[str, Value],
+    node: ast.AST,
+) -> Value:
+    """The result of a library call, and its effects."""
+    name = ref.name.rsplit(".", 1)[-1]
+    receiver = ref.receiver
+    everything = [*arguments, *keywords.values()]
+    if name in machine.natives:
+        machine.emit(NATIVE, node, data_tags(*everything), detail=name)
+    for family in (
+        _environment,
+        builtin_calls.builtin_call,
+        container_calls.container_call,
+        effect_calls.effect_call,
+        tensor_calls.tensor_call,
+    ):
+        result = family(machine, ref, name, receiver, arguments, keywords, node)
+        if result is not None:
+            return result
+    tags = data_tags(receiver, *everything)
+    if marks.names_a_loss(ref.name) and VAL in tags:
+        tags = tags - {SUMMED, MASK} | {LOSS}
+    return Value(UNKNOWN, tags)
+
+
+def unknown_call(
+    machine: Statements, callee: Value, arguments: list[Value], keywords: dict[str, Value], node: ast.AST | None
+) -> Value:
+    tags = data_tags(callee, *arguments, *keywords.values())
+    return Value(UNKNOWN, tags)
+
+
+def _environment(
+    machine: Statements,
+    ref: External,
+    name: str,
+    receiver: Value | None,
+    arguments: list[Value],
+    keywords: dict[str, Value],
+    node: ast.AST,
+) -> Value | None:
+    if (
+        name in ("get", "getenv", "setdefault")
+        and ("environ" in ref.name or name == "getenv")
+        and arguments
+        and isinstance(arguments[0].const, str)
+    ):
+        default = arguments[1] if len(arguments) > 1 else keywords.get("default", Value(None))
+        value = environment(machine, arguments[0].const, default)
+        if name == "setdefault":
+            machine.environment[arguments[0].const] = value
+        return value
+    return None
