@@ -1,17 +1,22 @@
 """`golf build`: files, table and object."""
 
 import json
+import xml.etree.ElementTree as ElementTree
 
 import pytest
 from click.testing import CliRunner
 
+from toolkit.bundle import order, verify
+from toolkit.bundle.unpack import unpack
 from toolkit.cli.build import command
 from toolkit.cli.main import golf
+from toolkit.errors import GolfError
 
 
 @pytest.fixture
 def invoke(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(order, "STEPS", 1)
     monkeypatch.setitem(golf.commands, "build", command)
     return lambda *arguments: CliRunner().invoke(golf, ["build", *arguments])
 
@@ -50,4 +55,40 @@ def test_errors_are_one_line(invoke, tmp_path, arguments, expected):
     assert expected in result.output
     assert "Traceback" not in result.output
     assert (tmp_path / "taken").read_text() == "a file"
+    assert not (tmp_path / "build").exists()
+
+
+def test_encoding(invoke, tmp_path):
+    sizes = {}
+    for encoding in ("base85", "latin1", "auto"):
+        assert invoke("naive_baseline", "--encoding", encoding).exit_code == 0
+        script = (tmp_path / "build" / "naive_baseline" / "train_gpt.py").read_bytes()
+        sizes[encoding] = len(script)
+        assert script.isascii() == (encoding == "base85")
+        assert unpack(script).layers
+    assert sizes["auto"] == sizes["latin1"] < sizes["base85"]
+    assert "rot13" in invoke("naive_baseline", "--encoding", "rot13").output
+
+
+def test_explanation_as_table_object_and_picture(invoke, tmp_path):
+    result = invoke("naive_baseline", "--explain")
+    assert result.exit_code == 0, result.output
+    assert "log_settings" in result.output
+    assert "shared by several" in result.output
+    picture = ElementTree.parse(tmp_path / "build" / "naive_baseline" / "explain.svg")
+    facts = json.loads(invoke("naive_baseline", "--explain", "--json").stdout)
+    components = {item["name"]: item for item in facts["explanation"]["components"]}
+    assert facts["explanation"]["code_bytes"] == facts["code_bytes"]
+    assert components["main"]["definitions"][0]["name"] == "log_settings"
+    assert any("log_settings" in (node.text or "") for node in picture.iter("{http://www.w3.org/2000/svg}title"))
+
+
+def test_failed_proof_writes_nothing(invoke, tmp_path, monkeypatch):
+    def fail(cfg, encoding):
+        raise GolfError("numbers: expected the same bits from modules and packed")
+
+    monkeypatch.setattr(verify, "verify", fail)
+    result = invoke("naive_baseline", "--verify")
+    assert result.exit_code == 1
+    assert "expected the same bits" in result.output
     assert not (tmp_path / "build").exists()

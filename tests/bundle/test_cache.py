@@ -1,0 +1,51 @@
+"""Kept results: found again by content, and never trusted when damaged."""
+
+import pytest
+
+from toolkit.bundle import cache
+from toolkit.bundle.cache import cached
+
+
+def refuse() -> str:
+    raise AssertionError("made again")
+
+
+def test_equal_keys_share_a_result_and_others_do_not(cold_cache):
+    assert cached(["a", "b"], lambda: "é\nfirst") == "é\nfirst"
+    assert cached(["a", "b"], refuse) == "é\nfirst"
+    assert cached(["ab", ""], lambda: "second") == "second"
+
+
+@pytest.mark.parametrize("damage", [b"", b"no digest", b"0" * 64 + b"\nfirst", b"\xff\n"])
+def test_damaged_entry_counts_as_none(cold_cache, damage):
+    cached(["key"], lambda: "first")
+    (entry,) = (cold_cache / "golf-toolkit").iterdir()
+    entry.write_bytes(damage)
+    assert cached(["key"], lambda: "second") == "second"
+    assert cached(["key"], refuse) == "second"
+
+
+def test_folder_that_cannot_be_written(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    assert cached(["key"], lambda: "one") == "one"
+    assert cached(["key"], lambda: "two") == "two"
+
+
+def test_error_keeps_nothing(cold_cache):
+    with pytest.raises(AssertionError):
+        cached(["key"], refuse)
+    assert cached(["key"], lambda: "made") == "made"
+
+
+def test_other_versions_have_other_entries(cold_cache, monkeypatch):
+    cached(["key"], lambda: "old")
+    monkeypatch.setattr(cache, "environment_digest", lambda: "new source")
+    assert cached(["key"], lambda: "new") == "new"
+
+
+def test_oldest_entries_go(cold_cache, monkeypatch):
+    monkeypatch.setattr(cache, "_MAX_ENTRIES", 3)
+    for name in "abcde":
+        cached([name], lambda name=name: name)
+    assert len(list((cold_cache / "golf-toolkit").iterdir())) == 3
