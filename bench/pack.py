@@ -4,6 +4,7 @@ C(s) = python-minifier with renamed locals and globals, `lzma` at preset 9 extre
 record that is packed already, s is the program inside.
 """
 
+import ast
 import base64
 import lzma
 import statistics
@@ -16,11 +17,12 @@ import python_minifier
 
 from bench.history import read_blobs, scripts_at
 from toolkit.bundle.foreign import pack_script
-from toolkit.bundle.unpack import unpack
+from toolkit.bundle.unpack import parse_source, unpack
 from toolkit.errors import GolfError
 
 
 def common_recipe_bytes(source: str) -> int:
+    source = ast.unparse(parse_source(source))  # python-minifier may be unable to read what a newer Python can
     minified = python_minifier.minify(
         source, rename_locals=True, rename_globals=True, hoist_literals=False, remove_literal_statements=True
     )

@@ -99,6 +99,32 @@ def test_stub_inside_a_stub():
     assert unpack(script.encode()) == Unpacked(PROGRAM, ["zlib", "base85 + lzma"])
 
 
+FILE_STUBS = {
+    "runpy": f'import lzma as L,base64 as B,os,sys,runpy\n_c=L.decompress(B.b85decode("{XZ}"))\n'
+    'os.environ["A"]="1"\n_d=os.path.join(os.getcwd(),"_train.py")\nwith open(_d,"wb") as _f:_f.write(_c)\n'
+    'sys.argv[0]=_d;runpy.run_path(_d,run_name="__main__")',
+    "importlib": f'import os,zlib,importlib.util as U\nos.environ["A"]="1"\n'
+    f'with open("x.py","wb") as f:\n f.write(zlib.decompress({ZLIB!r}))\n'
+    's=U.spec_from_file_location("__main__","x.py")\nm=U.module_from_spec(s)\ns.loader.exec_module(m)',
+    "subprocess": f'import os,zlib,subprocess\nfrom pathlib import Path\nos.environ["A"]="1"\n'
+    f'Path("x.py").write_bytes(zlib.decompress({ZLIB!r}))\nsubprocess.run(["python","x.py"])',
+}
+
+
+@pytest.mark.parametrize("shape", FILE_STUBS)
+def test_programs_that_are_run_from_a_file(shape):
+    result = unpack(FILE_STUBS[shape].encode())
+    assert result.source.endswith(PROGRAM)
+    assert 'os.environ["A"]="1"' in result.source
+    assert "write" not in result.source
+    assert result.layers[0].endswith(" + file")
+
+
+def test_data_that_is_written_is_no_program():
+    script = f"import zlib\nopen('x','wb').write(zlib.decompress({ZLIB!r}))\n"
+    assert unpack(script.encode()).layers == []
+
+
 def test_statements_around_the_program_stay():
     script = f"import os\nos.environ.setdefault('LR','1')\n__size__=123\n{SHAPES['xz']}\nprint('end')"
     assert unpack(script.encode()).source == (

@@ -14,6 +14,7 @@ from toolkit.errors import GolfError
 _SHOWING = {"linecache", "traceback"}  # modules that a stub uses to show the program's lines in tracebacks
 _HOUSEKEEPING = {"base64", "binascii", "brotli", "builtins", "bz2", "codecs", "gzip", "lzma", "zlib"} | _SHOWING
 _LZMA_CONSTANT = re.compile(r"lzma\.(?:CHECK|FILTER|FORMAT|MF|MODE|PRESET)_\w+")
+_FILE_RUNNERS = {"exec_module", "execv", "execve", "execvp", "run", "run_path", "call", "check_call", "Popen", "system"}
 _RUNNERS = {"exec", "eval", "builtins.exec", "builtins.eval"}
 
 
@@ -85,13 +86,35 @@ def read_stub(body: Sequence[ast.stmt]) -> Stub | None:
                 stored = (n.id for n in ast.walk(stmt) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store))
                 variables.update(dict.fromkeys(stored, unknown))
     if not runs:
-        return None
+        return _read_file_stub(body, variables)
     programs = {stmt: _program(stmt, result) for stmt, result in runs.items()}
     used = set().union(*(result.used for result in runs.values()))
     unpacking = {stmt for name in used for stmt in assignments.get(name, [])}
     kept = [s for s in body if s in runs or not (s in unpacking or _is_housekeeping(s, variables))]
     decoders = [name for result in runs.values() for name in result.decoders]
     return Stub([programs.get(stmt, stmt) for stmt in kept], decoders)
+
+
+def _read_file_stub(body: Sequence[ast.stmt], variables: dict[str, Evaluated]) -> Stub | None:
+    """The stub of a script that writes its program to a file and runs that one; what sets the environment stays."""
+    nodes = [node for stmt in body for node in ast.walk(stmt)]
+    if not any(isinstance(node, ast.Attribute) and node.attr in _FILE_RUNNERS for node in nodes):
+        return None
+    for node in nodes:
+        match node:
+            case ast.Call(func=ast.Attribute(attr="write" | "write_bytes" | "write_text"), args=[content]):
+                result = evaluate_static(content, variables)
+                if result.decoders and isinstance(result.value, (str, bytes)):
+                    kept = [stmt for stmt in body if _sets_environment(stmt, variables)]
+                    return Stub([*kept, result.value], [*result.decoders, "file"])
+    return None
+
+
+def _sets_environment(stmt: ast.stmt, variables: dict[str, Evaluated]) -> bool:
+    """Whether a statement of a stub matters to the program that it writes to a file."""
+    if isinstance(stmt, (ast.Import, ast.ImportFrom)):
+        return not _is_housekeeping(stmt, variables)
+    return any(isinstance(node, ast.Attribute) and node.attr == "environ" for node in ast.walk(stmt))
 
 
 def _is_main_block(stmt: ast.stmt) -> TypeGuard[ast.If]:

@@ -1,7 +1,8 @@
 """What a packed script contains, found without running any of it.
 
-A stub is a script whose top level hands the result of decoders to `exec` or `eval`. Its literals are decoded here by
-the same standard codecs, under limits: nothing of the script is executed, imported or looked up.
+A stub is a script whose top level hands the result of decoders to `exec` or `eval`, or writes it to a file that it then
+runs. Its literals are decoded here by the same standard codecs, under limits: nothing of the script is executed,
+imported or looked up.
 
 Covers lzma (xz, .lzma and raw with literal filters), zlib, gzip, bz2 and brotli over base85, ascii85, base64, base32,
 base16, latin-1 text and raw bytes literals; literals in one or many pieces, in variables, under any import alias,
@@ -11,12 +12,14 @@ and whatever `exec` does inside functions.
 """
 
 import ast
+import contextlib
 import io
 import textwrap
 import tokenize
 from dataclasses import dataclass
 from pathlib import Path
 
+from toolkit.bundle.newer import NotReadable, parse_newer
 from toolkit.bundle.stubs import Stub, read_stub
 from toolkit.errors import GolfError
 
@@ -70,6 +73,8 @@ def parse_source(source: str) -> ast.Module:
     try:
         return ast.parse(source)
     except SyntaxError as error:
+        with contextlib.suppress(NotReadable, RecursionError, MemoryError):
+            return parse_newer(source)
         raise GolfError(f"script: expected Python source, found: {error.msg} in line {error.lineno}") from None
     except (ValueError, RecursionError, MemoryError) as error:
         raise GolfError(f"script: expected Python source, found: {error or type(error).__name__}") from None

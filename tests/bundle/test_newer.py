@@ -1,0 +1,73 @@
+"""Reading f-strings of Python 3.12: the trees are those of the same program written for an older one."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from toolkit.bundle.foreign import pack_script
+from toolkit.bundle.newer import NotReadable, parse_newer
+from toolkit.bundle.unpack import parse_source, unpack
+from toolkit.errors import GolfError
+
+
+@pytest.mark.parametrize(
+    ("newer", "older"),
+    [
+        ("""f"{", ".join(a)}" """, """f"{', '.join(a)}" """),
+        ("""f'{d['k']} {d["k"]}' """, '''f"""{d['k']} {d["k"]}""" '''),
+        ("""f"{'yes'if a else"no"}" """, '''f"""{'yes'if a else"no"}""" '''),
+        ("""x = f"{f"{f"{a}"}"}" """, """x = f{0}{f'{f"{a}"}'}{0}""".replace("{0}", '"' * 3)),
+        ("""f"{a["b"]!r:>{w["x"]}}{{}}" """, """f"{a['b']!r:>{w['x']}}{{}}" """),
+        ("""rf"\\d{a["b"]}\\{{" """, """rf"\\d{a['b']}\\{{" """),
+        ("""f"\\N{EN DASH}{a["b"]}\\"" """, """f"\\N{EN DASH}{a['b']}\\"" """),
+        ("f'{a[\n'b'\n]}' ", "f'''{a[\n\"b\"\n]}''' "),
+        ("f'{a[  # a comment }'\n'b']}' ", "f'{a[\"b\"]}' "),
+        (
+            """b"f'{" ; f"{x['k'] != "v"}" ; '#' ; r'\\a'""",
+            """b"f'{" ; f{0}{x['k'] != "v"}{0} ; '#' ; r'\\a'""".replace("{0}", "'" * 3),
+        ),
+        ("f'''{a['''b''']}{'}'}''' ", "f'''{a[\"b\"]}{\"}\"}''' "),
+    ],
+)
+def test_same_tree(newer, older):
+    assert ast.dump(parse_newer(newer.strip())) == ast.dump(ast.parse(older.strip()))
+
+
+def test_backslashes_and_lambdas():
+    tree = parse_newer("""f"{'\\n'.join(a)} {(lambda x: x["k"])(b)}" """.strip())
+    joined = tree.body[0].value
+    assert ast.unparse(joined.values[0].value) == "'\\n'.join(a)"
+    assert ast.unparse(joined.values[2].value) == "(lambda x: x['k'])(b)"
+
+
+def test_positions_are_those_of_the_field():
+    tree = parse_newer('x = 1\ny = f"{a["b"]}"\nz = c')
+    assert [node.lineno for node in ast.walk(tree) if isinstance(node, ast.Name)] == [1, 2, 3, 3, 2]
+
+
+@pytest.mark.parametrize("path", sorted(Path(ast.__file__).parent.glob("*.py"))[::12], ids=lambda path: path.name)
+def test_ordinary_source_is_copied_as_it_is(path):
+    source = path.read_text(encoding="utf-8")
+    try:
+        tree = parse_newer(source)
+    except NotReadable:
+        return
+    assert ast.dump(tree) == ast.dump(ast.parse(source))
+
+
+@pytest.mark.parametrize(
+    "source",
+    ["x = = 1", 'f"{a["b"]', 'f"{a["b"]} ', "'", 'f"{a["b"]=}"', 'f"{a["b" c]}"', 'f"{', 'f"{a!', 'f"{a["b"]!r"'],
+)
+def test_what_cannot_be_read(source):
+    with pytest.raises(NotReadable):
+        parse_newer(source)
+    with pytest.raises(GolfError, match="expected Python source"):
+        parse_source(source)
+
+
+def test_packing_writes_what_an_older_python_reads():
+    source = 'x = {"key": 1}\nprint(f"{x["key"]} {", ".join("ab")}")\n'
+    packed = unpack(pack_script(source.encode()).packed).source
+    assert ast.unparse(ast.parse(packed)).splitlines()[-1] == """print(f"{A['key']} {', '.join('ab')}")"""

@@ -1,0 +1,136 @@
+"""Read f-strings that only Python 3.12 and later can: with the same quotes, backslashes, comments or lines inside.
+
+Most scripts of the field are written for a newer Python than ours may be. Each replacement field that an older parser
+would stumble over becomes a name of its own; the expressions are parsed apart and put in the place of those names. The
+tree is the one that a newer Python makes, but for positions inside the fields.
+"""
+
+import ast
+import re
+
+_PREFIXES = {"", "r", "u", "b", "f", "br", "rb", "fr", "rf"}
+_WORD = re.compile(r"\w+")
+_QUOTE = re.compile(r'"""|\'\'\'|"|\'')
+_TROUBLE = re.compile(r"[\"'\\#\n]")  # what an older parser does not accept inside a field
+
+
+class NotReadable(Exception):
+    """The text is no Python of any version, or uses something that this reader does not know."""
+
+
+def parse_newer(source: str) -> ast.Module:
+    """The tree of source with f-strings of Python 3.12; `NotReadable` where that does not help."""
+    reader = _Reader(source)
+    text, _ = reader.code(0, in_field=False)
+    if not reader.fields:
+        raise NotReadable("there is no such f-string")
+    try:
+        return ast.fix_missing_locations(_Restore(reader.fields).visit(ast.parse(text)))
+    except (SyntaxError, ValueError) as error:
+        raise NotReadable(str(error)) from None
+
+
+class _Restore(ast.NodeTransformer):
+    def __init__(self, fields: dict[str, str]) -> None:
+        self.fields = fields
+
+    def visit_Name(self, node: ast.Name) -> ast.expr:
+        if node.id not in self.fields:
+            return node
+        value: ast.expr = self.visit(ast.parse(f"({self.fields[node.id]}\n)", mode="eval").body)
+        for inner in ast.walk(value):
+            if isinstance(inner, (ast.expr, ast.keyword, ast.arg)):
+                ast.copy_location(inner, node)
+        return value
+
+
+class _Reader:
+    """Copies source and takes fields out of its f-strings. Methods start at an index and return text and next index."""
+
+    def __init__(self, source: str) -> None:
+        self.source = source
+        self.fields: dict[str, str] = {}
+        self.name = "field_"
+        while self.name in source:
+            self.name += "_"
+
+    def code(self, i: int, in_field: bool) -> tuple[str, int]:
+        """Code up to the end, or inside of a field up to what ends its expression."""
+        source, out, depth = self.source, "", 0
+        while i < len(source):
+            word = _WORD.match(source, i)
+            prefix = word[0].lower() if word else ""
+            quote = _QUOTE.match(source, word.end() if word else i)
+            if quote and prefix in _PREFIXES:
+                text, i = (self.fstring if "f" in prefix else self.plain)(i, quote, "r" in prefix)
+            elif word:
+                text, i = word[0], word.end()
+            elif source[i] == "#":
+                end = source.find("\n", i)
+                text, i = ("", len(source)) if end < 0 else ("", end)
+            else:
+                text = source[i]
+                if in_field and depth == 0 and (text in "}:" or (text == "!" and source[i + 1 : i + 2] != "=")):
+                    return out, i
+                depth += (text in "([{") - (text in ")]}")
+                i += 1
+            out += text
+        if in_field:
+            raise NotReadable("a field does not end")
+        return out, i
+
+    def plain(self, i: int, quote: re.Match[str], raw: bool) -> tuple[str, int]:
+        """A string without fields."""
+        start, i = i, quote.end()
+        while not self.source.startswith(quote[0], i):
+            if i >= len(self.source):
+                raise NotReadable("a string does not end")
+            i += 2 if self.source[i] == "\\" else 1
+        i += len(quote[0])
+        return self.source[start:i], i
+
+    def fstring(self, i: int, quote: re.Match[str], raw: bool) -> tuple[str, int]:
+        out = self.source[i : quote.end()]
+        text, i = self.pieces(quote.end(), quote[0], raw)
+        return out + text + quote[0], i + len(quote[0])
+
+    def pieces(self, i: int, end: str, raw: bool) -> tuple[str, int]:
+        """Text and fields up to `end`: the quote, or the bracket behind a format specification."""
+        source, out = self.source, ""
+        while not source.startswith(end, i):
+            if i >= len(source):
+                raise NotReadable("an f-string does not end")
+            step = 1
+            if source[i : i + 2] in ("{{", "}}") and end != "}":
+                step = 2
+            elif source[i] == "{":
+                text, i = self.field(i + 1)
+                out += text
+                continue
+            elif source[i] == "\\" and not raw and source[i + 1 : i + 3] == "N{":
+                step = source.find("}", i) + 1 - i
+            elif source[i] == "\\" and source[i + 1 : i + 2] not in ("{", "}"):
+                step = 2
+            out += source[i : i + max(step, 1)]
+            i += max(step, 1)
+        return out, i
+
+    def field(self, i: int) -> tuple[str, int]:
+        """A replacement field, from behind its opening bracket to behind its closing one."""
+        start = i
+        text, i = self.code(i, in_field=True)
+        if _TROUBLE.search(self.source[start:i]):
+            if re.search(r"(?<![=!<>])=\s*$", text):
+                raise NotReadable("a field that shows its own text")
+            name = f"{self.name}{len(self.fields)}_"
+            self.fields[name] = text
+            text = name
+        if self.source[i] == "!":
+            text += self.source[i : i + 2]
+            i += 2
+        if self.source[i : i + 1] == ":":
+            specification, i = self.pieces(i + 1, "}", raw=False)
+            text += ":" + specification
+        if self.source[i : i + 1] != "}":
+            raise NotReadable("a field does not end")
+        return "{" + text + "}", i + 1
