@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from toolkit.bundle.arguments import fold_parameters
 from toolkit.bundle.cache import cached
 from toolkit.bundle.contract import check_modules
 from toolkit.bundle.emit import emit, header, main_block
@@ -80,7 +81,7 @@ def make_program(cfg: Config) -> Program:
     joined = "\n".join([*import_lines(imports), *(part.source for part in parts), main_block(START)])
     if ast.dump(ast.parse(readable)) != ast.dump(ast.parse(joined)):
         raise AssertionError("the readable script is another program than its parts")
-    imports, parts = squeeze(imports, parts, frozenset({ENTRY}))
+    imports, parts = squeeze(imports, fold_parameters(parts, flags_only=False), frozenset({ENTRY}))
     return Program(readable, *reorder(minify(imports, parts, START), parts))
 
 
@@ -94,7 +95,9 @@ def link(cfg: Config, modules: list[Module], root: str = ENTRY) -> tuple[list[Im
         module_imports, module_parts = split_module(module)
         imports += module_imports
         parts += [with_source(part, fold(part.source, cfg, part.where, part.line)) for part in module_parts]
-    imports, parts = shake(imports, parts, frozenset({root}))
+    imports, parts = shake(
+        imports, fold_parameters(shake(imports, parts, frozenset({root}))[1], flags_only=True), frozenset({root})
+    )
     check_names(imports, parts)
     return imports, parts
 

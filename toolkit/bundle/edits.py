@@ -7,7 +7,7 @@ from itertools import accumulate
 
 _SPACE = b" \t\r\n\f"
 
-Spanned = ast.expr | ast.stmt | ast.arg
+Spanned = ast.expr | ast.stmt | ast.arg | ast.keyword
 
 
 class Source:
@@ -72,6 +72,32 @@ class Source:
             if not above or above.endswith(":"):
                 last += 1
         self.replace_lines(first, last, "")
+
+    def drop_item(self, start: int, end: int) -> None:
+        """Remove one item of a bracketed list together with one comma."""
+        after = self.skip_blank(end)
+        if self.data[after : after + 1] == b",":
+            end = after + 1
+            after = self.skip_blank(end)
+        line_start = self.data.rfind(b"\n", 0, start) + 1
+        line_end = self.data.find(b"\n", end) + 1
+        before = self.before(start)
+        if not self.data[line_start:start].strip() and after >= line_end > 0:
+            start, end = line_start, line_end  # its line goes with it, and the comment there
+        elif self.data[after : after + 1] != b")":
+            end = after  # up to the next item
+        elif self.data[before - 1 : before] == b",":
+            start = before - 1  # the last item goes with the comma before it
+        self.replace(start, end, "")
+
+    def enclosing_fstring(self, node: ast.AST) -> ast.JoinedStr | None:
+        """The outermost f-string around a node."""
+        found = None
+        while node in self.parents:
+            node = self.parents[node]
+            if isinstance(node, ast.JoinedStr):
+                found = node
+        return found
 
     def edited(self) -> str:
         """The text with all edits made; they must not overlap."""

@@ -27,10 +27,10 @@ def bake_settings(text: str, cfg: Config, where: str, first_line: int) -> str:
     fstrings: set[ast.JoinedStr] = set()
     for use in cfg_uses(source.tree):
         value = _value(use, cfg, f"{where}:{first_line + use.node.lineno - 1}")
-        if fstring := _enclosing_fstring(source, use.node):
+        if fstring := source.enclosing_fstring(use.node):
             fstrings.add(fstring)  # the positions of what is inside are not to be relied on
         elif use.kind in ("parameter", "argument"):
-            _drop_item(source, use.node)
+            source.drop_item(source.start(use.node), source.end(use.node))
         elif use.kind == "store":
             source.replace(source.start(use.node), source.end(use.node), "pass")
         else:
@@ -67,28 +67,3 @@ class _BakeTree(ast.NodeTransformer):
         if node.args and is_cfg(node.args[0]):
             del node.args[0]
         return self.generic_visit(node)
-
-
-def _enclosing_fstring(source: Source, node: ast.AST) -> ast.JoinedStr | None:
-    """The outermost f-string around a node."""
-    found = None
-    while node in source.parents:
-        node = source.parents[node]
-        if isinstance(node, ast.JoinedStr):
-            found = node
-    return found
-
-
-def _drop_item(source: Source, node: ast.expr | ast.arg) -> None:
-    """Remove one item of a bracketed list together with one comma."""
-    start, end = source.start(node), source.end(node)
-    after = source.skip_blank(end)
-    if source.data[after : after + 1] == b",":
-        end = after + 1
-        after = source.skip_blank(end)
-    before = source.before(start)
-    if source.data[after : after + 1] != b")":
-        end = after  # up to the next item
-    elif source.data[before - 1 : before] == b",":
-        start = before - 1  # the last item goes with the comma before it
-    source.replace(start, end, "")

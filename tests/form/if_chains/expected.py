@@ -2,10 +2,10 @@
 
 
 def main(script: str) -> None:
-    print(first(1), middle(2), last(3), nested(4))
+    print(first(), middle(2), last(3), nested(4))
 
 
-def first(x: int) -> str:
+def first() -> str:
     # why the first branch is taken
     return "scaled"
 

@@ -1,0 +1,56 @@
+# ------------------------------------------------------- scale --------------------------------------------------------
+# Scaling, perhaps by half.
+
+
+class Scaler:
+    """The constructor's flag folds away."""
+
+    def __init__(
+        self,
+        factor: float,  # this one stays
+    ) -> None:
+        self.factor = factor / 2
+
+    def apply(self, x: float, halve: bool = True) -> float:
+        """A method keeps its parameters: foreign code may call it."""
+        return x * self.factor if halve else x
+
+
+def scaled(x: float, factor: float = 1.0) -> float:
+    while True:
+        x /= 2
+        break
+    return x * factor
+
+
+# -------------------------------------------------------- main --------------------------------------------------------
+# Flags travel through parameters.
+
+
+def main(path: str) -> None:
+    scaler = Scaler(3)
+    print(scaler.apply(2.0), scaled(4.0, factor=5))
+    print(scaled(1.0, factor=7), both(1, True), both(2, False), ignored(8))
+    print(f"{shown(False)}", text())
+
+
+def both(x: int, negate: bool) -> int:
+    """Calls disagree, so this one keeps its parameter."""
+    return -x if negate else x
+
+
+def ignored(x: int) -> int:
+    return x
+
+
+def shown(flag: bool) -> str:
+    """Called inside an f-string, where it stays as it is."""
+    return "on" if flag else "off"
+
+
+def text() -> str:
+    return "flag False of False"
+
+
+if __name__ == "__main__":
+    main(__file__)
