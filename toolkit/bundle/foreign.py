@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import python_minifier
 
+from toolkit.bundle.csource import minify_c_sources
 from toolkit.bundle.define import define
 from toolkit.bundle.equal import prove_equal_up_to_names
 from toolkit.bundle.guards import Blocker, find_guards
@@ -77,6 +78,7 @@ def minify_script(tree: ast.Module) -> tuple[str, list[str]]:
     remove_notes(tree)
     prove_equal_up_to_names(original, tree)
     dropped = drop_unused(tree)
+    minify_c_sources(tree)
     remaining = copy.deepcopy(tree)
     merge_imports(tree)
     rename(tree, lambda bindings: find_guards(tree, bindings).kept)

@@ -1,0 +1,107 @@
+"""C sources inside scripts: what goes, what must stay, and which strings are none of our business."""
+
+import ast
+import shutil
+
+import pytest
+
+from toolkit.bundle.csource import compiled, minify_c, minify_c_sources, prove_same_c
+from toolkit.bundle.equal import NotEqual
+from toolkit.bundle.foreign import pack_script
+from toolkit.bundle.unpack import unpack
+
+SOURCE = """
+#include <math.h>
+// a comment
+#define SCALE(x)   ((x) * 2.0e-3)  /* here too */
+#if defined(FAST)
+#pragma GCC ivdep
+#endif
+
+extern "C" double  total(const double * values, int n) {
+    /* adds
+       up */
+    double sum = 0. + 1e-5 - -1;
+    const char *text = "// no  comment /* in here */";
+    char quote = '"', other = '\\'';
+    for (int i = 0; i < n; i ++) { sum += SCALE( values[ i ] ); }
+    return sum + text[0] - quote + other;   // end
+}
+"""
+
+
+def test_comments_and_blanks_go():
+    text = minify_c(SOURCE)
+    assert len(text) < 0.8 * len(SOURCE)
+    assert text.startswith("#include <math.h>\n#define SCALE(x) ((x) * 2.0e-3)\n#if defined(FAST)\n#pragma GCC ivdep\n")
+    assert '"// no  comment /* in here */"' in text
+    assert "1e-5 - -1;" in text
+    assert "a comment" not in text
+    assert "up */" not in text
+    assert minify_c(text) == text
+    prove_same_c(SOURCE, text)
+
+
+@pytest.mark.skipif(not (shutil.which("c++") or shutil.which("cc")), reason="no C compiler is installed")
+def test_compiles_to_the_same_object():
+    assert compiled(SOURCE) is not None
+    assert compiled(minify_c(SOURCE)) == compiled(SOURCE)
+    assert compiled("#include <no_such_header.h>\n") is None
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("int a; int b;", "int a;"),
+        ("#define A 1\nint b;", "#define A 1 int b;"),
+        ("a b", "ab"),
+        ("a+ +b", "a++b"),
+        ("#define F (x)\n", "#define F(x)\n"),
+        ("'a'", "'b'"),
+    ],
+)
+def test_other_tokens_are_noticed(before, after):
+    with pytest.raises(NotEqual, match="tokens"):
+        prove_same_c(before, after)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "#include <a>\nint  x = __LINE__;",
+        "#include <a>\n#define S(x)  #x\n",
+        "#include <a>\n#define S(x) \\\n  x\n",
+        'R"(// no   comment)"',
+        "a = b  ??/ c",
+    ],
+)
+def test_what_looks_at_its_own_layout_stays(text):
+    assert minify_c(text) == text
+
+
+@pytest.mark.parametrize(
+    ("program", "is_minified"),
+    [
+        ("load_inline(cpp_sources=SOURCE)", True),
+        ("load_inline(sources=[SOURCE])", True),
+        ("text = SOURCE\nbuild(text)\nbuild(again=[text])", True),
+        ("text = SOURCE\nbuild(text.replace('a', 'b'))", False),
+        ("text = SOURCE\nbuild(text % 1)", False),
+        ("text = SOURCE\ntext += other\nbuild(text)", False),
+        ("build(SOURCE + other)", False),
+        ("x = SOURCE == other", False),
+        ("f('// no C   at all')", False),
+    ],
+)
+def test_which_strings(program, is_minified):
+    tree = ast.parse(program.replace("SOURCE", repr("#include <math.h>\n// a\nint f ( ) ;\n")))
+    assert (minify_c_sources(tree) > 0) is is_minified
+
+
+def test_packed_scripts_hold_minified_sources():
+    script = f"from torch.utils.cpp_extension import load_inline\nload_inline(name='a', cpp_sources={SOURCE!r})\n"
+    source = unpack(pack_script(script.encode()).packed).source
+    (text,) = [
+        n.value for n in ast.walk(ast.parse(source)) if isinstance(n, ast.Constant) and "#include" in str(n.value)
+    ]
+    assert text == minify_c(SOURCE)
