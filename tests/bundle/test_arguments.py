@@ -71,7 +71,7 @@ def test_goes(definition, call, expected, new_call):
         "def f(a):\n    print()\ndef main():\n    f(g())\n",
         "def f(a):\n    print(a)\ndef main():\n    print(f'{f(1)}')\n",
         "class C:\n    def m(self, a):\n        print(a)\ndef main():\n    C().m(1)\n",
-        "class C:\n    def __init__(self, a):\n        self.a = a\nclass D(C): x = 1\ndef main():\n    C(1)\n    D(2)\n",
+        "class C:\n    def __init__(self, a):\n        self.a = a\nclass D(C): x = 1\ndef main():\n    D(C(1))\n",
         "@dataclass\nclass C:\n    a: int\ndef main():\n    C(1)\n",
         "def f(a):\n    print(a)\ndef main():\n    f([1])\n",
         "def main(a):\n    print(a)\n",

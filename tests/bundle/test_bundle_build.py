@@ -163,4 +163,4 @@ def test_same_bytes_in_every_process_cold_and_warm_and_no_torch(tmp_path):
         outputs.append(run.stdout.split())
     assert len({sha256 for sha256, _ in outputs}) == 1
     assert len({seeded for _, seeded in outputs}) == 3  # the seeds did take effect
-    assert len(list((tmp_path / "second" / "golf-toolkit").iterdir())) == 2  # the bundle, and its search
+    assert len(list((tmp_path / "second" / "golf-toolkit").iterdir())) == 3  # the bundle, its order, its parameters

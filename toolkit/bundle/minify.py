@@ -7,18 +7,27 @@ import python_minifier
 
 from toolkit.bundle.edits import Source, first_line
 from toolkit.bundle.emit import main_block
+from toolkit.bundle.equal import prove_equal_up_to_names
 from toolkit.bundle.link import import_lines
 from toolkit.bundle.parts import Import, Part
 from toolkit.bundle.rename import rename
 
 
 def minify(imports: list[Import], parts: list[Part], start: str) -> str:
-    """Rename, then print with python-minifier, which raises if its output does not parse back to its own tree.
-
-    Literals are not hoisted into globals: that shortens the text but not what LZMA makes of it.
-    """
+    """Rename and print; raises `NotEqual` unless the result is, up to its names, what printing alone gives."""
     tree = ast.parse("\n".join([*import_lines(imports), *(part.source for part in parts), main_block(start)]))
+    plain = printed(tree)
     rename(tree)
+    text = printed(tree)
+    prove_equal_up_to_names(ast.parse(plain), ast.parse(text))
+    return text
+
+
+def printed(tree: ast.Module) -> str:
+    """Print with python-minifier, which raises if its output does not parse back to its own tree.
+
+    Literals are not hoisted into globals: that shortens the text but not what compression makes of it.
+    """
     text = python_minifier.minify(
         ast.unparse(tree),
         rename_locals=False,

@@ -15,7 +15,7 @@ from toolkit.bundle.compress import default_filters, in_parallel, raw_lzma
 from toolkit.bundle.edits import Source, first_line, last_line
 from toolkit.bundle.parts import Part
 
-STEPS = 250
+STEPS = 200
 _PROPOSALS = 4  # a step; of those that do no harm the best is taken
 _GRAM = 6  # characters that count as shared text
 _NEIGHBOURS = 10  # most similar definitions that a move may go next to

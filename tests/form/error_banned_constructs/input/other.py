@@ -1,0 +1,5 @@
+"""Evaluates text."""
+
+
+def value(text: str) -> object:
+    return eval(text)
