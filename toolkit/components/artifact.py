@@ -109,6 +109,7 @@ def read_payload(payload: bytes, shapes: dict[str, tuple[int, ...]]) -> dict[str
 
 def decompress(cfg: Config, body: bytes, payload_bytes: int) -> bytes:
     """The payload, never much more than `payload_bytes` of it; `InputError` unless it has just this size."""
+    failure = zlib.error if cfg.quantize.compressor == "zlib" else brotli.error
     try:
         if cfg.quantize.compressor == "zlib":
             inflater = zlib.decompressobj()
@@ -118,7 +119,7 @@ def decompress(cfg: Config, body: bytes, payload_bytes: int) -> bytes:
             decoder = brotli.Decompressor()
             payload = decoder.process(body, output_buffer_limit=payload_bytes + 1)
             complete = decoder.is_finished()
-    except zlib.error if cfg.quantize.compressor == "zlib" else brotli.error:
+    except failure:
         payload, complete = b"", False
     require_artifact(complete and len(payload) == payload_bytes, f"a stream of {payload_bytes} bytes", "another")
     return payload

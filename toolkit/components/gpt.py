@@ -45,7 +45,6 @@ class GPT(nn.Module):
         x0 = x = rms_norm(self.tok_emb(tokens))
         rotary = rotary_tables(self.cfg, tokens.size(1), x)
         skips: list[Tensor] = []
-        value_embeds: dict[int, Tensor] = {}
         if self.cfg.model.value_embed_dim:
             scales = self.ve_layer_scales.to(x.dtype)
             values = self.ve(tokens)
@@ -54,7 +53,7 @@ class GPT(nn.Module):
             # The first half of the layers push, the rest pop; with an odd number the last one has nothing to pop.
             if layer >= self.cfg.model.num_skips and skips:
                 x = self.merge_skip(x, skips.pop(), layer - self.cfg.model.num_skips)
-            x = block(x, x0, rotary, value_embeds.get(layer))
+            x = block(x, x0, rotary, value_embeds.get(layer) if self.cfg.model.value_embed_dim else None)
             if layer < self.cfg.model.num_skips:
                 skips.append(x)
         return rms_norm(x)
