@@ -29,5 +29,6 @@ bench: .venv/installed
 bench-bundle: .venv/installed
 	$(BIN)/python -m bench bundle
 
+# What installing and testing made; data, builds with their runs, and records stay.
 clean:
-	rm -rf .venv build data .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
