@@ -12,6 +12,7 @@ import pytest
 
 from toolkit.bundle import decoders
 from toolkit.bundle import unpack as unpacking
+from toolkit.bundle.foreign import pack_script
 from toolkit.bundle.unpack import Unpacked, unpack
 from toolkit.errors import GolfError
 
@@ -209,6 +210,56 @@ def test_errors_are_one_clear_line(case):
     assert expected in str(caught.value)
     assert len(str(caught.value).splitlines()) == 1
     assert len(str(caught.value)) < 400
+
+
+def test_a_gibibyte_of_zeros_in_a_megabyte():
+    compressor = zlib.compressobj(9, zlib.DEFLATED, -15)
+    block = compressor.compress(bytes(64 * 2**20)) + compressor.flush(zlib.Z_FULL_FLUSH)
+    bomb = block * 16 + zlib.compressobj(9, zlib.DEFLATED, -15).flush()
+    assert 1_000_000 < len(bomb) < 1_100_000
+    with pytest.raises(GolfError, match="after decompression, found more"):
+        unpack(f"import zlib\nexec(zlib.decompress({bomb!r},-15))".encode())
+
+
+def test_a_literal_of_50_megabytes():
+    script = b"import zlib\nexec(zlib.decompress(b'" + b"a" * 50_000_000 + b"'))"
+    with pytest.raises(GolfError, match="expected data that can be decoded") as caught:
+        unpack(script)
+    assert len(str(caught.value)) < 400
+
+
+@pytest.mark.parametrize("size", [0, 1, 4, 5, 5 * 2**17 - 1, 5 * 2**17, 5 * 2**17 + 3])
+def test_base85_in_pieces(size):
+    data = base64.b85encode(bytes(i % 251 for i in range(size)))
+    assert decoders.decode_base85(data) == decoders.decode_base85(data.decode()) == base64.b85decode(data)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: "x = " + "(" * 1000 + "1" + ")" * 1000,
+        lambda: "x = " + "[" * 1000 + "]" * 1000,
+        lambda: "x = " + "not " * 1000 + "1",
+        lambda: "x = " + "lambda: " * 1000 + "1",
+        lambda: "x = a" + ".b" * 100_000,
+        lambda: "x = a" + "()" * 100_000,
+        lambda: "x = 1" + " + 1" * 100_000,
+        lambda: "x = a" + ".b" * 600,
+        lambda: "x = a" + "()" * 600,
+        lambda: "if x: pass\n" + "elif x: pass\n" * 300,
+        lambda: "".join(" " * i + "if x:\n" for i in range(1000)) + " " * 1000 + "y",
+        lambda: "if x: pass\n" + "elif x: pass\n" * 2000,
+        lambda: "x = '" + "f" * 10 + "'\nexec(" + "bytes(" * 1000 + "b''" + ")" * 1000 + ")",
+        lambda: "import zlib\nexec(zlib.decompress(b''" + ".strip()" * 50_000 + "))",
+        lambda: 'x = f"' + '{f"' * 1000 + '"}' * 1000 + '"',
+    ],
+)
+def test_nesting_a_thousand_deep_ends_no_process(make):
+    script = make().encode()
+    with contextlib.suppress(GolfError):
+        unpack(script)
+    with contextlib.suppress(GolfError):
+        pack_script(script)
 
 
 def test_invalid_utf8():

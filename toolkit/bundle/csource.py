@@ -32,17 +32,17 @@ _COMPILE_SECONDS = 20
 def minify_c_sources(tree: ast.Module) -> int:
     """Minify the C sources of a program in place; how many characters went. `NotEqual` if one would change."""
     saved = 0
-    for node in _sources(tree):
-        text = minify_c(node.value)
-        if len(text) < len(node.value):
-            prove_same_c(node.value, text)
-            saved += len(node.value) - len(text)
-            node.value = text
+    for node, before in _sources(tree):
+        after = minify_c(before)
+        if len(after) < len(before):
+            prove_same_c(before, after)
+            saved += len(before) - len(after)
+            node.value = after
     return saved
 
 
-def _sources(tree: ast.Module) -> list[ast.Constant]:
-    """Strings that hold C and go nowhere but into calls."""
+def _sources(tree: ast.Module) -> list[tuple[ast.Constant, str]]:
+    """Strings that hold C and go nowhere but into calls, as nodes and text."""
     parents = {child: node for node in ast.walk(tree) for child in ast.iter_child_nodes(node)}
     reads: dict[str, list[ast.Name]] = {}
     for node in ast.walk(tree):
@@ -60,8 +60,8 @@ def _sources(tree: ast.Module) -> list[ast.Constant]:
                 return all(isinstance(use.ctx, ast.Load) and is_handed_on(use) for use in uses)
         return is_handed_on(node)
 
-    constants = [n for n in ast.walk(tree) if isinstance(n, ast.Constant) and isinstance(n.value, str)]
-    return [node for node in constants if _MARKS_OF_C.search(node.value) and is_source(node)]
+    strings = [(n, n.value) for n in ast.walk(tree) if isinstance(n, ast.Constant) and isinstance(n.value, str)]
+    return [(node, text) for node, text in strings if _MARKS_OF_C.search(text) and is_source(node)]
 
 
 def minify_c(text: str) -> str:

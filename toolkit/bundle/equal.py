@@ -10,7 +10,6 @@ that it too takes the same names for locals, cells and globals.
 """
 
 import ast
-import copy
 import dis
 from collections.abc import Iterator
 from itertools import zip_longest
@@ -87,7 +86,21 @@ class _Normal(ast.NodeTransformer):
 
 
 def _normal(tree: ast.Module) -> ast.Module:
-    return _Normal().visit(copy.deepcopy(tree))
+    return _Normal().visit(copied(tree))
+
+
+def copied(node: Any) -> Any:
+    """A deep copy of a tree, several times as fast as `copy.deepcopy`."""
+    if isinstance(node, list):
+        return [copied(item) for item in node]
+    if not isinstance(node, ast.AST):
+        return node
+    new = type(node).__new__(type(node))
+    # Fields only: python-minifier leaves notes of its own on the `Load` that all trees share.
+    for name in (*node._fields, *node._attributes):
+        if hasattr(node, name):
+            setattr(new, name, copied(getattr(node, name)))
+    return new
 
 
 def _is_note(stmt: ast.stmt) -> bool:

@@ -4,7 +4,6 @@ Phases: unpack, define, strip, rename under guards, print, prove, pack. See the 
 """
 
 import ast
-import copy
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ import python_minifier
 
 from toolkit.bundle.csource import minify_c_sources
 from toolkit.bundle.define import define
-from toolkit.bundle.equal import prove_equal_up_to_names
+from toolkit.bundle.equal import copied, prove_equal_up_to_names
 from toolkit.bundle.guards import Blocker, find_guards
 from toolkit.bundle.minify import indent_by_spaces
 from toolkit.bundle.pack import pack
@@ -44,12 +43,10 @@ def pack_script(data: bytes, defines: Mapping[str, str] | None = None, encoding:
     `AssertionError` where a step changed the program, which is a bug of ours.
     """
     unpacked = unpack(data)
-    tree = parse_source(unpacked.source)
-    check_compiles(tree)
-    blockers = find_guards(tree, find_bindings(tree)).blockers
-    if defines:
-        tree = define(tree, defines)
-    text, dropped = minify_script(tree)
+    try:
+        text, dropped, blockers = _minified(unpacked.source, defines)
+    except RecursionError:
+        raise GolfError("script: expected code that is nested less deeply") from None
     packed = min(pack(text, encoding), text.encode(), key=len)
     return PackedScript(
         packed=packed,
@@ -60,6 +57,15 @@ def pack_script(data: bytes, defines: Mapping[str, str] | None = None, encoding:
         dropped=dropped,
         blockers=blockers,
     )
+
+
+def _minified(source: str, defines: Mapping[str, str] | None) -> tuple[str, list[str], list[Blocker]]:
+    tree = parse_source(source)
+    check_compiles(tree)
+    blockers = find_guards(tree, find_bindings(tree)).blockers
+    if defines:
+        tree = define(tree, defines)
+    return *minify_script(tree), blockers
 
 
 def check_compiles(tree: ast.Module) -> None:
@@ -74,12 +80,12 @@ def check_compiles(tree: ast.Module) -> None:
 
 def minify_script(tree: ast.Module) -> tuple[str, list[str]]:
     """The smallest text of a program, proven equal, and the names that were dropped. The tree is used up."""
-    original = copy.deepcopy(tree)
+    original = copied(tree)
     remove_notes(tree)
     prove_equal_up_to_names(original, tree)
     dropped = drop_unused(tree)
     minify_c_sources(tree)
-    remaining = copy.deepcopy(tree)
+    remaining = copied(tree)
     merge_imports(tree)
     rename(tree, lambda bindings: find_guards(tree, bindings).kept)
     text = print_tree(tree)
