@@ -181,13 +181,15 @@ def test_kernels_operators_and_modules(source, kept, gone):
         ("def f(a):\n    return locals()", ["line 2: locals() keeps the names of its function"]),
         ("def f(a):\n    return globals()", ["line 2: globals() keeps all global names"]),
         ("import sys\nsys.modules[__name__]", ["line 2: sys.modules keeps all global names"]),
-        ("def f(a): pass\nprint(f.__name__)", ["line 2: .__name__ keeps the names of all functions"]),
+        ("def f(a): pass\nprint(f.__name__)", ["line 2: __name__ keeps the names of all functions"]),
         (
             "import inspect\ndef f(a): pass\ninspect.signature(f)",
             ["line 3: inspect.signature keeps the names of all parameters"],
         ),
         ("import inspect, os\ninspect.signature(os.walk)", []),
         ("vars(object)\nexec('x', {})\neval('1')\nmodel.eval()", []),
+        ("def f(a): pass\ngetattr(f, '__name__')", ["line 2: __name__ keeps the names of all functions"]),
+        ("from m import __name__, signature", ["line 1: signature keeps the names of all parameters"]),
         ("def exec(a): pass\nexec(1)", []),
     ],
 )
@@ -258,6 +260,12 @@ def test_errors_are_one_clear_line(data, expected):
         pack_script(data)
     assert expected in str(caught.value)
     assert len(str(caught.value).splitlines()) == 1
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 12), reason="this Python writes any f-string")
+def test_an_fstring_that_this_python_cannot_write():
+    with pytest.raises(GolfError, match=r"expected f-strings that Python before 3\.12 can write"):
+        pack_script(b'f"{a["b"]} {"\\n".join(a)}"')
 
 
 def test_nothing_is_executed(tmp_path):

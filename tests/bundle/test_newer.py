@@ -1,6 +1,7 @@
 """Reading f-strings of Python 3.12: the trees are those of the same program written for an older one."""
 
 import ast
+import sys
 from pathlib import Path
 
 import pytest
@@ -63,8 +64,9 @@ def test_ordinary_source_is_copied_as_it_is(path):
 def test_what_cannot_be_read(source):
     with pytest.raises(NotReadable):
         parse_newer(source)
-    with pytest.raises(GolfError, match="expected Python source"):
-        parse_source(source)
+    if sys.version_info < (3, 12):
+        with pytest.raises(GolfError, match="expected Python source"):
+            parse_source(source)
 
 
 def test_packing_writes_what_an_older_python_reads():

@@ -79,7 +79,10 @@ def check_compiles(tree: ast.Module) -> None:
 
 
 def minify_script(tree: ast.Module) -> tuple[str, list[str]]:
-    """The smallest text of a program, proven equal, and the names that were dropped. The tree is used up."""
+    """The smallest text of a program, proven equal, and the names that were dropped. The tree is used up.
+
+    `GolfError` for an f-string that this Python can read, but not write.
+    """
     original = copied(tree)
     remove_notes(tree)
     prove_equal_up_to_names(original, tree)
@@ -88,7 +91,10 @@ def minify_script(tree: ast.Module) -> tuple[str, list[str]]:
     remaining = copied(tree)
     merge_imports(tree)
     rename(tree, lambda bindings: find_guards(tree, bindings).kept)
-    text = print_tree(tree)
+    try:
+        text = print_tree(tree)
+    except ValueError as error:  # a backslash inside an f-string
+        raise GolfError(f"script: expected f-strings that Python before 3.12 can write, found: {error}") from None
     prove_equal_up_to_names(remaining, ast.parse(text))
     return text, dropped
 

@@ -79,10 +79,12 @@ def passes_to_annotation_readers(tree: ast.Module) -> bool:
 
 
 def _attributes(tree: ast.AST, names: set[str]) -> Iterator[Any]:
-    """Attributes, imported names and bare names among `names`."""
+    """Attributes, imported names, bare names and strings among `names`."""
     for node in ast.walk(tree):
         match node:
             case ast.Attribute(attr=name) | ast.Name(id=name) | ast.alias(name=name) if name in names:
+                yield node
+            case ast.Constant(value=str(name)) if name in names and name.startswith("__"):
                 yield node
 
 
@@ -139,9 +141,10 @@ def _keep_scope(scope: Scope | None, bindings: list[Binding], guards: Guards) ->
 
 def _guard_definitions(tree: ast.Module, bindings: list[Binding], guards: Guards) -> None:
     """Names that objects carry: those of classes always, of functions where somebody may look."""
-    readers = [node for node in _attributes(tree, _NAME_READERS) if isinstance(node, ast.Attribute)]
+    readers = [node for node in _attributes(tree, _NAME_READERS) if isinstance(node, (ast.Attribute, ast.Constant))]
     for node in readers:
-        guards.blockers.append(Blocker(node.lineno, f".{node.attr}", "the names of all functions"))
+        construct = node.attr if isinstance(node, ast.Attribute) else node.value
+        guards.blockers.append(Blocker(node.lineno, str(construct), "the names of all functions"))
     for binding in bindings:
         for mention in binding.mentions:
             is_definition = isinstance(mention.node, Definition) and mention.field == "name"
