@@ -95,9 +95,8 @@ def link(cfg: Config, modules: list[Module], root: str = ENTRY) -> tuple[list[Im
         module_imports, module_parts = split_module(module)
         imports += module_imports
         parts += [with_source(part, fold(part.source, cfg, part.where, part.line)) for part in module_parts]
-    imports, parts = shake(
-        imports, fold_parameters(shake(imports, parts, frozenset({root}))[1], flags_only=True), frozenset({root})
-    )
+    imports, parts = shake(imports, parts, frozenset({root}))
+    imports, parts = shake(imports, fold_parameters(parts, flags_only=True), frozenset({root}))
     check_names(imports, parts)
     return imports, parts
 
