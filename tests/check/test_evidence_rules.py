@@ -87,6 +87,7 @@ VIOLATIONS: list[tuple[str, str, Edit]] = [
     ),
     ("CODE-LOG-MISMATCH", "FAIL", lambda f: f.edit("train_gpt.py", "import", "\nimport")),
     ("CODE-LOG-MISMATCH", "WARN", lambda f: f.edit(LOG, "vocab_size: 1024", "vocab_size: 2048")),
+    ("C2-NORMALIZED", "WARN", lambda f: mixed(f, 0.3, 1.12)),
     ("TRACK-LABEL", "WARN", lambda f: f.edit(LOG, "world_size: 8", "world_size: 1")),
     ("ONE-FOLDER", "WARN", lambda f: rename(f, "my_entry")),
     ("REPRODUCIBLE", "WARN", lambda f: (f.path / "helper.so").write_bytes(b"\x7fELF")),
@@ -113,10 +114,24 @@ LOOK_ALIKES: list[tuple[str, Edit]] = [
     ("RECORD-FILES", lambda f: (f.path / LOG).rename(f.path / "log_42.txt")),
     ("FULL-VAL-COVERAGE", lambda f: f.edit(LOG, "val_targets: 62021632", "val_targets: 62021632 ")),
     ("CODE-LOG-MISMATCH", setting("run_id: something_else")),
+    ("C2-NORMALIZED", lambda f: mixed(f, 1.081, 1.12)),
+    ("C2-NORMALIZED", lambda f: mixed(f, 1.04, 1.06)),
     ("ONE-FOLDER", lambda f: rename(f, "2026-03-19_int6_STE QAT_ MLP_bigram _U_Net")),
     ("REPRODUCIBLE", lambda f: (f.path / "final_model.ptz").write_bytes(b"weights")),
     ("REPRODUCIBLE", setting("resume_from: None")),
 ]
+
+
+def mixed(folder: Any, score: float, network: float) -> None:
+    """The last score, and those before it."""
+    text = (folder.path / LOG).read_text()
+    lines = [line.partition(" val_loss:")[0] for line in text.splitlines() if " val_loss:" in line]
+    for line in text.splitlines():
+        if " val_loss:" in line:
+            key = line.partition(" val_loss:")[0]
+            folder.edit(
+                LOG, line, f"{key} val_loss:2.5 val_bpb:{score if key == lines[-1] else network} eval_time:1500ms"
+            )
 
 
 def rename(folder: Any, name: str) -> None:

@@ -119,6 +119,25 @@ def _implied_bytes(subject: Subject, rule: Rule, log: RunLog) -> Finding:
     return rule.unknown(where, "a known tokenizer, or lines with val_bytes and val_targets", found)
 
 
+def normalized(subject: Subject, rule: Rule) -> Iterator[Finding]:
+    """A score that no network has reached, far below what the same run printed without its mixer, asks for a probe."""
+    best, parameters = rule.parameters["best_network_bpb"], rule.parameters
+    expected = f">= {best} BPB, or no better than the network alone by {parameters['gap_bpb']} and more"
+    for run in subject.reported:
+        log, headline = run.scored, run.scored.headline
+        if headline is None or not math.isfinite(headline.val_bpb):
+            continue
+        alone = [score.val_bpb for score in (log.validation, *log.scores) if score and math.isfinite(score.val_bpb)]
+        alone = [bpb for bpb in alone if bpb < parameters["broken_bpb"]]
+        gap = max(alone, default=headline.val_bpb) - headline.val_bpb
+        found = f"{headline.val_bpb:.4f} BPB"
+        suspicious = headline.val_bpb < best and gap >= parameters["gap_bpb"]
+        if suspicious:
+            found += f", {headline.val_bpb + gap:.4f} before; the sum over all tokens has to be probed"
+        outcome = "WARN" if suspicious else "PASS"
+        yield rule.finding(outcome, subject.where(log, headline.line), expected, found, headline.text)
+
+
 def _names_fineweb(names: str) -> bool:
     return "fineweb" in names.lower()
 
