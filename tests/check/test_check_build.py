@@ -8,6 +8,7 @@ import pytest
 
 from toolkit.bundle import write_build
 from toolkit.check import check_path
+from toolkit.check.ruleset import all_rules
 from toolkit.errors import GolfError
 from toolkit.recipe import load_recipe
 
@@ -16,7 +17,7 @@ def test_a_build_is_checked_for_what_concerns_a_build(build: Any) -> None:
     report = build.check()
     assert report.verdict == "PASS"
     rules = {finding.rule for finding in report.findings}
-    assert rules == {"SIZE-CAP", "TRACK-LABEL", "CODE-LOG-MISMATCH", "TARGET-GATE", "BYTE-SPREAD"}
+    assert rules == {"SIZE-CAP", "TRACK-LABEL", "CODE-LOG-MISMATCH"} | {rule.id for rule in all_rules() if rule.static}
 
 
 def test_a_build_whose_script_changed(build: Any) -> None:
@@ -85,7 +86,7 @@ def test_a_plain_script_may_count_compressed(tmp_path: Path, model_bytes: int, o
 def test_a_stranger_s_folder_is_judged_by_its_evidence(tmp_path: Path) -> None:
     report = check_path(foreign_record(tmp_path / "track_10min_16mb" / "x", PLAIN, len(PLAIN), 15_000_000))
     outcomes = {rule: {f.outcome for f in report.findings if f.rule == rule} for rule in ("TRAIN-600", "TARGET-GATE")}
-    assert outcomes == {"TRAIN-600": {"PASS"}, "TARGET-GATE": {"UNKNOWN"}}
+    assert outcomes == {"TRAIN-600": {"PASS"}, "TARGET-GATE": {"PASS"}}
     for rule in ("TOKENIZER-BYTES", "FULL-VAL-COVERAGE", "CODE-LOG-MISMATCH"):
         assert {f.outcome for f in report.findings if f.rule == rule} == {"PASS"}
 
@@ -120,9 +121,23 @@ def test_hostile_settings_are_findings(record: Any, name: str, content: str) -> 
 
 
 def test_a_real_build_with_the_seed_mixture(tmp_path: Path) -> None:
-    """Packing shortens names, so that the script is known by its log line alone."""
+    """The recipe tells, and so does the packed script to somebody who knows nothing of us."""
     write_build(load_recipe("sp4096_ppm_seed"), tmp_path / "build")
-    report = check_path(tmp_path / "build")
-    failed = {(finding.rule, finding.where) for finding in report.findings if finding.outcome == "FAIL"}
+    failed = {(f.rule, f.where) for f in check_path(tmp_path / "build").findings if f.outcome == "FAIL"}
     places = ("recipe.toml", "bundle.json", "train_gpt.py", "train_gpt_readable.py")
-    assert failed == {(rule, place) for rule in ("TARGET-GATE", "BYTE-SPREAD") for place in places}
+    assert failed >= {(rule, place) for rule in ("TARGET-GATE", "BYTE-SPREAD") for place in places}
+    (tmp_path / "train_gpt.py").write_bytes((tmp_path / "build" / "train_gpt.py").read_bytes())
+    alone = {f.rule: f for f in check_path(tmp_path / "train_gpt.py").findings if f.outcome != "PASS"}
+    assert alone.keys() == {"BYTE-SPREAD", "C2-NORMALIZED", "TARGET-GATE"}
+    assert alone["BYTE-SPREAD"].outcome == "FAIL"
+    assert ".log(" in alone["BYTE-SPREAD"].evidence
+
+
+@pytest.mark.parametrize("recipe", ["demo", "sp4096_ppm"])
+def test_a_real_build_without_it_is_clean_to_the_analysis(recipe: str, tmp_path: Path) -> None:
+    write_build(load_recipe(recipe), tmp_path)
+    report = check_path(tmp_path)
+    assert [f for f in report.findings if f.outcome != "PASS"] == []
+    assert {f.found for f in report.findings if f.rule == "NGRAM-HASH"} == {
+        "nothing of the kind in what the script reaches"
+    }

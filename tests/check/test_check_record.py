@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from toolkit.check.acceptance import Baseline
+from toolkit.check.ruleset import all_rules
 
 LOG = "train_seed42.log"
 RULES = {
@@ -25,7 +26,7 @@ RULES = {
     "SEED-BRUTEFORCE",
     "ONE-FOLDER",
     "REPRODUCIBLE",
-}
+} | {rule.id for rule in all_rules() if rule.static}
 
 
 def change_total(folder: Any, total: int) -> None:
@@ -197,9 +198,18 @@ def test_the_documented_gate_reads_the_context_alone(leaderboard: Any) -> None:
     assert leaderboard.failed_rules() == {"BYTE-SPREAD"}
 
 
-def test_a_strange_script_is_not_cleared(record: Any) -> None:
+def test_a_strange_script_is_judged_by_the_analysis_alone(record: Any) -> None:
     record.edit("train_gpt.py", "import", "\nimport")
-    assert "UNKNOWN" in record.outcomes("TARGET-GATE") & record.outcomes("BYTE-SPREAD")
+    places = {f.where: f.found for f in record.check().findings if f.rule == "BYTE-SPREAD"}
+    assert places["train_gpt.py"] == "nothing of the kind in what the script reaches"
+    assert "train_gpt_readable.py" not in places
+
+
+def test_a_script_that_cannot_be_read_is_not_cleared(record: Any) -> None:
+    (record.path / "train_gpt.py").write_text("import os\nexec(os.environ['PROGRAM'])\n")
+    findings = record.check().findings
+    assert [f.outcome for f in findings if f.rule == "STATIC-ANALYSIS"] == ["UNKNOWN"]
+    assert [f for f in findings if (f.rule, f.where) == ("NGRAM-HASH", "train_gpt.py")] == []
 
 
 def test_no_bar_outside_the_leaderboard(record: Any) -> None:

@@ -13,10 +13,11 @@ from toolkit.check.facts import collect_facts
 from toolkit.check.files import record_files, track_label
 from toolkit.check.fingerprints import no_val_in_training, reproducible, seed_bruteforce
 from toolkit.check.folder import Change, one_folder
-from toolkit.check.metric import full_val_coverage, tokenizer_bytes
+from toolkit.check.metric import full_val_coverage, normalized, tokenizer_bytes
 from toolkit.check.mixing import byte_spread, target_gate
 from toolkit.check.report import Finding, Report
 from toolkit.check.ruleset import Rule, load_rules
+from toolkit.check.scripts import analyze_script, judge_script
 from toolkit.check.source import Source, open_source
 from toolkit.check.subject import RECORD_TRACK, Subject, load_subject
 
@@ -52,9 +53,11 @@ def check_source(source: Source, against: Baseline | None = None, change: Change
         "seed_bruteforce": seed_bruteforce,
         "reproducible": reproducible,
         "val_calibration": val_calibration,
+        "normalized": normalized,
     }
     findings: list[Finding] = []
-    for rule in load_rules(subject.track or RECORD_TRACK):
+    rules = load_rules(subject.track or RECORD_TRACK)
+    for rule in rules:
         if subject.kind not in rule.applies:
             continue
         if rule.waived:
@@ -62,6 +65,9 @@ def check_source(source: Source, against: Baseline | None = None, change: Change
             findings.append(rule.finding("PASS", ".", "nothing in this track", rule.waived, f"track: {label}"))
         else:
             findings += predicates[rule.predicate](subject, rule)
+    if analysis := analyze_script(source, subject):
+        decided = {(finding.rule, finding.where) for finding in findings}
+        findings += [f for f in judge_script(analysis, rules) if (f.rule, f.where) not in decided]
     logs = {subject.where(log) for run in subject.reported for log in (run.trained, run.scored)}
     findings = [_with_level(finding, logs) for finding in findings]
     return Report(tuple(findings), collect_facts(subject))

@@ -1,7 +1,7 @@
 """Our own `ppm_seed` stage: which files say that a run uses it, and which gate it has.
 
 Covers recipe, bundle.json, logs and the source of our scripts. It knows nothing of other people's mixers: a script that
-no bundle hash ties to this toolkit is UNKNOWN here, never a pass.
+no bundle hash ties to this toolkit is left to the static analysis, which looks at every script.
 """
 
 import ast
@@ -64,26 +64,20 @@ def _evidence(subject: Subject) -> Iterator[_Evidence]:
             yield _Evidence(subject.where(log, scored.line), True, f"a score of {scored.key}", scored.text)
         elif setting:
             yield _of_stages(subject.where(log, setting.line), re.findall(r"\w+", setting.value), setting.text)
-    yield _of_script(subject)
-    if subject.readable and _is_ours(subject):
-        yield _of_source(subject.readable)
+    if subject.script is None:
+        yield _Evidence("train_gpt.py", None, "no script")
+    elif _is_ours(subject):
+        yield _of_source(subject.script)
+        if subject.readable:
+            yield _of_source(subject.readable)
 
 
 def _of_stages(where: str, stages: list[object], text: str) -> _Evidence:
     return _Evidence(where, STAGE in stages, "stages " + ", ".join(map(str, stages)), text)
 
 
-def _of_script(subject: Subject) -> _Evidence:
-    script = subject.script
-    if script is None:
-        return _Evidence("train_gpt.py", None, "no script")
-    if not _is_ours(subject):
-        return _Evidence(script.name, None, "a script that no bundle hash ties to this toolkit")
-    return _of_source(script)
-
-
 def _is_ours(subject: Subject) -> bool:
-    """A log or bundle.json names the very script. It does not clear a script that was changed: that is UNKNOWN."""
+    """A log or bundle.json names the very script. It does not clear a script that was changed."""
     named = {run.scored.number("bundle_sha256") for run in subject.reported}
     hashes = subject.bundle.get("sha256")
     if isinstance(hashes, dict):

@@ -23,14 +23,15 @@ class Rule:
 
     id: str
     status: str
-    predicate: str
-    applies: tuple[str, ...]  # kinds of subject: build, run, record, script, log
     title: str
     what: str
     why: str
     example: str
     remedy: str
     references: tuple[str, ...]
+    predicate: str = ""  # on the evidence; none for a rule on the script alone
+    applies: tuple[str, ...] = ()  # kinds of subject for the predicate: build, run, record, script, log
+    static: bool = False  # decided by the analysis of the script too, for all kinds that have one
     violation: str = "FAIL"
     waived: str = ""  # reason why the track does not ask for it
     parameters: dict[str, Any] = field(default_factory=dict)

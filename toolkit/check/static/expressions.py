@@ -80,7 +80,7 @@ class Expressions(Calls):
                 if plain and all(p.known and isinstance(p.const, str | int) for p in parts):
                     text = "".join(str(p.const) for p in parts)[: constants.MAX_TEXT]
                     return Value(text, data_tags(*parts) | constants.text_tags(text))
-                return Value(UNKNOWN, data_tags(*parts))
+                return Value(UNKNOWN, data_tags(*parts) | marks.figure(node))
             case ast.NamedExpr():
                 value = self.evaluate(node.value)
                 self.assign(node.target, value, node)

@@ -12,6 +12,7 @@ from toolkit.check.static.machine import Frame
 from toolkit.check.static.values import (
     CONTEXT,
     COUNT,
+    FIGURE,
     FILE,
     LEAF,
     LOSS,
@@ -190,6 +191,12 @@ def optimizer_step(machine: Statements, optimizer: Value, node: ast.AST) -> None
         machine.emit(STEP, node, machine.gradient, params=data_tags(optimizer))
 
 
+def figure(node: ast.JoinedStr) -> frozenset[str]:
+    """The label of a line that is put together in one place and printed in another."""
+    texts = [v.value for v in node.values if isinstance(v, ast.Constant) and isinstance(v.value, str)]
+    return frozenset({FIGURE}) if any(_BPB.search(text) for text in texts) else NO_TAGS
+
+
 def reports(machine: Statements, node: ast.Call, arguments: list[Value]) -> bool:
     """A printed line that speaks of bits per byte and shows a loss on validation tokens."""
     name = (
@@ -204,7 +211,7 @@ def reports(machine: Statements, node: ast.Call, arguments: list[Value]) -> bool
     told = False
     for argument, value in zip(node.args, arguments, strict=False):
         texts = [c.value for c in ast.walk(argument) if isinstance(c, ast.Constant) and isinstance(c.value, str)]
-        if VAL in value.tags and any(_BPB.search(t) for t in texts):
+        if VAL in value.tags and (FIGURE in value.tags or any(_BPB.search(t) for t in texts)):
             machine.emit(REPORT, node, value.tags, detail=" ".join(texts))
             told = True
     return told

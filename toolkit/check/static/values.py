@@ -40,6 +40,7 @@ PAIR_KEY = "pair_key"  # one hash of context and target
 CONTROL = "control"  # assigned in a branch chosen by the target
 PREFIX = "prefix"  # restricted to positions before a bound
 LEAF = "leaf"  # a tensor created to be optimised
+FIGURE = "figure"  # a line of text that speaks of bits per byte
 # Labels with a place: "ratio@3:120" is file 3, line 120. See `sticky`.
 
 NO_TAGS: Final[frozenset[str]] = frozenset()
