@@ -67,6 +67,10 @@ def evaluated(argument_value):
 def written(some_code):
     kept_value = 7
     return eval(some_code)
+def shadowing(long_name):
+    return long_name, eval("a")
+a = 3
+print(shadowing(1))
 print(by_name(3), evaluated(1), written("kept_value + other_value"), globals()["global_value"])
 print("other_value" in globals(), sorted(name for name in dir() if name.endswith("value")))
 """,
@@ -137,9 +141,9 @@ def test_output_stays(name, tmp_path):
         (
             "import triton\nimport triton.language as tl\n@triton.jit\n"
             "def kernel(x_ptr, BLOCK: tl.constexpr):\n"
-            "    offsets = tl.arange(0, BLOCK)\n    tl.store(x_ptr + offsets, 1)\n"
+            "    offsets = tl.arange(0, BLOCK)\n    WIDTH: tl.constexpr = 2\n    tl.store(x_ptr + offsets, 1)\n"
             "def launch(values):\n    kernel[(1,)](values, BLOCK=64)",
-            ["tl.constexpr", "x_ptr", "BLOCK", "kernel"],
+            ["BLOCK:tl.constexpr", ":tl.constexpr=2", "x_ptr", "BLOCK", "kernel"],
             ["offsets", "launch", "values"],
         ),
         (
@@ -186,6 +190,7 @@ def test_kernels_operators_and_modules(source, kept, gone):
             "import inspect\ndef f(a): pass\ninspect.signature(f)",
             ["line 3: inspect.signature keeps the names of all parameters"],
         ),
+        ("modules = 1\nsignature = 2\nprint(modules, signature)", []),
         ("import inspect, os\ninspect.signature(os.walk)", []),
         ("vars(object)\nexec('x', {})\neval('1')\nmodel.eval()", []),
         ("def f(a): pass\ngetattr(f, '__name__')", ["line 2: __name__ keeps the names of all functions"]),

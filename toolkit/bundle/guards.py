@@ -79,12 +79,12 @@ def passes_to_annotation_readers(tree: ast.Module) -> bool:
 
 
 def _attributes(tree: ast.AST, names: set[str]) -> Iterator[Any]:
-    """Attributes, imported names, bare names and strings among `names`."""
+    """Attributes and imported names among `names`; those with double underscores as bare names and strings as well."""
     for node in ast.walk(tree):
         match node:
-            case ast.Attribute(attr=name) | ast.Name(id=name) | ast.alias(name=name) if name in names:
+            case ast.Attribute(attr=name) | ast.alias(name=name) if name in names:
                 yield node
-            case ast.Constant(value=str(name)) if name in names and name.startswith("__"):
+            case ast.Name(id=name) | ast.Constant(value=str(name)) if name in names and name.startswith("__"):
                 yield node
 
 
@@ -120,6 +120,9 @@ def _guard_namespace(
         case ast.Call(args=[ast.Constant(value=str(code))]) if name in ("exec", "eval"):
             named = set(_IDENTIFIER.findall(code))
             guards.namespace |= {binding for binding in bindings if binding.name in named}
+            while scope.parent:  # a local must not take a name that the code looks up further out
+                _keep_scope(scope, bindings, guards)
+                scope = scope.parent
             return
     reached: Scope | None = scope
     while reached is not None:  # what the code sees: this function, those around it, and the module

@@ -14,8 +14,8 @@ from collections.abc import Iterable
 
 from toolkit.bundle.constants import is_literal
 from toolkit.bundle.guards import find_guards, passes_to_annotation_readers, reads_annotations
-from toolkit.bundle.scopes import find_bindings
-from toolkit.bundle.signatures import has_known_decorators
+from toolkit.bundle.scopes import find_bindings, parameters
+from toolkit.bundle.signatures import Definition, has_known_decorators
 
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _PLAIN_BASES = {"nn.Module", "torch.nn.Module", "object"}  # defining a subclass does nothing, nor do annotations
@@ -44,12 +44,16 @@ def remove_annotations(tree: ast.Module) -> None:
     if not passes_to_annotation_readers(tree):
         handed_on = set()
     in_class = {stmt for node in ast.walk(tree) if isinstance(node, ast.ClassDef) for stmt in node.body}
+    definitions = [node for node in ast.walk(tree) if isinstance(node, Definition)]
+    read = [node for node in definitions if not has_known_decorators(node) or node.name in handed_on]
+    kept = {inner for node in read for inner in ast.walk(node)}  # a kernel's variables have types as well
     for node in ast.walk(tree):
-        if isinstance(node, _FUNCTIONS) and has_known_decorators(node) and node.name not in handed_on:
+        if node in kept:
+            continue
+        if isinstance(node, _FUNCTIONS):
             node.returns = None
-            for arg in ast.walk(node.args):
-                if isinstance(arg, ast.arg):
-                    arg.annotation = None
+            for arg in parameters(node.args):
+                arg.annotation = None
         if not isinstance(node, ast.ClassDef) or is_plain(node):
             for block in _blocks(node):
                 block[:] = [_without_annotation(stmt, stmt in in_class) for stmt in block]
