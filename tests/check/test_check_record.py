@@ -212,6 +212,13 @@ def test_a_script_that_cannot_be_read_is_not_cleared(record: Any) -> None:
     assert [f for f in findings if (f.rule, f.where) == ("NGRAM-HASH", "train_gpt.py")] == []
 
 
+def test_a_stub_that_executes_a_file_beside_it_is_followed(record: Any) -> None:
+    (record.path / "train_gpt.py").write_text("exec(open('decode.py').read())\n")
+    (record.path / "decode.py").write_text("import os\nos.system('pip install brotli')\n")
+    found = {f.where: f.outcome for f in record.check().findings if f.rule in ("NO-NETWORK", "STATIC-ANALYSIS")}
+    assert found == {"decode.py:2": "WARN", "decode.py": "PASS"}
+
+
 def test_no_bar_outside_the_leaderboard(record: Any) -> None:
     (finding,) = [f for f in record.check().findings if f.rule == "SIGNIFICANCE"]
     assert (finding.outcome, finding.found) == ("PASS", "no bar in this track")

@@ -4,10 +4,11 @@ Reads the script as it was before packing and the sources beside it. The setting
 reported: defaults of the code, of a packed script's wrapper, of the run command and of the log, the last one counts.
 """
 
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from toolkit.bundle.unpack import unpack
+from toolkit.bundle.unpack import Unpacked, unpack
 from toolkit.check.report import Finding
 from toolkit.check.ruleset import Rule
 from toolkit.check.source import Source
@@ -17,6 +18,8 @@ from toolkit.errors import GolfError
 
 COMPLETENESS = "STATIC-ANALYSIS"
 _SOURCES = (".py", ".c", ".cc", ".cpp", ".cu", ".h")
+_PYTHON_NAME = re.compile(r"[\w./-]+\.py\b")
+_MAX_STUB_BYTES = 1_000
 _MAX_TOTAL_BYTES = 16 << 20
 
 
@@ -38,17 +41,17 @@ def analyze_script(source: Source, subject: Subject) -> Analysis | None:
     beside = _texts(source.ancestor() if subject.kind == "run" else source, subject)
     sources = {name: text for name, text in beside.items() if name.endswith(_SOURCES)}
     try:
-        unpacked = unpack(script.data)
+        name, unpacked = _program(script, sources)
     except GolfError as error:
         return Analysis(script.name, False, (), str(error))
     packed = bool(unpacked.layers)
-    sources[script.name] = unpacked.source
+    sources[name] = unpacked.source
     shells = tuple(text for name, text in beside.items() if name.endswith(".sh"))
     settings = read_settings(subject.readme, shells, script.text if packed else "")
     settings = Settings(settings.wrapper, settings.command, _agreed(subject))
-    found = analyze(sources, script.name, settings, beside.get("requirements.txt", ""))
+    found = analyze(sources, name, settings, beside.get("requirements.txt", ""))
     stopped = next((f.message for f in found if f.rule == COMPLETENESS), "")
-    return Analysis(script.name, packed, tuple(f for f in found if f.rule != COMPLETENESS), stopped)
+    return Analysis(name, packed, tuple(f for f in found if f.rule != COMPLETENESS), stopped)
 
 
 def judge_script(analysis: Analysis, rules: Iterable[Rule]) -> Iterator[Finding]:
@@ -70,6 +73,17 @@ def judge_script(analysis: Analysis, rules: Iterable[Rule]) -> Iterator[Finding]
             )
         elif not found and not analysis.stopped:
             yield rule.finding("PASS", analysis.script, rule.title, "nothing of the kind in what the script reaches")
+
+
+def _program(script: File, beside: Mapping[str, str]) -> tuple[str, Unpacked]:
+    """Name and content of what runs: the script, or the file beside it that a short stub executes (#1412)."""
+    try:
+        return script.name, unpack(script.data)
+    except GolfError:
+        named = [name for name in _PYTHON_NAME.findall(script.text[:_MAX_STUB_BYTES]) if name in beside]
+        if len(script.data) > _MAX_STUB_BYTES or not named:
+            raise
+        return named[0], unpack(beside[named[0]].encode())
 
 
 def _texts(source: Source, subject: Subject) -> dict[str, str]:
