@@ -112,6 +112,8 @@ def test_a_second_record_of_the_same_name_is_refused_and_found(stand_in_runs):
     with pytest.raises(GolfError, match="expected no such folder yet, found one"):
         pack(stand_in_runs)
     assert {path: path.read_bytes() for path in record.iterdir()} == before
+    (record.parent / "2026-01-01_Broken").mkdir()
+    (record.parent / "2026-01-01_Broken" / "submission.json").write_text("{")
     assert find_record(stand_in_runs, records) == record
     assert find_record(stand_in_runs[:2], records) is None
 
@@ -152,6 +154,11 @@ def failed_run(runs):
     return runs
 
 
+def foreign_run(runs):
+    (runs[2] / "run.json").write_text("[1, 2]")
+    return runs
+
+
 def cut_artifact(runs):
     (runs[2] / "final_model.ptz").write_bytes(b"short")
     return runs
@@ -189,6 +196,7 @@ def no_run(runs):
         (rebuilt_script, "found one of another script"),
         (another_build, "found one of another script"),
         (failed_run, "expected a finished run, found exit code 1"),
+        (foreign_run, "expected a run folder with run.json"),
         (cut_artifact, "expected 1002025 bytes as logged, found 5"),
         (cut_log, "total_eval_time"),
         (empty_log, "empty file"),

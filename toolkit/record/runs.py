@@ -18,6 +18,7 @@ _REQUIRED = {  # fact of a log -> the line that brings it
     "total_bytes": "Total submission size <codec>: N bytes",
     "model_bytes": "Serialized model <codec>: N bytes",
     "total_eval_seconds": "total_eval_time:N.Ns",
+    "hardware": "hardware: <name>",
 }
 
 
@@ -70,11 +71,10 @@ class Run:
 def read_run(folder: Path) -> Run:
     """Read the folder of a finished run and hold its log against the files beside it."""
     try:
-        launched = json.loads((folder / "run.json").read_text())
-    except (OSError, ValueError):
-        raise GolfError(
-            f"{folder}: expected a run folder with run.json, found none; `golf train` writes them"
-        ) from None
+        found = json.loads((folder / "run.json").read_text())
+        launched = {key: found[key] for key in ("seed", "exit_code", "environment", "packages")}
+    except (OSError, ValueError, KeyError, TypeError):
+        raise GolfError(f"{folder}: expected a run folder with run.json, found none; `golf train` writes it") from None
     if launched["exit_code"] != 0:
         raise GolfError(f"{folder}: expected a finished run, found exit code {launched['exit_code']}; run it again")
     log_path = folder / f"train_seed{launched['seed']}.log"
