@@ -41,6 +41,19 @@ def test_failing_check_shows_its_finding_and_exits_with_one(invoke, stand_in_run
     assert not (stand_in_runs[0].parents[3] / "records").exists()
 
 
+def test_missing_evidence_is_given_or_allowed(invoke, stand_in_runs):
+    """On the record's track nobody knows without a baseline whether the record is beaten."""
+    build = stand_in_runs[0].parents[1]
+    for path in (build / "recipe.toml", build / "bundle.json", *build.glob("runs/*/*.log")):
+        path.write_text(path.read_text().replace("non-record-16mb", "10min_16mb"))
+    result = invoke()
+    assert result.exit_code == 1
+    assert "UNKNOWN SIGNIFICANCE" in result.stdout
+    measured = invoke("--against", "9.1,9.2,9.3")
+    assert "UNKNOWN SIGNIFICANCE" not in measured.stdout
+    assert "PASS    SIGNIFICANCE" in measured.stdout
+
+
 def test_wrong_usage_exits_with_two():
     assert CliRunner().invoke(command, ["nowhere", "--author", "A", "--github-id", "a"]).exit_code == 2
     assert CliRunner().invoke(command, ["--author", "A", "--github-id", "a"]).exit_code == 2

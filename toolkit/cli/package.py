@@ -13,6 +13,7 @@ import click
 @click.option("--blurb", default="", help="A sentence or two on what is new.")
 @click.option("--date", help="YYYY-MM-DD of the folder; default: today.")
 @click.option("--records-dir", default="records", show_default=True, type=click.Path(path_type=Path))
+@click.option("--against", help="Scores that a record has to beat, as for `golf check`.")
 @click.option("--allow-unknown", is_flag=True, help="Package although evidence for some rule is missing.")
 def command(
     runs: tuple[Path, ...],
@@ -22,6 +23,7 @@ def command(
     blurb: str,
     date: str | None,
     records_dir: Path,
+    against: str | None,
     allow_unknown: bool,
 ) -> None:
     """Check RUNS (folders that `golf train` wrote, one a seed) and write them as a record.
@@ -29,11 +31,13 @@ def command(
     Nothing is written when a check fails, or when one lacks its evidence and --allow-unknown is not given. The text of
     the pull request is put beside the record, as <folder>.pr.md, because a pull request adds one folder only.
     """
+    from toolkit.check.acceptance import read_baseline
     from toolkit.cli.check import print_report
     from toolkit.record.package import RefusedRecord, package
 
+    baseline = read_baseline(against) if against else None
     try:
-        record = package(runs, author, github_id, records_dir, date, name, blurb, allow_unknown)
+        record = package(runs, author, github_id, records_dir, date, name, blurb, allow_unknown, baseline)
     except RefusedRecord as refused:
         print_report(refused.report)
         raise

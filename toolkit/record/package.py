@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from toolkit.check import Report, check_path
+from toolkit.check.acceptance import Baseline
 from toolkit.check.claims import parse_claims
 from toolkit.errors import GolfError
 from toolkit.record.runs import Build, Run, read_matching_runs
@@ -50,10 +51,12 @@ def package(
     name: str | None = None,
     blurb: str = "",
     allow_unknown: bool = False,
+    against: Baseline | None = None,
 ) -> Path:
     """Write the record of some finished runs of one build and return its folder.
 
-    `date` is YYYY-MM-DD (default: today), `name` the submission's title (default: the recipe's). A FAIL of any check
+    `date` is YYYY-MM-DD (default: today), `name` the submission's title (default: the recipe's), `against` the scores
+    that a record has to beat. A FAIL of any check
     raises `RefusedRecord` and leaves nothing, and so does an UNKNOWN unless `allow_unknown`: missing evidence is no
     pass, but a person may know better. `RecordExists` where there is a folder already, `GolfError` for runs that do not
     belong together.
@@ -65,14 +68,14 @@ def package(
     with interrupt_on_termination(), tempfile.TemporaryDirectory(prefix=".golf-", dir=_existing(target)) as work:
         folder = Path(work) / draft.folder
         _assemble(folder, draft)
-        report = check_path(folder)
+        report = check_path(folder, against)
         _require(report, allow_unknown)
         pr_body = Path(work) / "pr.md"
         pr_body.write_text(render_pr_body(draft.runs, draft.submission, draft.folder, report), encoding="utf-8")
         target.parent.mkdir(parents=True, exist_ok=True)
         os.rename(folder, target)
         os.replace(pr_body, target.with_name(f"{target.name}.pr.md"))
-    _require(check_path(target), allow_unknown)
+    _require(check_path(target, against), allow_unknown)
     return target
 
 
