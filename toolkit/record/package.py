@@ -56,10 +56,9 @@ def package(
     """Write the record of some finished runs of one build and return its folder.
 
     `date` is YYYY-MM-DD (default: today), `name` the submission's title (default: the recipe's), `against` the scores
-    that a record has to beat. A FAIL of any check
-    raises `RefusedRecord` and leaves nothing, and so does an UNKNOWN unless `allow_unknown`: missing evidence is no
-    pass, but a person may know better. `RecordExists` where there is a folder already, `GolfError` for runs that do not
-    belong together.
+    that a record has to beat. A FAIL of any check raises `RefusedRecord` and leaves nothing, and so does an UNKNOWN
+    unless `allow_unknown`: missing evidence is no pass, but a person may know better. `RecordExists` where there is a
+    folder already, `GolfError` for runs that do not belong together.
     """
     draft = _draft(runs, author, github_id, name, blurb, date)
     target = records_dir / draft.folder
