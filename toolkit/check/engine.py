@@ -6,8 +6,9 @@ from functools import partial
 from pathlib import Path
 
 from toolkit.check.acceptance import Baseline, significance
-from toolkit.check.budgets import eval_600, size_cap, train_600
+from toolkit.check.budgets import size_cap
 from toolkit.check.calibration import gptq_calibration_budget, val_calibration
+from toolkit.check.clocks import eval_600, train_600
 from toolkit.check.consistency import code_log_mismatch
 from toolkit.check.facts import collect_facts
 from toolkit.check.files import record_files, track_label
