@@ -49,7 +49,7 @@ def analyze_script(source: Source, subject: Subject) -> Analysis | None:
     shells = tuple(text for name, text in beside.items() if name.endswith(".sh"))
     settings = read_settings(subject.readme, shells, script.text if packed else "")
     settings = Settings(settings.wrapper, settings.command, _agreed(subject))
-    found = analyze(sources, name, settings, beside.get("requirements.txt", ""))
+    found = analyze(sources, name, settings, beside.get("requirements.txt", ""), source.names)
     stopped = next((f.message for f in found if f.rule == COMPLETENESS), "")
     return Analysis(name, packed, tuple(f for f in found if f.rule != COMPLETENESS), stopped)
 

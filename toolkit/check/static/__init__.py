@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
+from toolkit.check.static.contained import self_contained
+from toolkit.check.static.documents import document_boundary
 from toolkit.check.static.events import IMPORT, Trace
 from toolkit.check.static.expressions import Expressions
 from toolkit.check.static.findings import UNKNOWN, WARN, StaticFinding
@@ -21,17 +23,22 @@ from toolkit.check.static.syntax import Unreadable, parse
 from toolkit.check.static.values import Module, Value
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 __all__ = ["Settings", "StaticFinding", "analyze", "read_settings", "trace_run"]
 
 
 def analyze(
-    sources: Mapping[str, str], entry: str, settings: Settings | None = None, requirements: str = ""
+    sources: Mapping[str, str],
+    entry: str,
+    settings: Settings | None = None,
+    requirements: str = "",
+    names: Iterable[str] | None = None,
 ) -> list[StaticFinding]:
     """Findings of the static rules.
 
-    `sources` are unpacked texts by path: the entry script and the side files it may use. A limit ends in one UNKNOWN.
+    `sources` are unpacked texts by path: the entry script and the side files it may use; `names` are all files of the
+    folder, None when there is no folder to miss a file in. A limit ends in one UNKNOWN.
     """
     try:
         trace, modules, natives = trace_run(sources, entry, settings or Settings())
@@ -39,7 +46,11 @@ def analyze(
         return [StaticFinding("STATIC-ANALYSIS", UNKNOWN, f"analysis stopped: {error}", entry, 0, "", "code")]
     found = [
         _finding(d.rule, d.status, d.message, modules[d.file], d.line, d.guards, sources)
-        for d in decide(trace, natives)
+        for d in (
+            *decide(trace, natives),
+            *document_boundary(trace, modules),
+            *self_contained(trace, modules, names),
+        )
     ]
     imports = {e.detail: e for e in reversed(trace.of(IMPORT))}
     for name in undeclared(set(imports), {m.name for m in modules}, requirements):

@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 from toolkit.check.static import marks
-from toolkit.check.static.events import FORWARD, LOAD, NETWORK, SAVE, STEP
+from toolkit.check.static.events import FORWARD, LOAD, NETWORK, READ, SAVE, STEP
 from toolkit.check.static.values import (
     CLOCK,
     FILE,
@@ -86,9 +86,14 @@ def effect_call(
     ):
         return Value(UNKNOWN, frozenset({CLOCK}))
     if name in READERS and (receiver is None or not receiver.ref(Instance)):
+        if arguments and isinstance(arguments[0].const, str):
+            mode = (arguments[1] if len(arguments) > 1 else keywords.get("mode", Value(""))).const
+            writes = name == "open" and str(mode)[:1] in ("w", "x", "a")
+            machine.emit(SAVE if writes else READ, node, detail=arguments[0].const)
         return Value(UNKNOWN, (tags & {VAL, TRAIN}) or frozenset({FILE}))
     if name in ("save", "write", "write_bytes", "tofile", "savez", "dump"):
-        machine.emit(SAVE, node, tags)
+        path = next((a.const for a in arguments if isinstance(a.const, str)), "")
+        machine.emit(SAVE, node, tags, detail=path)
         return Value(None)
     if _DOWNLOAD.search(ref.name) and receiver is None:
         machine.emit(NETWORK, node, detail=ref.name)

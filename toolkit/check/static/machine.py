@@ -204,6 +204,7 @@ class Statements(State):
 
     def run_statement(self, node: ast.stmt) -> str:
         self.tick()
+        self.trace.reached.add((self.frame.scope.module.number, node.lineno))
         self.depth += 1
         if self.depth > MAX_DEPTH:
             raise Stopped(f"analysis stopped: nested deeper than {MAX_DEPTH}")
