@@ -125,24 +125,27 @@ def _implied_bytes(subject: Subject, rule: Rule, log: RunLog) -> Finding:
     headline, true = log.headline, _true_ratio(log, rule)
     if headline is None or headline.bytes_per_token is None:
         return rule.unknown(subject.where(log), "bytes per token implied by val_loss and val_bpb", "no finite score")
-    score = headline if subject.ours else _network_score(log, headline)
-    ratio = score.bytes_per_token or 0.0
-    where, found = subject.where(log, score.line), f"{ratio:.4f} bytes a token"
+    where, found = subject.where(log, headline.line), f"{headline.bytes_per_token:.4f} bytes a token"
     if true is None:
         return rule.unknown(where, "a known tokenizer, or lines with val_bytes and val_targets", found)
     expected, low, high = true
+    tolerance, deviation = rule.parameters["tolerance"], _deviation(headline.bytes_per_token, low, high)
+    if abs(deviation) <= tolerance or subject.ours:
+        return rule.judge(abs(deviation) <= tolerance, where, expected, found, headline.text)
+    score = _network_score(log, headline)
+    if score is not headline and score.bytes_per_token:
+        found += f" of a mixture; {score.bytes_per_token:.4f} under {score.key}"
+        deviation = _deviation(score.bytes_per_token, low, high)
     if targets := scored_targets(log):
-        found += f", {targets * ratio:,.0f} bytes"
-    deviation = ratio / high - 1 if ratio > high else min(0.0, ratio / low - 1)
-    if abs(deviation) > rule.parameters["tolerance"]:
-        doubt = "" if subject.ours else _other_reason(rule, log, deviation)
-        outcome, found = ("WARN", f"{found}; {doubt}") if doubt else (rule.violation, found)
-    elif score is headline:
-        outcome = "PASS"
-    else:
-        outcome = "WARN"
-        found += f"; {headline.bytes_per_token:.4f} under {headline.key}, a mixture, whose bytes this does not show"
-    return rule.finding(outcome, where, expected, found, score.text)
+        found += f"; {targets * (score.bytes_per_token or 0.0):,.0f} bytes"
+    doubt = "" if abs(deviation) <= tolerance else _other_reason(rule, log, deviation)
+    outcome = "WARN" if doubt or abs(deviation) <= tolerance else rule.violation
+    return rule.finding(outcome, where, expected, "; ".join(filter(None, (found, doubt))), score.text)
+
+
+def _deviation(ratio: float, low: float, high: float) -> float:
+    """Relative, above 0 for too many bytes."""
+    return ratio / high - 1 if ratio > high else min(0.0, ratio / low - 1)
 
 
 def _network_score(log: RunLog, headline: Score) -> Score:
