@@ -153,6 +153,13 @@ class Containers(Statements):
                 names = ref.scope.names
             if names is not None:
                 old = names.get(name)
+                self.writes += 1
+                if (
+                    isinstance(ref, Instance)
+                    and self.written
+                    and not (old and value.known and old.const == value.const)
+                ):
+                    self.written[-1].add((ref, name))
                 names[name] = (
                     join(old, value) if old is not None and (self.uncertain or len(holder.refs) > 1) else value
                 )

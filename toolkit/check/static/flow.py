@@ -20,6 +20,7 @@ from toolkit.check.static.values import (
     ROLES,
     SUMMED,
     TARGET,
+    TOTAL,
     VAL,
     Module,
     Value,
@@ -60,7 +61,7 @@ def index_tokens(tags: frozenset[str], index: ast.expr | None) -> frozenset[str]
             continue
         elif isinstance(part, ast.BinOp) and isinstance(part.op, ast.Sub):
             tags = (tags - REALISED) | {CONTEXT}
-        elif not tags & ROLES:
+        elif not tags & ROLES and not places(tags, "hash"):  # an element of an array of hashes is no token
             tags |= {ITEM}
     return tags
 
@@ -147,9 +148,17 @@ def _hashed(op: ast.operator, a: frozenset[str], b: frozenset[str], module: Modu
         for one, other in ((a, b), (b, a)):
             if is_realised(one) and VAL in other and (CONTEXT in other or not is_realised(other)):
                 return frozenset({PAIR_SUM})
-    if isinstance(op, ast.Mod | ast.BitAnd) and PAIR_SUM in a | b:
-        return frozenset({PAIR_KEY})
+            if VAL in one and CONTEXT not in one and not places(one, "hash") and _hashed_elsewhere(other, line):
+                return frozenset({PAIR_SUM})
+    if isinstance(op, ast.Mod | ast.BitAnd):
+        return frozenset({here, PAIR_KEY}) if PAIR_SUM in a | b else frozenset({here})
     return frozenset()
+
+
+def _hashed_elsewhere(tags: frozenset[str], line: int) -> bool:
+    """A hash of tokens that another line has made; one grown in a loop by the same line is still of the context."""
+    lines = [at for _, at in places(tags, "hash")]
+    return bool(lines) and VAL in tags and line not in lines
 
 
 def _pairs(token: frozenset[str], rest: frozenset[str], here: str) -> bool:
@@ -162,12 +171,17 @@ def _pairs(token: frozenset[str], rest: frozenset[str], here: str) -> bool:
     return hashed
 
 
+def summed(tags: frozenset[str]) -> frozenset[str]:
+    """Labels of a sum or mean over values that have these."""
+    return tags | {SUMMED if LOSS in tags else TOTAL}
+
+
 def spreads(loss: frozenset[str], length: frozenset[str]) -> bool:
     """A token's own loss divided by something that depends on that token: its number of bytes."""
     if any(t.startswith("model:") for t in length):  # a probability, not a number of bytes
         return False
     own = {LOSS, VAL} <= loss and not loss & {SUMMED}
-    return own and is_realised(length) and not length & {SUMMED, LOSS} and not places(length, "hash")
+    return own and is_realised(length) and not length & {SUMMED, TOTAL, LOSS} and not places(length, "hash")
 
 
 def byte_mix(a: frozenset[str], b: frozenset[str], module: Module, line: int) -> frozenset[str]:
@@ -220,9 +234,9 @@ def mark_mix(node: ast.BinOp, labels: Callable[[ast.expr], frozenset[str]], modu
         rest = labels(node)
         if LOSS not in rest and COUNT not in rest:
             continue
-        if is_realised(tags) and SUMMED not in tags and MASK not in tags:
+        if is_realised(tags) and not tags & {SUMMED, TOTAL, MASK}:
             return frozenset({sticky("gate", module, node.lineno)})
-        if CONTROL in tags or (is_realised(tags) and SUMMED not in tags):
+        if CONTROL in tags or (is_realised(tags) and not tags & {SUMMED, TOTAL}):
             return frozenset({sticky("softgate", module, node.lineno)})
     return frozenset()
 

@@ -70,6 +70,10 @@ def is_scored(tags: frozenset[str]) -> bool:
     return LOSS in tags and VAL in tags
 
 
+def is_token_loss(tags: frozenset[str]) -> bool:
+    return is_scored(tags) and SUMMED not in tags
+
+
 def names_a_loss(name: str) -> bool:
     return _LOSS_NAME.search(name) is not None
 

@@ -33,7 +33,8 @@ REALISED: Final = frozenset({TARGET, ITEM})
 MASK = "mask"  # outcome of a comparison
 # What has been computed from them:
 LOSS = "loss"  # a loss or probability of the realised token
-SUMMED = "summed"  # no longer per token
+SUMMED = "summed"  # a loss that is no longer per token
+TOTAL = "total"  # a sum over anything else
 COUNT = "count"  # read from a table by a key made of tokens
 PAIR_SUM = "pair_sum"  # context and target added up, not yet hashed
 PAIR_KEY = "pair_key"  # one hash of context and target
