@@ -243,6 +243,8 @@ class Calls(Containers):
         entered = function.owner is not None and marks.is_model(function.owner) and not marks.inside_model(self)
         if remembered is not None and not entered:
             return Value(remembered.const, remembered.tags, remembered.refs)
+        if entered:
+            arguments = marks.model_inputs(function, arguments)
         scope = Scope(self._bind_arguments(function, arguments, keywords), function.scope, function.scope.module)
         scope.names["__function__"] = Value(refs=(function,))
         frame = Frame(function.name, scope, function.owner)

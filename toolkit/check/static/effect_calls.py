@@ -19,6 +19,8 @@ from toolkit.check.static.values import (
     External,
     Function,
     Instance,
+    Mapping,
+    Sequence,
     Value,
     data_tags,
 )
@@ -54,6 +56,17 @@ SAME = {
 }
 
 
+def states(*values: Value, levels: int = 4) -> frozenset[str]:
+    """Models whose parameters these values hold, perhaps inside containers or after a round trip through a file."""
+    found = {"state:" + t.partition(":")[2] for t in data_tags(*values) if t.startswith(("model:", "state:"))}
+    for ref in (r for value in values for r in value.refs if levels):
+        if isinstance(ref, Mapping):
+            found |= states(ref.rest, *list(ref.entries.values())[:64], levels=levels - 1)
+        elif isinstance(ref, Sequence):
+            found |= states(ref.rest, *(ref.items or [])[:64], levels=levels - 1)
+    return frozenset(found)
+
+
 def effect_call(
     machine: Statements,
     ref: External,
@@ -86,9 +99,10 @@ def effect_call(
     ):
         return Value(UNKNOWN, frozenset({CLOCK}))
     if name in READERS and (receiver is None or not receiver.ref(Instance)):
-        return Value(UNKNOWN, (tags & {VAL, TRAIN}) or frozenset({FILE}))
+        return Value(UNKNOWN, (tags & {VAL, TRAIN}) or frozenset({FILE}) | machine.saved)
     if name in ("save", "write", "write_bytes", "tofile", "savez", "dump"):
         machine.emit(SAVE, node, tags)
+        machine.saved |= states(*arguments)
         return Value(None)
     if _DOWNLOAD.search(ref.name) and receiver is None:
         machine.emit(NETWORK, node, detail=ref.name)
@@ -111,7 +125,7 @@ def effect_call(
     if name == "result" and receiver is not None and not arguments:
         return receiver
     if name == "load_state_dict" and receiver is not None:
-        machine.emit(LOAD, node, params=data_tags(receiver))
+        machine.emit(LOAD, node, states(*arguments), params=data_tags(receiver))
         return Value(None)
     if "nn." in ref.name and name[:1].isupper() and name != "Parameter" and not marks.inside_model(machine):
         machine.model_count += 1

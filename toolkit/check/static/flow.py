@@ -155,6 +155,13 @@ def _hashed(op: ast.operator, a: frozenset[str], b: frozenset[str], module: Modu
     return frozenset()
 
 
+def window_pair(context: frozenset[str], token: frozenset[str]) -> frozenset[str]:
+    """A window of context with the realised token put behind it: its hash is one of the pair."""
+    if LOSS in context | token or not {CONTEXT, VAL} <= context or not is_realised(token) or CONTEXT in token:
+        return frozenset()
+    return frozenset({PAIR_SUM})
+
+
 def _hashed_elsewhere(tags: frozenset[str], line: int) -> bool:
     """A hash of tokens that another line has made; one grown in a loop by the same line is still of the context."""
     lines = [at for _, at in places(tags, "hash")]

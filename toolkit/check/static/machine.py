@@ -81,6 +81,7 @@ class State:
         self.writes = 0
         self.gradient: frozenset[str] = frozenset()
         self.array_count = 0
+        self.saved: frozenset[str] = frozenset()  # models whose state has been written to a file or buffer
         self.mixed: set[tuple[int, int, int]] = set()  # places of additions walked before
         self.environment: dict[str, Value] = {}  # variables that the code itself sets
         self.natives: dict[str, Native] = {}
@@ -290,7 +291,7 @@ class Statements(State):
                 known = False  # the run was made, so this check passed
             taken, other = (node.body, node.orelse) if known else (node.orelse, node.body)
             settings = [tag[4:] for tag in sorted(test.tags) if tag.startswith("cfg:")]
-            if settings and self.printed.shows(other) and not self.printed.shows(taken):
+            if self.printed.shows(other) and not self.printed.shows(taken):
                 self.contradicted |= {setting.partition("=")[0] for setting in settings}
                 taken, settings = other, ["printed in the log (log)"]
             self.guards.extend(settings)

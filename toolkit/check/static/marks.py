@@ -21,6 +21,7 @@ from toolkit.check.static.values import (
     PAIR_KEY,
     PAIR_SUM,
     PREFIX,
+    ROLES,
     SUMMED,
     TARGET,
     TRAIN,
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
 _LOSS_NAME = re.compile(r"cross_entropy|crossentropy|nll|xent|(^|_)ce($|_)|ce_loss", re.IGNORECASE)
 _LOGGER = re.compile(r"log|print|write|info|echo|report|emit", re.IGNORECASE)
 _BPB = re.compile(r"bpb|bits_per_byte|bits/byte", re.IGNORECASE)
+_TARGETS = re.compile(r"y$|.*(?:target|tgt|label)", re.IGNORECASE)
 _MODEL_RESULT = frozenset(
     {VAL, TRAIN, TARGET, CONTEXT, LOSS, LEAF, PREFIX}
 )  # what a model's inside leaves on its output
@@ -159,6 +161,16 @@ def inside_model(machine: Statements, frames: list[Frame] | None = None) -> bool
     return any(f.owner is not None and is_model(f.owner) for f in (machine.frames if frames is None else frames))
 
 
+def model_inputs(function: Function, arguments: list[Value]) -> list[Value]:
+    """Tokens whose role is not known yet are what the model reads, unless its parameter says otherwise."""
+    names = [p.arg for p in function.node.args.posonlyargs + function.node.args.args]
+    roles = [VAL in a.tags and not a.tags & ROLES for a in arguments]
+    return [
+        Value(a.const, a.tags | {CONTEXT}, a.refs) if open_role and not _TARGETS.match(name) else a
+        for a, open_role, name in zip(arguments, roles, [*names, *[""] * len(arguments)], strict=False)
+    ]
+
+
 def enter_model(
     machine: Statements, function: Function, arguments: list[Value], keywords: dict[str, Value]
 ) -> str | None:
@@ -185,8 +197,10 @@ def leave(machine: Statements, function: Function, arguments: list[Value], resul
     if VAL in tags and not result.known and CONTEXT not in result.tags and LOSS not in result.tags:
         result.add({CONTEXT})
     row = result.ref(Sequence)
+    # A slice inside that yields no loss is of features, not of positions.
+    kept = _MODEL_RESULT if LOSS in result.tags or PREFIX in tags else _MODEL_RESULT - {PREFIX}
     for part in [result, *((row.items or [row.rest]) if isinstance(row, Sequence) else [])]:
-        part.tags &= _MODEL_RESULT | {t for t in part.tags if t.startswith(("model:", "cut:"))}
+        part.tags &= kept | {t for t in part.tags if t.startswith(("model:", "cut:"))}
     result.add({model})
 
 

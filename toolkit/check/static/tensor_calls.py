@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from toolkit.check.static import effect_calls, marks
 from toolkit.check.static.events import SOLVE
-from toolkit.check.static.flow import byte_mix, combine, is_realised, spreads, summed
+from toolkit.check.static.flow import byte_mix, combine, is_realised, spreads, summed, window_pair
 from toolkit.check.static.values import (
     LEAF,
     LOSS,
@@ -213,7 +213,7 @@ def tensor_call(
         if len(arguments) == 1 or name in ("stack", "cat", "concatenate"):
             parts = machine.items_of(arguments[0])[0] or [] if arguments else []
         for left, right in pairwise(parts):
-            tags |= byte_mix(left.tags, right.tags, module, line)
+            tags |= byte_mix(left.tags, right.tags, module, line) | window_pair(left.tags, right.tags)
     if name in REDUCERS:
         return Value(UNKNOWN, summed(tags))
     if name in ("divide", "true_divide") and len(everything) == 2 and spreads(everything[0].tags, everything[1].tags):
