@@ -15,12 +15,14 @@ from toolkit.check.static.values import (
     MASK,
     PAIR_KEY,
     PAIR_SUM,
+    PATH,
     PREFIX,
     REALISED,
     ROLES,
     SUMMED,
     TARGET,
     TOTAL,
+    TRAIN,
     VAL,
     Module,
     Value,
@@ -114,6 +116,8 @@ def _slice_tokens(tags: frozenset[str], part: ast.Slice, *, alone: bool) -> froz
 def combine(op: ast.operator, a: Value, b: Value, module: Module, line: int) -> frozenset[str]:
     """Labels of `a op b`: their union, and what it makes of a context and a target, or of a loss and a length."""
     tags = data_tags(a, b)
+    if PATH in b.tags and isinstance(op, ast.Div):
+        return path_tags(data_tags(a), b.tags)
     selects = isinstance(op, ast.BitAnd | ast.BitOr) and all(MASK in v.tags or VAL not in v.tags for v in (a, b))
     if MASK in tags and not selects:
         tags -= {MASK}
@@ -153,6 +157,11 @@ def _hashed(op: ast.operator, a: frozenset[str], b: frozenset[str], module: Modu
     if isinstance(op, ast.Mod | ast.BitAnd):
         return frozenset({here, PAIR_KEY}) if PAIR_SUM in a | b else frozenset({here})
     return frozenset()
+
+
+def path_tags(folder: frozenset[str], name: frozenset[str]) -> frozenset[str]:
+    """Labels of a path: the name of the files says more than that of their folder."""
+    return (folder - {VAL, TRAIN} if PATH in name else folder) | data_tags(Value(tags=name))
 
 
 def window_pair(context: frozenset[str], token: frozenset[str]) -> frozenset[str]:

@@ -20,6 +20,7 @@ from toolkit.check.static.values import (
     NO_TAGS,
     PAIR_KEY,
     PAIR_SUM,
+    PATH,
     PREFIX,
     ROLES,
     SUMMED,
@@ -93,6 +94,8 @@ def is_optimizer(cls: Class) -> bool:
 def looked_up(machine: Statements, result: Value, holder: Value, key: Value, node: ast.AST) -> Value:
     """What a table or tensor gives for a key."""
     module, line = machine.frame.scope.module, getattr(node, "lineno", 0)
+    if PATH in key.tags:
+        return result
     if MASK in key.tags:  # a selection or position: which elements, not what they are
         return result if result.refs else Value(UNKNOWN, data_tags(result, holder))
     tags = (
@@ -128,7 +131,7 @@ def tables(holder: Value) -> frozenset[str]:
 
 def counted(machine: Statements, holder: Value, key: Value, node: ast.AST) -> None:
     """Note that a table learns from tokens."""
-    if key.tags & {VAL, TRAIN} and MASK not in key.tags:
+    if key.tags & {VAL, TRAIN} and not key.tags & {MASK, PATH}:
         machine.emit(UPDATE, node, data_tags(key), params=tables(holder))
         holder.add(key.tags & {TRAIN})
 
@@ -151,7 +154,7 @@ def keep_loss(machine: Statements, node: ast.AST, value: Value, key: Value | Non
 def match_tags(a: Value, b: Value, module: Module, line: int) -> frozenset[str]:
     """Stored tokens compared with the realised ones."""
     for one, other in ((a, b), (b, a)):
-        stored = not other.known and CONTEXT not in other.tags and bool(other.tags & {FILE, VAL})
+        stored = not other.known and not other.tags & {CONTEXT, PATH} and bool(other.tags & {FILE, VAL})
         if is_realised(one.tags) and stored and LOSS not in other.tags:
             return frozenset({sticky("match", module, line)})
     return NO_TAGS

@@ -159,7 +159,7 @@ def adaptation(trace: Trace) -> Iterator[Decision]:
         shared_loop(s, d) == len(d.loops) > 0 and s.functions not in scored_in for s in own for d in clocks
     )
     for step in own:
-        if TRAIN in step.tags or (not on_train and in_training):
+        if (TRAIN in step.tags and step.functions not in scored_in) or (not on_train and in_training):
             yield at("NO-VAL-IN-TRAINING", FAIL, "the training loop takes optimiser steps on validation tokens", step)
             continue
         yield from _step_against_scores(trace, step, scores, trained)
