@@ -6,6 +6,7 @@ import ast
 import sys
 from collections.abc import Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ from toolkit.check.static.findings import UNKNOWN, WARN, StaticFinding
 from toolkit.check.static.machine import MAX_DEPTH, Frame, Stopped
 from toolkit.check.static.native import Native, looks_native, native_functions
 from toolkit.check.static.packages import undeclared
+from toolkit.check.static.printed import Printed
 from toolkit.check.static.rules import decide
 from toolkit.check.static.settings import LEVELS, Settings, read_settings
 from toolkit.check.static.syntax import Unreadable, parse
@@ -77,7 +79,9 @@ def trace_run(
                     continue
                 modules.append(module)
                 side[module.name] = module
-        run = Expressions(side, settings)
+        printed = Printed(settings.printed, modules[0].tree)
+        settings = replace(settings, log={**printed.settings, **settings.log})
+        run = Expressions(side, settings, printed)
         run.natives = _natives(sources, modules)
         main = modules[0]
         main.scope.names["__name__"] = Value("__main__")

@@ -136,6 +136,15 @@ def models(tags: frozenset[str]) -> set[str]:
     return {t for t in tags if t.startswith("model:")}
 
 
+def inheriting(trace: Trace, own: set[str], since: int) -> set[str]:
+    """These models and those that later load a state of theirs."""
+    found = set(own)
+    for load in trace.of(LOAD):
+        if load.order > since and {t.partition(":")[2] for t in load.tags} & {m.partition(":")[2] for m in found}:
+            found |= models(load.params)
+    return found
+
+
 def adaptation(trace: Trace) -> Iterator[Decision]:
     """Order of optimiser steps and scores on the same tokens: C3, SLOT, training on validation, rescoring."""
     scores = reported_scores(trace)
@@ -150,7 +159,7 @@ def adaptation(trace: Trace) -> Iterator[Decision]:
         shared_loop(s, d) == len(d.loops) > 0 and s.functions not in scored_in for s in own for d in clocks
     )
     for step in own:
-        if TRAIN in step.tags or (not on_train and in_training):
+        if (TRAIN in step.tags and step.functions not in scored_in) or (not on_train and in_training):
             yield at("NO-VAL-IN-TRAINING", FAIL, "the training loop takes optimiser steps on validation tokens", step)
             continue
         yield from _step_against_scores(trace, step, scores, trained)
@@ -179,7 +188,7 @@ def _step_against_scores(trace: Trace, step: Event, scores: list[Event], trained
         leaf = LEAF in step.tags or LEAF in step.params
         epochs = {trace.loop_names.get(n, "") for s in after for n, _ in step.loops[: shared_loop(step, s)]}
         if not same and all(_EPOCH.match(name) for name in epochs):
-            yield from _stream_trained_first(step, after, trained)
+            yield from _stream_trained_first(trace, step, after, trained)
         elif not same:
             yield at(
                 "C3-SCORE-FIRST",
@@ -202,15 +211,16 @@ def _step_against_scores(trace: Trace, step: Event, scores: list[Event], trained
                 "C1-CAUSAL", FAIL, "the score of a token depends on itself and on later tokens through the fit", step
             )
         return
-    yield from _stream_trained_first(step, [s for s in scores if s.order > step.order], trained)
+    yield from _stream_trained_first(trace, step, [s for s in scores if s.order > step.order], trained)
 
 
-def _stream_trained_first(step: Event, later: list[Event], trained: set[str]) -> Iterator[Decision]:
+def _stream_trained_first(trace: Trace, step: Event, later: list[Event], trained: set[str]) -> Iterator[Decision]:
     """Steps over the stream that are done before any of it is scored."""
     own = models(step.params) or models(step.tags)
     if not later:
         return
-    if own & trained or any(own & models(s.tags) for s in later):
+    heirs = inheriting(trace, own, step.order)
+    if own & trained or any(heirs & models(s.tags) for s in later):
         yield at("PREQUANT-TTT", FAIL, "the model is trained on the validation stream before the reported score", step)
         yield at(
             "C3-SCORE-FIRST", FAIL, "optimiser steps on validation tokens come before those tokens are scored", step
