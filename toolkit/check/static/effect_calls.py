@@ -12,6 +12,7 @@ from toolkit.check.static.values import (
     CLOCK,
     FILE,
     NO_TAGS,
+    STORED,
     TRAIN,
     UNKNOWN,
     VAL,
@@ -102,7 +103,7 @@ def effect_call(
         return Value(UNKNOWN, (tags & {VAL, TRAIN}) or frozenset({FILE}) | machine.saved)
     if name in ("save", "write", "write_bytes", "tofile", "savez", "dump"):
         machine.emit(SAVE, node, tags)
-        machine.saved |= states(*arguments)
+        machine.saved |= states(*arguments) | ({STORED} if marks.is_token_loss(tags) else NO_TAGS)
         return Value(None)
     if _DOWNLOAD.search(ref.name) and receiver is None:
         machine.emit(NETWORK, node, detail=ref.name)

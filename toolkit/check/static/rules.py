@@ -24,7 +24,7 @@ from toolkit.check.static.events import (
 from toolkit.check.static.findings import FAIL, WARN
 from toolkit.check.static.flow import is_realised
 from toolkit.check.static.native import Native
-from toolkit.check.static.values import FILE, LEAF, LOSS, PREFIX, TRAIN, VAL, places
+from toolkit.check.static.values import FILE, LEAF, LOSS, PREFIX, STORED, TRAIN, VAL, places
 
 TRAIN_CAP_SECONDS = 600.0
 RESERVE_SECONDS = 0.25  # a smaller reserve is none
@@ -324,8 +324,7 @@ def native(trace: Trace, natives: Mapping[str, Native]) -> Iterator[Decision]:
     for event in trace.of(NATIVE):
         code = natives[event.detail]
         if code.spread_line and code.mixes and event.tags & {LOSS, VAL, FILE}:
-            # Losses that went through a file on the way are no longer known as such.
-            status = FAIL if LOSS in event.tags else WARN
+            status = FAIL if event.tags & {LOSS, STORED} else WARN
             what = f"C function {event.detail} divides a token's loss over its bytes and mixes it with a byte model"
             yield Decision("BYTE-SPREAD", status, what, code.file, code.spread_line, event.guards)
             what = "neither tokens nor bytes get a normalised distribution once a spread loss is mixed"
