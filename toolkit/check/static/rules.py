@@ -100,6 +100,11 @@ def reported_scores(trace: Trace) -> list[Event]:
     return [e for e in scores if (e.file, e.line) in sums] if sums else scores
 
 
+def collects(score: Event) -> bool:
+    """Does it only add up what has been scored elsewhere?"""
+    return any(place != (score.file, score.line) for kind in ("sum", "kept") for place in places(score.tags, kind))
+
+
 def value_flow(trace: Trace) -> Iterator[Decision]:
     sinks = [*trace.of(REPORT), *reported_scores(trace)]
     conditional = any(places(e.tags, "conditional") for e in sinks)
@@ -147,7 +152,8 @@ def inheriting(trace: Trace, own: set[str], since: int) -> set[str]:
 
 def adaptation(trace: Trace) -> Iterator[Decision]:
     """Order of optimiser steps and scores on the same tokens: C3, SLOT, training on validation, rescoring."""
-    scores = reported_scores(trace)
+    reported = reported_scores(trace)
+    scores = [e for e in reported if not collects(e)] or reported
     steps = trace.of(STEP)
     on_train = [s for s in steps if TRAIN in s.tags and VAL not in s.tags]
     trained = {m for s in on_train for m in models(s.params) or models(s.tags)}
