@@ -344,6 +344,27 @@ def test_the_score_of_a_later_epoch() -> None:
     assert rules(script(evaluate))["C3-SCORE-FIRST"] == "FAIL"
 
 
+def test_the_score_of_a_later_epoch_kept_by_document() -> None:
+    """Scores that every epoch overwrites in a list, which is summed up afterwards."""
+    evaluate = """
+def evaluate(model, tokens):
+    total, kept = 0.0, [torch.zeros(()) for _ in range(8)]
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+    for {counter} in range(3):
+        for b in range(8):
+            x, y = tokens[b * 64 : b * 64 + 65][:-1], tokens[b * 64 : b * 64 + 65][1:]
+            loss = F.cross_entropy(model.logits(x), y, reduction="none").sum()
+            kept[b] += loss
+            loss.backward()
+            optimizer.step()
+    for b in range(8):
+        total += kept[b]
+    return total
+"""
+    assert rules(script(evaluate.format(counter="epoch")))["C3-SCORE-FIRST"] == "FAIL"
+    assert rules(script(evaluate.format(counter="chunk"))) == {}
+
+
 def test_a_table_filled_by_an_earlier_pass() -> None:
     passes = """
 def evaluate(model, tokens):
@@ -496,6 +517,33 @@ def test_a_gate_in_c_is_a_warning(where: str) -> None:
     assert rules(source, **others)["TARGET-GATE"] == "WARN"
     legal = C_GATE.replace("starts_word[tok]", "starts_word[i]")
     assert "TARGET-GATE" not in rules(source.replace(C_GATE, legal), **({"hints.c": legal} if others else {}))
+
+
+C_MIXTURE = """
+double mixture(const uint16_t *target, const double *nll, int64_t n, const int *lengths) {
+    double total = 0;
+    for (int64_t i = 0; i < n; ++i) {
+        int tok = target[i];
+        int size = lengths[tok];
+        double own = -nll[i] / size;
+        for (int k = 0; k < size; ++k) {
+            total -= log(lam * exp(own) + (1 - lam) * bytes(tok, k));
+        }
+    }
+    return total;
+}
+"""
+
+
+def test_losses_reach_c_through_a_file() -> None:
+    setup = "import ctypes\nlib = ctypes.CDLL('mix.so')\n"
+    body = "{}\nscore = nll"
+    after = "lib.mixture(np.fromfile('t.bin'), np.fromfile('l.bin'), 64, None)"
+    for kept, status in (("nll.numpy().tofile('l.bin')", "FAIL"), ("y.numpy().tofile('l.bin')", "WARN")):
+        source = setup + script(scoring(body.format(kept))).replace(
+            "    return total", f"    {after}\n    return total"
+        )
+        assert rules(source, **{"mix.c": C_MIXTURE})["BYTE-SPREAD"] == status
 
 
 def test_findings_say_where_and_on_which_settings() -> None:

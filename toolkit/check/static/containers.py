@@ -230,11 +230,10 @@ class Containers(Statements):
             # `table[key] += 1` counts; it does not look anything up.
             if not isinstance(node.op, ast.Add | ast.Sub):
                 value = self.binary(node, node.op, self.evaluate(node.target), value)
-            self._store(node.target, Value(UNKNOWN, value.tags))
-            if not isinstance(node.op, ast.Add):
-                return
-            holder = self.evaluate(node.target.value)
-            self.score(node, holder, value)
+            label = NO_TAGS
+            if isinstance(node.op, ast.Add):
+                label = self.score(node, self.evaluate(node.target.value), value) - {SUMMED}
+            self._store(node.target, Value(UNKNOWN, value.tags | label))
             return
         else:
             current = self.evaluate(node.target)

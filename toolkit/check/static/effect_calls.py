@@ -12,6 +12,7 @@ from toolkit.check.static.values import (
     CLOCK,
     FILE,
     NO_TAGS,
+    STORED,
     TRAIN,
     UNKNOWN,
     VAL,
@@ -107,7 +108,7 @@ def effect_call(
     if name in ("save", "write", "write_bytes", "tofile", "savez", "dump"):
         path = next((a.const for a in arguments if isinstance(a.const, str)), "")
         machine.emit(SAVE, node, tags, detail=path)
-        machine.saved |= states(*arguments)
+        machine.saved |= states(*arguments) | ({STORED} if marks.is_token_loss(tags) else NO_TAGS)
         return Value(None)
     if _DOWNLOAD.search(ref.name) and receiver is None:
         machine.emit(NETWORK, node, detail=ref.name)

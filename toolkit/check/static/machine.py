@@ -81,7 +81,7 @@ class State:
         self.writes = 0
         self.gradient: frozenset[str] = frozenset()
         self.array_count = 0
-        self.saved: frozenset[str] = frozenset()  # models whose state has been written to a file or buffer
+        self.saved: frozenset[str] = frozenset()  # labels of model states and losses written to files so far
         self.mixed: set[tuple[int, int, int]] = set()  # places of additions walked before
         self.environment: dict[str, Value] = {}  # variables that the code itself sets
         self.natives: dict[str, Native] = {}

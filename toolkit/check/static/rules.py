@@ -24,7 +24,7 @@ from toolkit.check.static.events import (
 from toolkit.check.static.findings import FAIL, WARN
 from toolkit.check.static.flow import is_realised
 from toolkit.check.static.native import Native
-from toolkit.check.static.values import FILE, LEAF, LOSS, PREFIX, TRAIN, VAL, places
+from toolkit.check.static.values import FILE, LEAF, LOSS, PREFIX, STORED, TRAIN, VAL, places
 
 TRAIN_CAP_SECONDS = 600.0
 RESERVE_SECONDS = 0.25  # a smaller reserve is none
@@ -100,6 +100,11 @@ def reported_scores(trace: Trace) -> list[Event]:
     return [e for e in scores if (e.file, e.line) in sums] if sums else scores
 
 
+def collects(score: Event) -> bool:
+    """Does it only add up what has been scored elsewhere?"""
+    return any(place != (score.file, score.line) for kind in ("sum", "kept") for place in places(score.tags, kind))
+
+
 def value_flow(trace: Trace) -> Iterator[Decision]:
     sinks = [*trace.of(REPORT), *reported_scores(trace)]
     conditional = any(places(e.tags, "conditional") for e in sinks)
@@ -147,7 +152,8 @@ def inheriting(trace: Trace, own: set[str], since: int) -> set[str]:
 
 def adaptation(trace: Trace) -> Iterator[Decision]:
     """Order of optimiser steps and scores on the same tokens: C3, SLOT, training on validation, rescoring."""
-    scores = reported_scores(trace)
+    reported = reported_scores(trace)
+    scores = [e for e in reported if not collects(e)] or reported
     steps = trace.of(STEP)
     on_train = [s for s in steps if TRAIN in s.tags and VAL not in s.tags]
     trained = {m for s in on_train for m in models(s.params) or models(s.tags)}
@@ -324,8 +330,7 @@ def native(trace: Trace, natives: Mapping[str, Native]) -> Iterator[Decision]:
     for event in trace.of(NATIVE):
         code = natives[event.detail]
         if code.spread_line and code.mixes and event.tags & {LOSS, VAL, FILE}:
-            # Losses that went through a file on the way are no longer known as such.
-            status = FAIL if LOSS in event.tags else WARN
+            status = FAIL if event.tags & {LOSS, STORED} else WARN
             what = f"C function {event.detail} divides a token's loss over its bytes and mixes it with a byte model"
             yield Decision("BYTE-SPREAD", status, what, code.file, code.spread_line, event.guards)
             what = "neither tokens nor bytes get a normalised distribution once a spread loss is mixed"

@@ -34,6 +34,7 @@ REALISED: Final = frozenset({TARGET, ITEM})
 MASK = "mask"  # outcome of a comparison
 # What has been computed from them:
 LOSS = "loss"  # a loss or probability of the realised token
+STORED = "stored"  # read from a file after losses of tokens were written to one
 SUMMED = "summed"  # a loss that is no longer per token
 TOTAL = "total"  # a sum over anything else
 COUNT = "count"  # read from a table by a key made of tokens
