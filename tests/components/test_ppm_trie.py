@@ -78,7 +78,7 @@ def test_the_first_token_costs_what_the_network_says() -> None:
     logits = torch.from_numpy(generator.normal(0, 2, (1, len(WORDS))))
     for token in range(len(WORDS)):
         targets = np.array([token])
-        assert mix(WORDS, targets, logits) == pytest.approx(network_nats(targets, logits), rel=1e-9)
+        assert mix(WORDS, targets, logits) == pytest.approx(network_nats(targets, logits), rel=1e-6)
 
 
 def test_tokens_without_bytes_are_the_network_s_alone() -> None:
@@ -86,9 +86,7 @@ def test_tokens_without_bytes_are_the_network_s_alone() -> None:
     targets = generator.choice([0, 1, 2, 6, 7], 200)
     logits = torch.from_numpy(generator.normal(0, 1, (200, len(WORDS))))
     control = targets < 2
-    np.testing.assert_allclose(
-        mix(WORDS, targets, logits)[control], network_nats(targets, logits)[control], rtol=1e-9, atol=1e-12
-    )
+    np.testing.assert_allclose(mix(WORDS, targets, logits)[control], network_nats(targets, logits)[control], rtol=1e-6)
 
 
 def test_equal_pieces_keep_the_network_s_ratio() -> None:
@@ -98,7 +96,7 @@ def test_equal_pieces_keep_the_network_s_ratio() -> None:
     logits = torch.from_numpy(generator.normal(0, 1, (101, len(WORDS))))
     first = mix(WORDS, targets, logits)[-1]
     targets[-1] = 13
-    assert mix(WORDS, targets, logits)[-1] - first == pytest.approx((logits[-1, 2] - logits[-1, 13]).item(), rel=1e-9)
+    assert mix(WORDS, targets, logits)[-1] - first == pytest.approx((logits[-1, 2] - logits[-1, 13]).item(), rel=1e-6)
 
 
 def test_repetition_gets_cheap_and_noise_stays_near_the_network() -> None:
@@ -121,7 +119,8 @@ def test_a_match_expects_what_followed_and_counts_how_often_it_was_right() -> No
         match.append(token)
     for length, token in enumerate([5, 6], 1):  # the fourth and fifth token again
         expected = np.zeros(len(trie.prefixes), np.uint8)
-        expected[trie.nodes[token]] = 2 * length + (trie.signs[token] > 0)
+        path = trie.path(token)
+        expected[trie.nodes[path]] = 2 * length + trie.outcomes[path]
         assert (match.states == expected).all()
         match.append(token)
     match.append(2)  # it was 7

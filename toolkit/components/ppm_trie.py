@@ -57,8 +57,8 @@ class TokenMatch:
         self.ends[recent] = len(self.tokens)
         self.states[:] = 0
         if self.next:
-            expected = self.tokens[self.next]
-            self.states[self.trie.nodes[expected]] = 2 * self.length + (self.trie.signs[expected] > 0)
+            path = self.trie.path(self.tokens[self.next])
+            self.states[self.trie.nodes[path]] = 2 * self.length + self.trie.outcomes[path]
 
 
 class TrieMixer:
@@ -72,10 +72,10 @@ class TrieMixer:
     def __init__(self, cfg: Config, trie: Trie) -> None:
         self.trie = trie
         self.match = TokenMatch(trie)
-        self.is_open = np.array(trie.partials, np.int64) != CLOSED
+        self.is_open = trie.partials != CLOSED
         # A context is what the token holds before the decision and, where that is short, bytes before the token.
         orders = range(1, cfg.ppm_trie.max_order + 1)
-        decisions = list(zip(trie.prefixes, trie.partials, strict=True))
+        decisions = list(zip(trie.prefixes, trie.partials.tolist(), strict=True))
         inside = [[stable_hash(order, prefix[-order:], partial) for prefix, partial in decisions] for order in orders]
         self.inside = np.array(inside, np.uint64)  # by order and decision: hash of the part inside the token
         outside = [[max(0, order - len(prefix)) for prefix in trie.prefixes] for order in orders]
@@ -115,13 +115,14 @@ class TrieMixer:
 
     def score(self, token: int, stretches: np.ndarray) -> tuple[float, tuple[np.ndarray, ...]]:
         """Nats of a token, given the network's log-odds along its path, and what `learn` needs to know."""
-        log_odds, memory = self.decide(self.trie.nodes[token], stretches)
-        return float(np.logaddexp(0, -self.trie.signs[token] * log_odds).sum()), memory
+        path = self.trie.path(token)
+        log_odds, memory = self.decide(self.trie.nodes[path], stretches)
+        return float(np.logaddexp(0, (1 - 2.0 * self.trie.outcomes[path]) * log_odds).sum()), memory
 
     def learn(self, token: int, memory: tuple[np.ndarray, ...]) -> None:
         """Take in a token that has been scored."""
         mixed, slots, states, inputs, sets, answers = memory
-        outcomes = self.trie.signs[token][mixed] > 0
+        outcomes = self.trie.outcomes[self.trie.path(token)][mixed] > 0
         errors = outcomes - 1 / (1 + np.exp(-answers))
         np.add.at(self.weights, sets, (WEIGHT_RATE * errors)[..., None] * inputs)
         np.add.at(self.maps, (self.rows, states), MAP_RATE * (outcomes - self.maps[self.rows, states]))
@@ -140,9 +141,9 @@ def mix_ppm_trie(
     targets: np.ndarray,  # int64[n]
     feed: TrieFeed,  # the network's decisions along them
 ) -> Tensor:
-    """Nats of the mixture for all targets, float64[n]. Every rank computes the same."""
+    """Nats of the mixture for all targets, float64[n], on the rank that has the whole feed."""
     mixer = TrieMixer(cfg, feed.trie)
-    stretches = feed.stretches.cpu().numpy()
+    stretches = feed.stretches.double().numpy()
     nats = np.zeros(len(targets))
     for i, token in enumerate(targets.tolist()):
         nats[i], memory = mixer.score(token, stretches[feed.starts[i] : feed.starts[i + 1]])

@@ -63,7 +63,7 @@ def vocabulary_sums(
         feed.add(first, logits, part)
         nats += F.cross_entropy(logits, part, reduction="none").tolist()
         rows |= {target: logits[target - first].clone() for target in targets if first <= target < first + len(part)}
-    stretches = np.split(feed.stretches.numpy(), feed.starts[1:-1])
+    stretches = np.split(feed.stretches.double().numpy(), feed.starts[1:-1])
     sums = []
     for target, token in enumerate(stream[1:].tolist()):
         if target in rows:
@@ -99,7 +99,7 @@ def _trie_sum(mixer: TrieMixer, logits: Tensor) -> float:
     vocabulary = torch.arange(len(logits))
     feed = TrieFeed(mixer.trie, vocabulary.numpy())
     feed.add(0, logits, vocabulary)
-    stretches = np.split(feed.stretches.numpy(), feed.starts[1:-1])
+    stretches = np.split(feed.stretches.double().numpy(), feed.starts[1:-1])
     return float(sum(np.exp(-mixer.score(token, stretches[token])[0]) for token in range(len(logits))))
 
 

@@ -70,16 +70,16 @@ class TriePredictor:
 
     def stretches(self) -> np.ndarray:
         """The network's log-odds of all decisions, float64[V - 1]."""
-        mass = self.trie.masses(self.window.logits().cpu())[:, 0]
-        return (mass[self.trie.branches[1]].log() - mass[self.trie.branches[0]].log()).numpy()
+        nodes = torch.arange(len(self.trie.prefixes))
+        return self.trie.stretches(self.window.logits().cpu(), torch.zeros_like(nodes), nodes).double().numpy()
 
     def predict(self) -> np.ndarray:
-        log_odds, _ = self.mixer.decide(np.arange(len(self.trie.children)), self.stretches())
-        paths = zip(self.trie.nodes, self.trie.signs, strict=True)
-        return np.array([np.exp(-np.logaddexp(0, -signs * log_odds[nodes]).sum()) for nodes, signs in paths])
+        log_odds, _ = self.mixer.decide(np.arange(len(self.trie.prefixes)), self.stretches())
+        nats = np.logaddexp(0, (1 - 2.0 * self.trie.outcomes) * log_odds[self.trie.nodes])
+        return np.array([np.exp(-nats[self.trie.path(token)].sum()) for token in range(len(self.trie.strings))])
 
     def observe(self, token: int) -> None:
-        _, memory = self.mixer.score(token, self.stretches()[self.trie.nodes[token]])
+        _, memory = self.mixer.score(token, self.stretches()[self.trie.nodes[self.trie.path(token)]])
         self.mixer.learn(token, memory)
         self.window.observe(token)
 
