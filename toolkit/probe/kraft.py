@@ -25,13 +25,13 @@ from toolkit.components.config import Config
 from toolkit.components.failure import InputError
 from toolkit.components.gpt import GPT
 from toolkit.components.ppm_seed import SeedMixer
-from toolkit.components.ppm_trie import TrieMixer
 from toolkit.components.quantize import dequantize_weights
 from toolkit.components.ranks import Ranks
 from toolkit.components.shards import find_shards, read_tokens
 from toolkit.components.trie import Trie, TrieFeed
 from toolkit.components.windows import window_logits
 from toolkit.errors import GolfError
+from toolkit.probe.stepping import SteppingMixer
 from toolkit.recipe import load_recipe
 
 _CPU = Ranks(0, 1, torch.device("cpu"))
@@ -54,7 +54,7 @@ def vocabulary_sums(
 ) -> list[KraftSum]:
     """Kraft sums at these targets, in stream order; all targets before them are scored and learned from as they are."""
     stream = tokens[: max(targets) + 2]
-    trie_mixer = TrieMixer(cfg, Trie(strings, _CPU.device))
+    trie_mixer = SteppingMixer(cfg, Trie(strings, _CPU.device))
     seed_mixer = SeedMixer(cfg)
     feed = TrieFeed(trie_mixer.trie, stream[1:].numpy())
     nats: list[float] = []
@@ -69,8 +69,7 @@ def vocabulary_sums(
         if target in rows:
             logits = rows[target].expand(len(strings), -1)
             sums.append(KraftSum(target, _trie_sum(trie_mixer, logits), _seed_sum(seed_mixer, strings, logits)))
-        _, memory = trie_mixer.score(token, stretches[target])
-        trie_mixer.learn(token, memory)
+        trie_mixer.learn(token, stretches[target])
         seed_mixer.charge(strings[token], nats[target])
     return sums
 
@@ -94,13 +93,11 @@ def choose_targets(tokenizer: spm.SentencePieceProcessor, tokens: np.ndarray, co
     return chosen
 
 
-def _trie_sum(mixer: TrieMixer, logits: Tensor) -> float:
-    """`logits` [V, V] repeats one row. Scoring leaves this mixer as it is, so it needs no fork."""
-    vocabulary = torch.arange(len(logits))
-    feed = TrieFeed(mixer.trie, vocabulary.numpy())
-    feed.add(0, logits, vocabulary)
-    stretches = np.split(feed.stretches.numpy(), feed.starts[1:-1])
-    return float(sum(np.exp(-mixer.score(token, stretches[token])[0]) for token in range(len(logits))))
+def _trie_sum(mixer: SteppingMixer, logits: Tensor) -> float:
+    """`logits` [V, V] repeats one row."""
+    nodes = torch.arange(len(mixer.trie.prefixes))
+    stretches = mixer.trie.stretches(logits[:1], torch.zeros_like(nodes), nodes)
+    return float(np.exp(-mixer.score_all(stretches.numpy())).sum())
 
 
 def _seed_sum(mixer: SeedMixer, strings: list[bytes], logits: Tensor) -> float:
