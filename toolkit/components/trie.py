@@ -17,8 +17,8 @@ from torch import Tensor
 from toolkit.components.ranks import Ranks
 
 CLOSED = -1  # `partials` of a decision that is left to the network
-CHUNK_MASSES = 1 << 18  # float64 running masses at a time: what the cache of a CPU core holds
-CHUNK_MASSES_CUDA = 1 << 25
+CHUNK_MASSES = 1 << 19  # probabilities at a time: what the caches of CPU cores hold
+CHUNK_MASSES_CUDA = 1 << 24
 SMALLEST_MASS = 1e-30  # of the largest token's; running sums resolve less, and logarithms stay finite
 PIECE_DECISIONS = 1 << 24  # stretches that go from rank to rank at a time
 
@@ -47,14 +47,17 @@ class Trie:
                 partials.append(partial)
                 bounds.append((low, middle, high))
                 undecided += [(middle, high, depth), (low, middle, depth)]
-        self.partials = np.array(
-            partials, np.int32
-        )  # 1 and the known bits of the next byte; 0 stop or go on; or CLOSED
         self.depths = np.array([len(prefix) for prefix in self.prefixes], np.int32)
+        self.partials = np.array(partials, np.int32)  # 1 and known bits of the next byte; 0: stop or go on; or CLOSED
         self.order = torch.tensor(order, device=device)  # int64[V], sorted tokens
         # int64[3, V - 1]: outcome 0 leads to the sorted tokens low to middle, outcome 1 to middle to high.
         self.bounds = torch.tensor(bounds, dtype=torch.int64, device=device).reshape(-1, 3).T.contiguous()
         self.walk_paths(np.array(order), bounds)
+        # Kept from chunk to chunk: pages of fresh memory would cost more than the sums.
+        self.chunk_rows = max(1, (CHUNK_MASSES_CUDA if device.type == "cuda" else CHUNK_MASSES) // len(order))
+        self.masses = torch.empty((self.chunk_rows, len(order)), device=device)
+        self.sorted_masses = torch.empty_like(self.masses)
+        self.sums = torch.zeros((self.chunk_rows, len(order) + 1), dtype=torch.float64, device=device)
 
     def walk_paths(self, order: np.ndarray, bounds: list[tuple[int, int, int]]) -> None:
         """Set `begins` int64[V + 1]: token t's path is `nodes` int32[P] and `outcomes` uint8[P] from begins[t] on."""
@@ -77,18 +80,20 @@ class Trie:
         return slice(self.begins[token], self.begins[token + 1])
 
     def stretches(self, logits: Tensor, rows: Tensor, nodes: Tensor) -> Tensor:
-        """The network's log-odds ln(p1 / p0) float32[d] of decisions int64[d], each in its row of logits [n, V].
+        """The network's log-odds ln(p1 / p0) float32[d] of decisions [d], each in its row of float32 logits [n, V].
 
-        One cumulative softmax over the sorted tokens serves all decisions of a row.
+        One cumulative softmax over the sorted tokens serves all decisions of a row; n is at most `chunk_rows`.
         """
-        masses = logits.new_zeros((len(logits), len(self.strings) + 1), dtype=torch.float64)
-        masses[:, 1:] = (logits - logits.amax(1, keepdim=True)).exp_().index_select(1, self.order)
-        running = masses.cumsum_(1).flatten()
-        row_begins = rows * masses.size(1)
-        low, middle, high = (running[row_begins + bound[nodes]] for bound in self.bounds)
+        masses, sorted_masses, sums = (space[: len(logits)] for space in (self.masses, self.sorted_masses, self.sums))
+        torch.sub(logits, logits.amax(1, keepdim=True), out=masses)
+        torch.index_select(masses.exp_(), 1, self.order, out=sorted_masses)
+        sums[:, 1:] = sorted_masses
+        sums.cumsum_(1)
+        begins = rows * sums.size(1)  # in the flat sums
+        ends = [sums.flatten().index_select(0, begins + bound.index_select(0, nodes)) for bound in self.bounds]
         # A cumulative sum made in parallel need not rise everywhere.
-        mass0, mass1 = (middle - low).clamp_min_(SMALLEST_MASS), (high - middle).clamp_min_(SMALLEST_MASS)
-        return (mass1 / mass0).log_().float()
+        mass0, mass1 = (ends[i + 1].sub(ends[i]).clamp_min_(SMALLEST_MASS) for i in (0, 1))
+        return mass1.div_(mass0).log_().float()
 
 
 def split_tokens(texts: list[bytes], low: int, high: int, depth: int) -> tuple[int, int, int]:
@@ -127,8 +132,7 @@ class TrieFeed:
 
     def add(self, first: int, logits: Tensor, targets: Tensor) -> None:
         """Take in logits [n, V] of the targets first to first + n."""
-        chunk = max(1, (CHUNK_MASSES_CUDA if logits.is_cuda else CHUNK_MASSES) // logits.size(1))
-        for rows, tokens in zip(logits.split(chunk), targets.split(chunk), strict=True):
+        for rows, tokens in zip(logits.split(self.trie.chunk_rows), targets.split(self.trie.chunk_rows), strict=True):
             begin, end = self.starts[[first, first + len(tokens)]].tolist()
             lengths = self.lengths[tokens]
             row = torch.arange(len(tokens), device=logits.device).repeat_interleave(lengths, output_size=end - begin)
