@@ -23,13 +23,13 @@ from toolkit.components.config import Config
 from toolkit.components.failure import InputError
 from toolkit.components.gpt import GPT
 from toolkit.components.ppm_seed import mix_ppm_seed
-from toolkit.components.ppm_trie import TrieMixer
 from toolkit.components.quantize import dequantize_weights
 from toolkit.components.ranks import Ranks
 from toolkit.components.shards import find_shards, read_tokens
 from toolkit.components.trie import Trie, TrieFeed
 from toolkit.components.windows import window_logits
 from toolkit.errors import GolfError
+from toolkit.probe.stepping import SteppingMixer
 from toolkit.recipe import load_recipe
 
 _CPU = Ranks(0, 1, torch.device("cpu"))
@@ -52,7 +52,7 @@ def vocabulary_sums(
 ) -> list[KraftSum]:
     """Kraft sums at these targets, in stream order; all targets before them are scored and learned from as they are."""
     stream = tokens[: max(targets) + 2]
-    trie_mixer = TrieMixer(cfg, Trie(strings, _CPU.device))
+    trie_mixer = SteppingMixer(cfg, Trie(strings, _CPU.device))
     feed = TrieFeed(trie_mixer.trie, stream[1:].numpy())
     nats: list[float] = []
     rows: dict[int, Tensor] = {}
@@ -60,15 +60,13 @@ def vocabulary_sums(
         feed.add(first, logits, part)
         nats += F.cross_entropy(logits, part, reduction="none").tolist()
         rows |= {target: logits[target - first].clone() for target in targets if first <= target < first + len(part)}
-    stretches = np.split(feed.stretches.double().numpy(), feed.starts[1:-1])
+    stretches = np.split(feed.stretches.numpy(), feed.starts[1:-1])
     seed_sums = _seed_sums(cfg, strings, stream[1:].numpy(), np.array(nats), rows)
     sums = []
     for target, token in enumerate(stream[1:].tolist()):
         if target in rows:
-            logits = rows[target].expand(len(strings), -1)
-            sums.append(KraftSum(target, _trie_sum(trie_mixer, logits), seed_sums[target]))
-        _, memory = trie_mixer.score(token, stretches[target])
-        trie_mixer.learn(token, memory)
+            sums.append(KraftSum(target, _trie_sum(trie_mixer, rows[target]), seed_sums[target]))
+        trie_mixer.learn(token, stretches[target])
     return sums
 
 
@@ -91,13 +89,10 @@ def choose_targets(tokenizer: spm.SentencePieceProcessor, tokens: np.ndarray, co
     return chosen
 
 
-def _trie_sum(mixer: TrieMixer, logits: Tensor) -> float:
-    """`logits` [V, V] repeats one row. Scoring leaves this mixer as it is, so it needs no fork."""
-    vocabulary = torch.arange(len(logits))
-    feed = TrieFeed(mixer.trie, vocabulary.numpy())
-    feed.add(0, logits, vocabulary)
-    stretches = np.split(feed.stretches.double().numpy(), feed.starts[1:-1])
-    return float(sum(np.exp(-mixer.score(token, stretches[token])[0]) for token in range(len(logits))))
+def _trie_sum(mixer: SteppingMixer, logits: Tensor) -> float:
+    nodes = torch.arange(len(mixer.trie.prefixes))
+    stretches = mixer.trie.stretches(logits[None], torch.zeros_like(nodes), nodes)
+    return float(np.exp(-mixer.score_all(stretches.numpy())).sum())
 
 
 def _seed_sums(

@@ -14,8 +14,8 @@ import torch
 from torch import Tensor, nn
 
 from toolkit.components.config import Config
-from toolkit.components.ppm_trie import TrieMixer
 from toolkit.components.trie import Trie
+from toolkit.probe.stepping import SteppingMixer
 
 
 class Predictor(Protocol):
@@ -61,26 +61,23 @@ class WindowPredictor:
 
 
 class TriePredictor:
-    """The mixer of `ppm_trie` on top of a window: all decisions of the trie are mixed, not one path's alone."""
+    """The mixer of `ppm_trie` on top of a window."""
 
     def __init__(self, cfg: Config, window: WindowPredictor, strings: list[bytes]) -> None:
         self.window = window
         self.trie = Trie(strings, torch.device("cpu"))
-        self.mixer = TrieMixer(cfg, self.trie)
+        self.mixer = SteppingMixer(cfg, self.trie)
 
     def stretches(self) -> np.ndarray:
-        """The network's log-odds of all decisions, float64[V - 1]."""
+        """The network's log-odds of all decisions, float32[V - 1]."""
         nodes = torch.arange(len(self.trie.prefixes))
-        return self.trie.stretches(self.window.logits().cpu(), torch.zeros_like(nodes), nodes).double().numpy()
+        return self.trie.stretches(self.window.logits().cpu(), torch.zeros_like(nodes), nodes).numpy()
 
     def predict(self) -> np.ndarray:
-        log_odds, _ = self.mixer.decide(np.arange(len(self.trie.prefixes)), self.stretches())
-        nats = np.logaddexp(0, (1 - 2.0 * self.trie.outcomes) * log_odds[self.trie.nodes])
-        return np.array([np.exp(-nats[self.trie.path(token)].sum()) for token in range(len(self.trie.strings))])
+        return np.exp(-self.mixer.score_all(self.stretches()))
 
     def observe(self, token: int) -> None:
-        _, memory = self.mixer.score(token, self.stretches()[self.trie.nodes[self.trie.path(token)]])
-        self.mixer.learn(token, memory)
+        self.mixer.learn(token, self.stretches()[self.trie.nodes[self.trie.path(token)]])
         self.window.observe(token)
 
 
