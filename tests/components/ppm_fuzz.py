@@ -59,7 +59,8 @@ def try_one(seed: int) -> None:
     strings = random_vocabulary(generator)
     trie = Trie(strings, torch.device("cpu"))
     targets = random_targets(generator, len(strings))
-    logits = torch.from_numpy(generator.normal(0, generator.choice([0, 1, 20]), (len(targets), len(strings))))
+    scale = generator.choice([0, 1, 20])
+    logits = torch.from_numpy(generator.normal(0, scale, (len(targets), len(strings))).astype(np.float32))
     feed = TrieFeed(trie, targets)
     feed.add(0, logits, torch.from_numpy(targets))
     settings = PpmTrie(

@@ -317,14 +317,14 @@ class PpmTrie:
 
     A context is a sum of parts: `o3` the last three bytes, `b2` the last but one alone; `word` the letters of the word
     so far, `word1` to `word3` the words before it; `token` the bytes of the token so far, `token1` to `token3` the
-    tokens before it. How many bytes of the token are known is part of every context.
+    tokens before it. How many bytes of the token are known is part of every context. The state of the first context and
+    the last of the first six that has seen a decision also choose the weights of the mixture.
     """
 
     engine: str = "logistic"  # logistic: gated mixing of log-odds; linear: shares of probabilities
     contexts: tuple[str, ...] = (
-        *("o0", "o1", "o2", "o3", "o4", "o5", "o6"),
-        *("word", "word+word1", "word+word2"),
-        *("token", "token+token1", "token+token1+token2", "token+token1+token2+token3"),
+        *("word", "o2", "o3", "o4", "o6", "o8", "word+word1", "word+word2", "word+word1+word2"),
+        *("o1+word", "token+token1+token2+token3"),
     )
     table_bits: int = 22  # a context's table has so many lines of 64 bytes, as a power of two
     shards: int = 1  # mixers that take turns; more of them use more cores and learn less each
@@ -332,7 +332,7 @@ class PpmTrie:
 
     def __post_init__(self) -> None:
         require_choice(self, "ppm_trie", "engine", ("logistic", "linear"))
-        require(1 <= len(self.contexts) <= 14, "ppm_trie.contexts", "1 to 14 of them", self.contexts)
+        require(1 <= len(self.contexts) <= 15, "ppm_trie.contexts", "1 to 15 of them", self.contexts)
         require(8 <= self.table_bits <= 30, "ppm_trie.table_bits", "8 to 30", self.table_bits)
         require_positive(self, "ppm_trie", ("shards", "chunk_tokens"))
         for context in self.contexts:

@@ -20,12 +20,14 @@ from torch import Tensor
 
 from toolkit.components.config import Config
 from toolkit.components.native import compile_native
-from toolkit.components.ppm_contexts import CONTEXTS
-from toolkit.components.ppm_mixers import LINEAR, LOGISTIC
+from toolkit.components.ppm_engine import ENGINE
+from toolkit.components.ppm_linear import LINEAR
 from toolkit.components.trie import Trie, TrieFeed
 
-MATCHES = 2
-SLOT_BYTES = 64  # of a line of a context's table
+LINE_BYTES = 64  # of a context's table
+LASTS_BYTES = 1 << 24
+MIXER_BYTES = 1 << 26
+STATE_FIELDS = 15  # of the C struct Model, after the pointers
 TEXT_MARGIN = 64  # bytes before and after the text that may be looked at
 
 
@@ -41,40 +43,37 @@ def zeros(size: int) -> np.ndarray:
     return np.frombuffer(pages, np.uint8)
 
 
+def compile_engine(cfg: Config) -> tuple[ctypes.CDLL, ctypes.CDLL]:
+    """The libraries with the contexts and with the mixing, which can be one."""
+    if cfg.ppm_trie.engine == "linear":
+        return compile_native(ENGINE), compile_native(LINEAR)
+    return compile_native(ENGINE), compile_native(ENGINE)
+
+
 class TrieMixer:
     """The memory of contexts and mixers, and the C functions on it. `capacity` decisions fit into a chunk."""
 
     def __init__(self, cfg: Config, trie: Trie, text_bytes: int, capacity: int) -> None:
         self.arrays: list[Any] = []  # what C has the addresses of
-        self.contexts = self.compile(CONTEXTS)
-        if cfg.ppm_trie.engine == "linear":
-            self.mixing = self.compile(LINEAR)
-        else:
-            self.mixing = self.compile(LOGISTIC)
+        self.contexts, self.mixing = self.compile(cfg)
         self.count = len(cfg.ppm_trie.masks) // 2
-        self.partials = trie.partials
-        offsets = np.cumsum([0, *map(len, trie.strings)])
         self.model = self.fields(
             *(trie.begins, trie.nodes, trie.outcomes, trie.depths, trie.partials),
-            *(np.frombuffer(b"".join(trie.strings) + b" ", np.uint8), offsets),
-            *(self.count, cfg.ppm_trie.table_bits, np.array(cfg.ppm_trie.masks, np.uint64)),
-            zeros(self.count * SLOT_BYTES << cfg.ppm_trie.table_bits),
-            zeros(MATCHES << 24),
+            *(np.frombuffer(b"".join(trie.strings) + b" ", np.uint8), np.cumsum([0, *map(len, trie.strings)])),
+            *(np.array(cfg.ppm_trie.masks, np.uint64), self.count, cfg.ppm_trie.table_bits),
+            *(zeros(self.count * LINE_BYTES << cfg.ppm_trie.table_bits), zeros(LASTS_BYTES)),
             *(zeros(text_bytes + 2 * TEXT_MARGIN)[TEXT_MARGIN:] for _ in range(2)),
-            *[0] * (10 + 5 * MATCHES),
+            *[0] * STATE_FIELDS,
         )
-        # Bytes a decision takes in each array of a chunk.
-        self.widths = (4, 4, 8 * self.count, 1, 8, 4, 4 * self.count, MATCHES)
         self.chunks = [self.chunk(capacity) for _ in range(cfg.ppm_trie.shards + 1)]
-        self.mixers = [zeros(call(self.mixing.start, 0)) for _ in range(cfg.ppm_trie.shards)]
-        for mixer in self.mixers:
-            call(self.mixing.start, mixer)
+        self.mixers = [zeros(MIXER_BYTES) for _ in range(cfg.ppm_trie.shards)]
 
-    def compile(self, source: str) -> ctypes.CDLL:
-        return compile_native(source)
+    def compile(self, cfg: Config) -> tuple[ctypes.CDLL, ctypes.CDLL]:
+        return compile_engine(cfg)
 
     def chunk(self, capacity: int) -> np.ndarray:
-        return self.fields(0, 0, capacity, *(zeros(capacity * width) for width in self.widths))
+        widths = (4, 4, 8, 8 * self.count, 4 * self.count + 4)
+        return self.fields(0, 0, capacity, *(zeros(capacity * width) for width in widths))
 
     def fields(self, *values: Any) -> np.ndarray:
         """A C struct of integers and of pointers to arrays."""
@@ -84,12 +83,11 @@ class TrieMixer:
     def look(self, chunk: np.ndarray, tokens: np.ndarray, each: Callable[..., Iterable[None]]) -> None:
         """Take in tokens: what contexts and matches know of their decisions is then in the chunk. `each` is a `map`."""
         call(self.contexts.walk, self.model, chunk, tokens, len(tokens))
-        jobs = [(self.contexts.match, i) for i in range(MATCHES)] + [(self.contexts.look, i) for i in range(self.count)]
-        list(each(lambda job: call(job[0], self.model, chunk, job[1]), jobs))
+        list(each(lambda context: call(self.contexts.look, self.model, chunk, context), range(self.count + 1)))
 
     def mix(self, mixer: int, chunk: np.ndarray, stretches: np.ndarray, nats: np.ndarray) -> None:
         """Charge what `look` has taken in; learns after each decision."""
-        call(self.mixing.mix, self.mixers[mixer], chunk, self.partials, self.count, stretches, nats)
+        call(self.mixing.mix, self.model, chunk, self.mixers[mixer], stretches, nats)
 
 
 def mix_ppm_trie(

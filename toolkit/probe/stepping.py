@@ -10,7 +10,8 @@ import numpy as np
 
 from toolkit.components.config import Config
 from toolkit.components.native import compile_native
-from toolkit.components.ppm_contexts import CONTEXTS
+from toolkit.components.ppm_engine import ENGINE
+from toolkit.components.ppm_linear import LINEAR
 from toolkit.components.ppm_trie import TrieMixer, call
 from toolkit.components.trie import Trie
 
@@ -39,16 +40,14 @@ static void undo(void)
 }
 """
 
-_CONTEXTS_EACH = r"""
+_LOOK_EACH = r"""
 // A chunk for each of n tokens that may come next.
-void each(Model *m, Chunk *c, const i64 *tokens, i64 n)
+void look_each(Model *m, Chunk *c, const i64 *tokens, i64 n)
 {
     for (i64 i = 0; i < n; i++) {
         Model before = *m;
         walk(m, c + i, tokens + i, 1);
-        for (i64 j = 0; j < MATCHES; j++)
-            match(m, c + i, j);
-        for (i64 j = 0; j < m->contexts; j++)
+        for (i64 j = 0; j <= m->contexts; j++)
             look(m, c + i, j);
         undo();
         *m = before;
@@ -57,10 +56,10 @@ void each(Model *m, Chunk *c, const i64 *tokens, i64 n)
 """
 
 _MIX_EACH = r"""
-void each(Mixer *m, const Chunk *c, const int *partials, i64 contexts, const float *stretches, double *nats, i64 n)
+void mix_each(Model *m, Chunk *c, Mixer *mixer, const float *stretches, double *nats, i64 n)
 {
     for (i64 i = 0; i < n; i++) {
-        mix(m, c + i, partials, contexts, stretches, nats + i);
+        mix(m, c + i, mixer, stretches, nats + i);
         stretches += c[i].decisions;
         undo();
     }
@@ -78,12 +77,16 @@ class SteppingMixer(TrieMixer):
         self.trie = trie
         self.seen = 0  # tokens
         # A chunk for every token that may come next: its path's share of the arrays.
-        shares = np.outer(trie.begins[:-1], [0, 0, 0, *self.widths])
-        self.candidates = self.chunk(int(trie.begins[-1])) + shares
+        self.candidates = np.tile(self.chunk(int(trie.begins[-1])), (len(lengths), 1))
+        widths = [array.size // trie.begins[-1] for array in self.arrays[-5:]]
         self.candidates[:, 2] = lengths
+        self.candidates[:, 3:] += np.outer(trie.begins[:-1], widths)
 
-    def compile(self, source: str) -> ctypes.CDLL:
-        return compile_native(_JOURNAL + source + (_CONTEXTS_EACH if source == CONTEXTS else _MIX_EACH))
+    def compile(self, cfg: Config) -> tuple[ctypes.CDLL, ctypes.CDLL]:
+        engine = compile_native(_JOURNAL + ENGINE + _LOOK_EACH + _MIX_EACH)
+        if cfg.ppm_trie.engine == "linear":
+            return engine, compile_native(_JOURNAL + LINEAR + _MIX_EACH)
+        return engine, engine
 
     @property
     def mixer(self) -> int:
@@ -95,9 +98,8 @@ class SteppingMixer(TrieMixer):
         tokens = np.arange(len(self.candidates))
         nats = np.zeros(len(tokens))
         along = stretches[self.trie.nodes].astype(np.float32)
-        call(self.contexts.each, self.model, self.candidates, tokens, len(tokens))
-        memory = (self.mixers[self.mixer], self.candidates, self.partials, self.count)
-        call(self.mixing.each, *memory, along, nats, len(tokens))
+        call(self.contexts.look_each, self.model, self.candidates, tokens, len(tokens))
+        call(self.mixing.mix_each, self.model, self.candidates, self.mixers[self.mixer], along, nats, len(tokens))
         return nats
 
     def learn(self, token: int, stretches: np.ndarray) -> float:
