@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 TORCH := torch==2.13.0
 
-.PHONY: demo test lint bench bench-bundle bench-check clean
+.PHONY: demo test lint bench bench-bundle bench-check bench-mix clean
 
 # torch comes first and alone, so that nothing else decides which build of it is installed.
 .venv/installed: pyproject.toml
@@ -35,6 +35,16 @@ bench-check: .venv/installed
 	@if test -d "$(REPO)" && test -f "$(MANIFEST)"; \
 	then $(BIN)/python -m toolkit.check.benchmark --repo "$(REPO)" --manifest "$(MANIFEST)"; \
 	else echo "bench-check: expected REPO=<a clone of the challenge> and MANIFEST=<labelled entries>; nothing measured"; fi
+
+# TEXTS: a folder with dickens.zip of the Silesia corpus, wikitext2_valid.txt and shakespeare.txt. The first run trains
+# a network; glibc is told to keep memory that is freed, since fresh pages cost training on CPUs much of its speed.
+TEXTS ?= ../shared/data
+bench-mix: export MALLOC_MMAP_THRESHOLD_ = 1073741824
+bench-mix: export MALLOC_TRIM_THRESHOLD_ = 1073741824
+bench-mix: .venv/installed
+	@if test -f "$(TEXTS)/dickens.zip"; \
+	then $(BIN)/python -m pip install --quiet --editable '.[bench]' && $(BIN)/python -m bench mix "$(TEXTS)"; \
+	else echo "bench-mix: expected TEXTS=<a folder with dickens.zip>; nothing measured"; fi
 
 # What installing and testing made; data, builds with their runs, and records stay.
 clean:

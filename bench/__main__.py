@@ -1,15 +1,22 @@
 """`python -m bench [NAME [ARGUMENT...]]`: measure what the README and notes quote. Benchmarks live apart from tests.
 
 Without a name all run that need no argument. `pack REPO` and `unpack REPO` take a bare clone of the competition,
-`seed TEXT [MEGABYTES]` a file.
+`seed TEXT [MEGABYTES]` a file, `mix TEXTS` and `mix-full TEXTS` a folder of texts (see their modules).
 """
 
 import sys
 
 from bench import artifact, bundle, pack, seed, unpack
+from bench.mix import full, tables
 
 BENCHES = {"bundle": bundle.main, "artifact": artifact.main}
-WITH_ARGUMENTS = {"pack": pack.main, "unpack": unpack.main, "seed": seed.main}
+WITH_ARGUMENTS = {
+    "pack": pack.main,
+    "unpack": unpack.main,
+    "seed": seed.main,
+    "mix": tables.main,
+    "mix-full": full.main,
+}
 
 if sys.argv[1:]:
     name, *arguments = sys.argv[1:]

@@ -16,11 +16,15 @@ import torch
 from torch import Tensor
 
 from toolkit.components import main as entry
+from toolkit.components import trie
 from toolkit.components.config import Config, Optimizer
 from toolkit.components.muon import Muon
 from toolkit.components.ranks import Ranks, open_ranks
+from toolkit.components.trie import Trie, TrieFeed
 from toolkit.recipe import load_recipe
 
+STRINGS = [b"", b"a", b"ab", b"b", b"b", b"\xc3\xa9"]
+FEED_LENGTHS = [1, 2, 3, 24, 37]  # from fewer windows than ranks to a short last one
 SHAPES = [(4, 9), (6, 6), (12, 5)]  # more than ranks, not a multiple of them
 
 
@@ -37,13 +41,29 @@ def muon_weights(ranks: Ranks) -> list[Tensor]:
     return params
 
 
+def fed_stretches(ranks: Ranks, num_targets: int) -> Tensor:
+    """Stretches after `gather`; windows of two targets are shared out as in `window_logits`."""
+    rng = torch.Generator().manual_seed(num_targets)
+    targets = torch.randint(len(STRINGS), (num_targets,), generator=rng)
+    logits = torch.randn(num_targets, len(STRINGS), generator=rng)
+    feed = TrieFeed(Trie(STRINGS, ranks.device), targets.numpy())
+    ends = [rank * ((num_targets + 1) // 2) // ranks.world_size for rank in (ranks.rank, ranks.rank + 1)]
+    for window in range(*ends):
+        part = slice(2 * window, min(2 * window + 2, num_targets))
+        feed.add(part.start, logits[part], targets[part])
+    feed.gather(ranks)
+    return feed.stretches
+
+
 def work(recipe: str, out_dir: Path) -> None:
     """What each rank does: the pieces first, then the whole run."""
     ranks = open_ranks()
     mine = [torch.full((2, 3), float(ranks.rank + 1)), torch.tensor(10.0 * ranks.rank)]
     ranks.sum_all_(mine)
     ranks.barrier()
-    torch.save({"sums": mine, "muon": muon_weights(ranks)}, out_dir / f"rank{ranks.rank}.pt")
+    trie.PIECE_DECISIONS = 5  # several of them to a share, the last one short
+    stretches = [fed_stretches(ranks, num_targets) for num_targets in FEED_LENGTHS]
+    torch.save({"sums": mine, "muon": muon_weights(ranks), "stretches": stretches}, out_dir / f"rank{ranks.rank}.pt")
     entry.open_ranks = lambda: ranks  # a process can join its group only once
     entry.main(load_recipe(recipe), __file__)
     threads = [path.read_text() for path in Path("/proc/self/task").glob("*/comm")]
@@ -94,6 +114,9 @@ def test_two_ranks_do_what_one_does(tiny_run: Any, tmp_path: Path, monkeypatch: 
     for i, param in enumerate(alone):
         assert torch.equal(first["muon"][i], second["muon"][i])
         torch.testing.assert_close(first["muon"][i], param, atol=1e-6, rtol=0)
+    for num_targets, gathered in zip(FEED_LENGTHS, first["stretches"], strict=True):
+        assert torch.equal(gathered, fed_stretches(Ranks(0, 1, torch.device("cpu")), num_targets))
+    assert not second["stretches"][-1][:4].any()  # rank 1 holds no more than its share
 
     for name, value in (environment | {"RUN_DIR": str(tmp_path / "one")}).items():
         monkeypatch.setenv(name, value)

@@ -313,12 +313,48 @@ class PpmSeed:
 
 @dataclass(frozen=True)
 class PpmTrie:
-    """Context model on the vocabulary's trie, mixed into the network's own decisions; exactly normalised."""
+    """Context model on the vocabulary's trie, mixed into the network's own decisions; exactly normalised.
 
-    max_order: int = 5  # longest byte context
+    A context is a sum of parts: `o3` the last three bytes, `b2` the last but one alone; `word` the letters of the word
+    so far, `word1` to `word3` the words before it; `token` the bytes of the token so far, `token1` to `token3` the
+    tokens before it. How many bytes of the token are known is part of every context. The state of the first context and
+    the last of the first six that has seen a decision also choose the weights of the mixture.
+    """
+
+    engine: str = "logistic"  # logistic: gated mixing of log-odds; linear: shares of probabilities
+    contexts: tuple[str, ...] = (
+        *("word", "o2", "o3", "o4", "o6", "o8", "word+word1", "word+word2", "word+word1+word2"),
+        *("o1+word", "token+token1+token2+token3"),
+    )
+    table_bits: int = 22  # a context's table has so many lines of 64 bytes, as a power of two
+    shards: int = 1  # mixers that take turns; more of them use more cores and learn less each
+    chunk_tokens: int = 4096  # tokens of a turn
 
     def __post_init__(self) -> None:
-        require(1 <= self.max_order <= 16, "ppm_trie.max_order", "1 to 16", self.max_order)
+        require_choice(self, "ppm_trie", "engine", ("logistic", "linear"))
+        require(1 <= len(self.contexts) <= 15, "ppm_trie.contexts", "1 to 15 of them", self.contexts)
+        require(8 <= self.table_bits <= 30, "ppm_trie.table_bits", "8 to 30", self.table_bits)
+        require_positive(self, "ppm_trie", ("shards", "chunk_tokens"))
+        for context in self.contexts:
+            for part in context.split("+"):
+                require(part in _context_parts(), "ppm_trie.contexts", "parts " + ", ".join(_context_parts()), context)
+
+    @property
+    def masks(self) -> tuple[int, ...]:
+        """By context a mask of the last eight bytes, and one of hashes: token to token3, word to word3."""
+        masks = []
+        for context in self.contexts:
+            parts = [_context_parts()[part] for part in context.split("+")]
+            masks += [sum({part[i] for part in parts}) for i in range(2)]
+        return tuple(masks)
+
+
+def _context_parts() -> dict[str, tuple[int, int]]:
+    """What a context may be made of, as masks."""
+    orders = {f"o{n}": ((1 << 8 * n) - 1, 0) for n in range(9)}
+    singles = {f"b{n}": (255 << 8 * (n - 1), 0) for n in range(1, 9)}
+    hashes = {f"{name}{n or ''}": (0, 1 << 4 * i + n) for i, name in enumerate(("token", "word")) for n in range(4)}
+    return orders | singles | hashes
 
 
 @dataclass(frozen=True)

@@ -99,5 +99,6 @@ def run_stages(
         report("ppm_seed", mix_ppm_seed(cfg, strings, targets, nats), counted)
     if "ppm_trie" in cfg.evaluate.stages:
         feed.gather(ranks)
-        report("ppm_trie", mix_ppm_trie(cfg, targets, feed))
+        if ranks.is_main:
+            report("ppm_trie", mix_ppm_trie(cfg, targets, feed))
     log(f"total_eval_time:{started - begin:.1f}s")

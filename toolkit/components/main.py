@@ -21,6 +21,7 @@ from toolkit.components.inputs import Inputs, read_inputs
 from toolkit.components.log import Log, unwritable
 from toolkit.components.native import compile_native
 from toolkit.components.ppm_seed import SEED_SOURCE
+from toolkit.components.ppm_trie import compile_engine
 from toolkit.components.quantize import dequantize_weights, quantize_weights
 from toolkit.components.ranks import Ranks, close_ranks, open_ranks
 from toolkit.components.train import Trainer
@@ -37,6 +38,8 @@ def main(cfg: Config, script_path: str) -> None:
         inputs = read_inputs(cfg, env, ranks)
         if "ppm_seed" in cfg.evaluate.stages:
             compile_native(SEED_SOURCE)
+        if "ppm_trie" in cfg.evaluate.stages:
+            compile_engine(cfg)
         log = Log(env.log_path, ranks.is_main)
         code = Path(script_path).read_bytes()
         digest = hashlib.sha256(code).hexdigest()

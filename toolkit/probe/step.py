@@ -14,8 +14,8 @@ import torch
 from torch import Tensor, nn
 
 from toolkit.components.config import Config
-from toolkit.components.ppm_trie import TrieMixer
 from toolkit.components.trie import Trie
+from toolkit.probe.stepping import SteppingMixer
 
 
 class Predictor(Protocol):
@@ -61,26 +61,23 @@ class WindowPredictor:
 
 
 class TriePredictor:
-    """The mixer of `ppm_trie` on top of a window: all decisions of the trie are mixed, not one path's alone."""
+    """The mixer of `ppm_trie` on top of a window."""
 
     def __init__(self, cfg: Config, window: WindowPredictor, strings: list[bytes]) -> None:
         self.window = window
         self.trie = Trie(strings, torch.device("cpu"))
-        self.mixer = TrieMixer(cfg, self.trie)
+        self.mixer = SteppingMixer(cfg, self.trie)
 
     def stretches(self) -> np.ndarray:
-        """The network's log-odds of all decisions, float64[V - 1]."""
-        mass = self.trie.masses(self.window.logits().cpu())[:, 0]
-        return (mass[self.trie.branches[1]].log() - mass[self.trie.branches[0]].log()).numpy()
+        """The network's log-odds of all decisions, float32[V - 1]."""
+        nodes = torch.arange(len(self.trie.prefixes))
+        return self.trie.stretches(self.window.logits().cpu(), torch.zeros_like(nodes), nodes).numpy()
 
     def predict(self) -> np.ndarray:
-        log_odds, _ = self.mixer.decide(np.arange(len(self.trie.children)), self.stretches())
-        paths = zip(self.trie.nodes, self.trie.signs, strict=True)
-        return np.array([np.exp(-np.logaddexp(0, -signs * log_odds[nodes]).sum()) for nodes, signs in paths])
+        return np.exp(-self.mixer.score_all(self.stretches()))
 
     def observe(self, token: int) -> None:
-        _, memory = self.mixer.score(token, self.stretches()[self.trie.nodes[token]])
-        self.mixer.learn(token, memory)
+        self.mixer.learn(token, self.stretches()[self.trie.nodes[self.trie.path(token)]])
         self.window.observe(token)
 
 

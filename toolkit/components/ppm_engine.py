@@ -1,0 +1,302 @@
+"""C source of `ppm_trie`: contexts of the text so far, and the mixing of what they know with the network's own odds.
+
+What contexts know depends on the text alone, so that each runs in a thread of its own, beside the network and beside
+the mixing. Bit histories in lines of the cache and gated logistic mixing are the PAQ family's (Mahoney, "Adaptive
+Weighing of Context Models", 2005).
+"""
+
+ENGINE = r"""
+#include <math.h>
+#include <stdint.h>
+typedef uint8_t u8;
+typedef uint32_t u32;
+typedef int64_t i64;
+typedef uint64_t u64;
+typedef float floats __attribute__((vector_size(64)));
+typedef int ints __attribute__((vector_size(64)));
+typedef union { // one lane for each context, and the last one for the match and the network
+    float x[16];
+    u32 n[16];
+    floats f;
+    ints i;
+} Lanes;
+
+// Who wants to take steps back (toolkit/probe) defines this to save what is about to change.
+#ifndef KEEP
+#define KEEP(place)
+#endif
+
+enum { CLOSED = -1, MATCH = 15, PARTS = 8, SETS = 6, AHEAD = 16, LEAST = 16, MISSES = 8, COUNT = 255 };
+
+typedef struct {
+    // The vocabulary, as in trie.py.
+    const i64 *begins;
+    const int *nodes;
+    const u8 *outcomes;
+    const int *depths, *partials;
+    const u8 *bytes;
+    const i64 *offsets;
+    // Contexts: which of the last eight bytes and which of the parts each goes by.
+    const u64 *masks; // [contexts][2]
+    i64 contexts, bits;
+    u32 *tables; // [contexts][2^bits][16]
+    u32 *lasts;  // [2^22]: where in the text the same bytes stood last
+    // The text so far; `starts` says where tokens begin.
+    u8 *text, *starts;
+    i64 length;
+    u64 recent;       // its last eight bytes
+    u64 parts[PARTS]; // hashes of: this token, the three tokens before; this word, the three words before
+    // The match: where in the text the next byte is expected (0 for nowhere), how many have come true since the last
+    // that did not, how many did not; the bytes taken in, and the hash of the last ones.
+    i64 pointer, run, misses, position;
+    u64 hash;
+} Model;
+
+// Decisions of some tokens. A unit is a byte of a token or its end, as far as anything is to be decided there.
+typedef struct {
+    i64 decisions, units, capacity;
+    u32 *nodes;     // [decisions] trie node; bit 31 is the outcome, bit 30 says that the token is complete
+    int *places;    // [decisions] 32 * unit + slot, or CLOSED
+    i64 *positions; // [units] in the text
+    u64 *hashes;    // [units][contexts]
+    u32 *slots;     // [contexts + 1][capacity]
+} Chunk;
+
+// What a mixer has learned, 0 at first.
+typedef struct {
+    floats weights[SETS][1 << 16][2];
+    int maps[16][256]; // by lane and state: probability of outcome 1 less a half in 22 bits, times it was met in 10
+    float decisions;
+} Mixer;
+
+static u64 hash(u64 x)
+{
+    x *= 0x9E3779B97F4A7C15;
+    x = (x ^ x >> 32) * 0xD6E8FEB86659FD93;
+    return x ^ x >> 29;
+}
+
+// Opens a new part: what was open becomes the last one, and so on.
+static void shift(u64 *parts)
+{
+    for (int i = 3; i; i--)
+        parts[i] = parts[i - 1];
+    *parts = 0;
+}
+
+static void append(Model *m, u8 byte, int start)
+{
+    u64 *word = m->parts + 4;
+    m->text[m->length] = byte;
+    m->starts[m->length++] = start;
+    m->recent = m->recent << 8 | byte;
+    *m->parts = hash(*m->parts + byte + 1);
+    if (byte > 127 || (byte | 32) - 97u < 26)
+        *word = hash(*word + (byte | 32));
+    else if (*word)
+        shift(word);
+}
+
+// Lists the decisions of n tokens and hashes the contexts in which they are made.
+void walk(Model *m, Chunk *c, const i64 *tokens, i64 n)
+{
+    i64 d = 0, u = 0;
+    for (i64 i = 0; i < n; i++) {
+        i64 token = tokens[i], end = m->begins[token + 1];
+        const u8 *bytes = m->bytes + m->offsets[token];
+        int length = m->offsets[token + 1] - m->offsets[token], known = 0, depth = -1;
+        for (i64 k = m->begins[token]; k < end; k++, d++) {
+            u32 node = m->nodes[k], bits = m->partials[node];
+            c->nodes[d] = node | (u32)m->outcomes[k] << 31 | (u32)(k + 1 == end) << 30;
+            c->places[d] = CLOSED;
+            if (m->partials[node] == CLOSED)
+                continue;
+            if (depth != m->depths[node]) {
+                depth = m->depths[node];
+                for (; known < depth; known++)
+                    append(m, bytes[known], !known);
+                c->positions[u] = m->length;
+                for (i64 j = 0; j < m->contexts; j++) {
+                    u64 x = hash((m->recent & m->masks[2 * j]) + known * 97 + j);
+                    for (int part = 0; part < PARTS; part++)
+                        x += m->parts[part] * (2 * part + 3) & -(m->masks[2 * j + 1] >> part & 1);
+                    c->hashes[u * m->contexts + j] = hash(x);
+                }
+                u++;
+            }
+            int low = bits > 15 ? 27 - __builtin_clz(bits) : 0; // known bits of the lower half
+            c->places[d] = u - 1 << 5 | (bits > 15 ? 16 | 1 << low | bits & (1 << low) - 1 : bits);
+        }
+        for (; known < length; known++)
+            append(m, bytes[known], !known);
+        if (!length)
+            append(m, 0, 1);
+        shift(m->parts);
+    }
+    c->decisions = d;
+    c->units = u;
+}
+
+// The lines of a unit in a table, one for each half of its byte, and the checks of their slots.
+static void locate(Model *m, Chunk *c, i64 context, i64 unit, u32 **lines, u32 *checks)
+{
+    u64 x = c->hashes[unit * m->contexts + context];
+    for (int half = 0; half < 2; half++) {
+        lines[half] = m->tables + ((context << m->bits) + (x >> 64 - m->bits)) * 16;
+        checks[half] = x << 24;
+        __builtin_prefetch(lines[half]);
+        x = hash(x + (m->text[c->positions[unit]] >> 4));
+    }
+}
+
+// Takes in the text up to a position: follows what stood after the same bytes earlier, or finds it.
+static void follow(Model *m, i64 position)
+{
+    for (; m->position < position; m->position++) {
+        u8 *here = m->text + m->position;
+        if (m->pointer) {
+            m->run++;
+            if (m->text[m->pointer++] != *here) {
+                m->run = 0;
+                m->misses++;
+            }
+            if (m->run > 15)
+                m->misses = 0;
+            if (m->misses == MISSES)
+                m->pointer = 0;
+        }
+        m->hash = (m->hash + *here + 1) * (0x9E3779B97F4A7C15 << 63 / LEAST + 1);
+        u32 *last = m->lasts + (m->hash >> 42);
+        i64 run = 0;
+        if (!m->pointer || m->run < LEAST)
+            while (run < 32 && run < *last && m->text[*last - 1 - run] == here[-run])
+                run++;
+        if (run >= LEAST) {
+            m->pointer = *last;
+            m->run = run;
+            m->misses = 0;
+        }
+        KEEP(*last);
+        *last = m->position + 1;
+    }
+}
+
+// What the match expects of each decision: 0 for nothing, or 4 * how well it has done + 2 in a byte + the outcome.
+static void match(Model *m, Chunk *c, u32 *slots)
+{
+    int unit = -1;
+    for (i64 d = 0; d < c->decisions; d++) {
+        int place = c->places[d], bits = m->partials[c->nodes[d] & 0x3fffffff];
+        slots[d] = 0;
+        if (place == CLOSED)
+            continue;
+        if (unit != place >> 5) {
+            unit = place >> 5;
+            follow(m, c->positions[unit]);
+        }
+        if (!m->pointer)
+            continue;
+        int state = m->misses ? m->misses : m->run < 220 ? 8 + m->run / 4 : 63;
+        if (!bits)
+            slots[d] = state << 18 | !m->starts[m->pointer] << 16;
+        else {
+            int rest = __builtin_clz(bits) - 23, byte = m->text[m->pointer] | 256;
+            if (byte >> rest == bits)
+                slots[d] = state << 18 | 1 << 17 | (byte >> rest - 1 & 1) << 16;
+        }
+    }
+}
+
+// What one context has seen at each decision, before it sees this one; the one after the last is the match. A slot holds a check of 8 bits, how often
+// outcomes 0 and 1 came (4 bits each; the other one fades) and a probability of 16 bits.
+void look(Model *m, Chunk *c, i64 context)
+{
+    u32 *lines[2], checks[2], *slots = c->slots + context * c->capacity;
+    int unit = -1;
+    if (context == m->contexts)
+        return match(m, c, slots);
+    for (i64 d = 0; d < c->decisions; d++) {
+        int place = c->places[d], half = place >> 4 & 1, outcome = c->nodes[d] >> 31;
+        if (place == CLOSED)
+            continue;
+        if (unit != place >> 5) {
+            unit = place >> 5;
+            if (unit + AHEAD < c->units)
+                locate(m, c, context, unit + AHEAD, lines, checks);
+            locate(m, c, context, unit, lines, checks);
+        }
+        u32 *slot = lines[half] + (place & 15), value = *slot;
+        if ((value ^ checks[half]) >> 24 || !(value >> 16 & 255))
+            value = 32768;
+        slots[d] = value &= 0xffffff;
+        int n[] = {value >> 20, value >> 16 & 15}, p = value & 65535;
+        p += (65535 * outcome - p) / (n[0] + n[1] + 1.5f);
+        n[outcome] += n[outcome] < 15;
+        n[!outcome] = "\0\1\2\2\3\3\4\4\4\5\5\5\6\6\6\7"[n[!outcome]];
+        KEEP(*slot);
+        *slot = checks[half] | n[0] << 20 | n[1] << 16 | p;
+    }
+}
+
+static float clip(float x) { return x > 20 ? 20 : x < -20 ? -20 : x; }
+
+// Nats of the tokens of a chunk, given the network's log-odds of outcome 1 in all its decisions.
+void mix(Model *m, Chunk *c, Mixer *mixer, const float *log_odds, double *nats)
+{
+    Lanes a = {0}, b = {0}, entries = {0};
+    float stretch[4096];
+    for (int i = 0; i < 4096; i++)
+        stretch[i] = logf((i + .5f) / (4095.5f - i));
+    for (i64 d = 0; d < c->decisions; d++) {
+        u32 node = c->nodes[d] & 0x3fffffff, outcome = c->nodes[d] >> 31, state[16] = {0}, seen = 0;
+        int place = c->places[d], bits = m->partials[node], bucket;
+        float z = clip(log_odds[d]), less = 1 / (1 + expf(fabsf(z)));
+        if (place != CLOSED) {
+            for (int i = 0; i <= m->contexts; i++) {
+                u32 slot = c->slots[i * c->capacity + d], lane = i < m->contexts ? i : MATCH;
+                state[lane] = slot >> 16;
+                seen = lane < 6 && slot >> 16 ? lane : seen;
+                entries.n[lane] = mixer->maps[lane][slot >> 16];
+                a.x[lane] = stretch[entries.n[lane] >> 20 ^ 2048];
+                b.x[lane] = stretch[slot >> 4 & 4095];
+            }
+            b.x[MATCH] = z;
+            bucket = z < -8 ? 0 : z < 7 ? z + 8 : 15;
+            const u8 *next = m->text + c->positions[place >> 5];
+            u32 keys[] = {node, (seen * 16 + bucket) * 2 + !bits, next[-1] * 256 + next[-2], next[-1] * 256 + bits,
+                          *state, state[MATCH]};
+            floats *weights[SETS], wa = {0}, wb = {0};
+            for (int i = 0; i < SETS; i++) {
+                weights[i] = mixer->weights[i][keys[i] & 65535];
+                wa += weights[i][0];
+                wb += weights[i][1];
+            }
+            Lanes sum = {.f = wa * a.f + wb * b.f};
+            for (int k = 8; k; k /= 2)
+                for (int i = 0; i < k; i++)
+                    sum.x[i] += sum.x[i + k];
+            z = clip(z + *sum.x);
+            less = 1 / (1 + expf(fabsf(z)));
+            float step = (.00025f + .0008f / (1 + mixer->decisions * 1e-5f)) * (outcome - (z > 0 ? 1 - less : less));
+            KEEP(mixer->decisions);
+            mixer->decisions++;
+            for (int i = 0; i < SETS; i++) {
+                KEEP(weights[i][0]);
+                KEEP(weights[i][1]);
+                weights[i][0] += a.f * step;
+                weights[i][1] += b.f * step;
+            }
+            ints count = entries.i & 1023;
+            floats p = (__builtin_convertvector(entries.i >> 10, floats) + .5f) / 4194304;
+            p += (outcome - .5f - p) / (__builtin_convertvector(count, floats) + 1.5f);
+            entries.i = __builtin_convertvector(p * 4194304, ints) << 10 | (count - (count < COUNT));
+            for (int i = 0; i < 16; i++) {
+                KEEP(mixer->maps[i][state[i]]);
+                mixer->maps[i][state[i]] = entries.n[i];
+            }
+        }
+        *nats -= log(outcome == z > 0 ? 1. - less : less);
+        nats += c->nodes[d] >> 30 & 1;
+    }
+}
+"""

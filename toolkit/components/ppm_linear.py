@@ -1,0 +1,58 @@
+"""C source of `engine = "linear"` in `ppm_trie`: shares of probabilities in place of the mixing of log-odds.
+
+From the network's own probability on, each context that has seen a decision is mixed in by a share that depends on the
+context's state and is learned online, as the share that would have been right.
+"""
+
+LINEAR = r"""
+#include <math.h>
+#include <stdint.h>
+typedef uint32_t u32;
+typedef int64_t i64;
+typedef uint64_t u64;
+
+#ifndef KEEP
+#define KEEP(place)
+#endif
+
+enum { CLOSED = -1 };
+
+typedef struct {
+    void *vocabulary[8];
+    i64 contexts;
+} Model;
+
+typedef struct {
+    i64 decisions, units, capacity;
+    u32 *nodes;
+    int *places;
+    i64 *positions;
+    u64 *hashes;
+    u32 *slots;
+} Chunk;
+
+typedef struct {
+    double shares[16][256]; // by context and state: of what was mixed before, above the initial 0.8
+} Mixer;
+
+void mix(Model *m, Chunk *c, Mixer *mixer, const float *log_odds, double *nats)
+{
+    for (i64 d = 0; d < c->decisions; d++) {
+        int outcome = c->nodes[d] >> 31;
+        double p[] = {1 / (1 + exp(log_odds[d])), 1 / (1 + exp(-log_odds[d]))};
+        for (int i = 0; i < m->contexts && c->places[d] != CLOSED; i++) {
+            u32 slot = c->slots[i * c->capacity + d];
+            if (slot >> 16) {
+                double *learned = &mixer->shares[i][slot >> 16], share = .8 + *learned, before = p[outcome];
+                double p1 = ((slot & 65535) + .5) / 65536;
+                p[0] = share * p[0] + (1 - share) * (1 - p1);
+                p[1] = share * p[1] + (1 - share) * p1;
+                KEEP(*learned);
+                *learned += .005 * (share * before / p[outcome] - share);
+            }
+        }
+        *nats -= log(p[outcome]);
+        nats += c->nodes[d] >> 30 & 1;
+    }
+}
+"""

@@ -1,0 +1,113 @@
+"""The mixer of `ppm_trie` one token at a time, by the C functions that score whole streams.
+
+Scoring a token also learns from it, decision by decision. To score all tokens that might come next, the places that one
+of them has changed are put back before the next is tried.
+"""
+
+import ctypes
+
+import numpy as np
+
+from toolkit.components.config import Config
+from toolkit.components.native import compile_native
+from toolkit.components.ppm_engine import ENGINE
+from toolkit.components.ppm_linear import LINEAR
+from toolkit.components.ppm_trie import TrieMixer, call
+from toolkit.components.trie import Trie
+
+TEXT_BYTES = 1 << 24  # of the longest stream
+
+_JOURNAL = r"""
+#include <stdlib.h>
+#include <string.h>
+static struct { void *place; unsigned size; char bytes[64]; } saved[1 << 17];
+static long steps;
+static void keep(void *place, unsigned size)
+{
+    if (steps == 1 << 17)
+        abort();
+    saved[steps].place = place;
+    saved[steps].size = size;
+    memcpy(saved[steps++].bytes, place, size);
+}
+#define KEEP(place) keep(&(place), sizeof(place))
+void forget(void) { steps = 0; }
+static void undo(void)
+{
+    while (steps--)
+        memcpy(saved[steps].place, saved[steps].bytes, saved[steps].size);
+    steps = 0;
+}
+"""
+
+_LOOK_EACH = r"""
+// A chunk for each of n tokens that may come next.
+void look_each(Model *m, Chunk *c, const i64 *tokens, i64 n)
+{
+    for (i64 i = 0; i < n; i++) {
+        Model before = *m;
+        walk(m, c + i, tokens + i, 1);
+        for (i64 j = 0; j <= m->contexts; j++)
+            look(m, c + i, j);
+        undo();
+        *m = before;
+    }
+}
+"""
+
+_MIX_EACH = r"""
+void mix_each(Model *m, Chunk *c, Mixer *mixer, const float *stretches, double *nats, i64 n)
+{
+    for (i64 i = 0; i < n; i++) {
+        mix(m, c + i, mixer, stretches, nats + i);
+        stretches += c[i].decisions;
+        undo();
+    }
+}
+"""
+
+
+class SteppingMixer(TrieMixer):
+    """A `TrieMixer` that can say what every token would be charged next."""
+
+    def __init__(self, cfg: Config, trie: Trie, text_bytes: int = TEXT_BYTES) -> None:
+        lengths = np.diff(trie.begins)
+        super().__init__(cfg, trie, text_bytes, int(lengths.max()))
+        self.cfg = cfg
+        self.trie = trie
+        self.seen = 0  # tokens
+        # A chunk for every token that may come next: its path's share of the arrays.
+        self.candidates = np.tile(self.chunk(int(trie.begins[-1])), (len(lengths), 1))
+        widths = [array.size // trie.begins[-1] for array in self.arrays[-5:]]
+        self.candidates[:, 2] = lengths
+        self.candidates[:, 3:] += np.outer(trie.begins[:-1], widths)
+
+    def compile(self, cfg: Config) -> tuple[ctypes.CDLL, ctypes.CDLL]:
+        engine = compile_native(_JOURNAL + ENGINE + _LOOK_EACH + _MIX_EACH)
+        if cfg.ppm_trie.engine == "linear":
+            return engine, compile_native(_JOURNAL + LINEAR + _MIX_EACH)
+        return engine, engine
+
+    @property
+    def mixer(self) -> int:
+        """Whose turn it is."""
+        return self.seen // self.cfg.ppm_trie.chunk_tokens % self.cfg.ppm_trie.shards
+
+    def score_all(self, stretches: np.ndarray) -> np.ndarray:
+        """Nats of every token if it came next, float64[V], given the network's float32[V - 1] of all decisions."""
+        tokens = np.arange(len(self.candidates))
+        nats = np.zeros(len(tokens))
+        along = stretches[self.trie.nodes].astype(np.float32)
+        call(self.contexts.look_each, self.model, self.candidates, tokens, len(tokens))
+        call(self.mixing.mix_each, self.model, self.candidates, self.mixers[self.mixer], along, nats, len(tokens))
+        return nats
+
+    def learn(self, token: int, stretches: np.ndarray) -> float:
+        """Move on by one token, given the network's float32 along its path; its nats."""
+        nats = np.zeros(1)
+        self.look(self.chunks[0], np.array([token]), map)
+        self.mix(self.mixer, self.chunks[0], stretches.astype(np.float32), nats)
+        self.seen += 1
+        call(self.contexts.forget)
+        call(self.mixing.forget)
+        return float(nats[0])
