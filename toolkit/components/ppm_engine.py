@@ -26,7 +26,11 @@ typedef union { // one lane for each context, and the last one for the match and
 #define KEEP(place)
 #endif
 
-enum { CLOSED = -1, MATCH = 15, PARTS = 8, SETS = 6, AHEAD = 16, LEAST = 16, MISSES = 8, COUNT = 255 };
+#define CLOSED -1
+#define MATCH 15  // the lane
+#define SETS 6    // of weights
+#define LEAST 12  // bytes that a match begins with
+#define FACTOR 0x9E3779B97F4A7C15 // 2^64 over the golden ratio
 
 typedef struct {
     // The vocabulary, as in trie.py.
@@ -40,16 +44,13 @@ typedef struct {
     const u64 *masks; // [contexts][2]
     i64 contexts, bits;
     u32 *tables; // [contexts][2^bits][16]
-    u32 *lasts;  // [2^22]: where in the text the same bytes stood last
-    // The text so far; `starts` says where tokens begin.
-    u8 *text, *starts;
+    u32 *lasts;  // [2^22]: where the text went on after the same eight bytes, by their hash
+    u8 *text; // so far
     i64 length;
-    u64 recent;       // its last eight bytes
-    u64 parts[PARTS]; // hashes of: this token, the three tokens before; this word, the three words before
-    // The match: where in the text the next byte is expected (0 for nowhere), how many have come true since the last
-    // that did not, how many did not; the bytes taken in, and the hash of the last ones.
-    i64 pointer, run, misses, position;
-    u64 hash;
+    u64 recent;   // its last eight bytes
+    u64 parts[8]; // hashes of: this token, the three tokens before; this word, the three words before
+    // The match: where in the text the next byte is expected (0 for nowhere), and how many have come true.
+    i64 pointer, run;
 } Model;
 
 // Decisions of some tokens. A unit is a byte of a token or its end, as far as anything is to be decided there.
@@ -58,6 +59,7 @@ typedef struct {
     u32 *nodes;     // [decisions] trie node; bit 31 is the outcome, bit 30 says that the token is complete
     int *places;    // [decisions] 32 * unit + slot, or CLOSED
     i64 *positions; // [units] in the text
+    i64 *matches;   // [units] where the match expects it, times 64, plus how well it has done
     u64 *hashes;    // [units][contexts]
     u32 *slots;     // [contexts + 1][capacity]
 } Chunk;
@@ -66,35 +68,46 @@ typedef struct {
 typedef struct {
     floats weights[SETS][1 << 16][2];
     int maps[16][256]; // by lane and state: probability of outcome 1 less a half in 22 bits, times it was met in 10
-    float decisions;
 } Mixer;
 
 static u64 hash(u64 x)
 {
-    x *= 0x9E3779B97F4A7C15;
-    x = (x ^ x >> 32) * 0xD6E8FEB86659FD93;
+    x *= FACTOR;
+    x = (x ^ x >> 32) * FACTOR;
     return x ^ x >> 29;
 }
 
 // Opens a new part: what was open becomes the last one, and so on.
 static void shift(u64 *parts)
 {
-    for (int i = 3; i; i--)
-        parts[i] = parts[i - 1];
+    parts[3] = parts[2];
+    parts[2] = parts[1];
+    parts[1] = *parts;
     *parts = 0;
 }
 
-static void append(Model *m, u8 byte, int start)
+static void append(Model *m, u8 byte)
 {
     u64 *word = m->parts + 4;
-    m->text[m->length] = byte;
-    m->starts[m->length++] = start;
+    m->text[m->length++] = byte;
     m->recent = m->recent << 8 | byte;
     *m->parts = hash(*m->parts + byte + 1);
     if (byte > 127 || (byte | 32) - 97u < 26)
         *word = hash(*word + (byte | 32));
     else if (*word)
         shift(word);
+
+    u32 *last = m->lasts + (hash(m->recent) >> 42);
+    m->run++;
+    if (!m->pointer || m->text[m->pointer++] != byte) {
+        m->run = m->pointer = 0;
+        while (m->run < LEAST && m->run < *last && m->text[*last - m->run - 1] == m->text[m->length - m->run - 1])
+            m->run++;
+        if (m->run == LEAST)
+            m->pointer = *last;
+    }
+    KEEP(*last);
+    *last = m->length;
 }
 
 // Lists the decisions of n tokens and hashes the contexts in which they are made.
@@ -114,11 +127,12 @@ void walk(Model *m, Chunk *c, const i64 *tokens, i64 n)
             if (depth != m->depths[node]) {
                 depth = m->depths[node];
                 for (; known < depth; known++)
-                    append(m, bytes[known], !known);
+                    append(m, bytes[known]);
                 c->positions[u] = m->length;
+                c->matches[u] = m->pointer * 64 + (m->run < 252 ? m->run / 4 : 63);
                 for (i64 j = 0; j < m->contexts; j++) {
                     u64 x = hash((m->recent & m->masks[2 * j]) + known * 97 + j);
-                    for (int part = 0; part < PARTS; part++)
+                    for (int part = 0; part < 8; part++)
                         x += m->parts[part] * (2 * part + 3) & -(m->masks[2 * j + 1] >> part & 1);
                     c->hashes[u * m->contexts + j] = hash(x);
                 }
@@ -128,9 +142,9 @@ void walk(Model *m, Chunk *c, const i64 *tokens, i64 n)
             c->places[d] = u - 1 << 5 | (bits > 15 ? 16 | 1 << low | bits & (1 << low) - 1 : bits);
         }
         for (; known < length; known++)
-            append(m, bytes[known], !known);
+            append(m, bytes[known]);
         if (!length)
-            append(m, 0, 1);
+            append(m, 0);
         shift(m->parts);
     }
     c->decisions = d;
@@ -149,92 +163,40 @@ static void locate(Model *m, Chunk *c, i64 context, i64 unit, u32 **lines, u32 *
     }
 }
 
-// Takes in the text up to a position: follows what stood after the same bytes earlier, or finds it.
-static void follow(Model *m, i64 position)
-{
-    for (; m->position < position; m->position++) {
-        u8 *here = m->text + m->position;
-        if (m->pointer) {
-            m->run++;
-            if (m->text[m->pointer++] != *here) {
-                m->run = 0;
-                m->misses++;
-            }
-            if (m->run > 15)
-                m->misses = 0;
-            if (m->misses == MISSES)
-                m->pointer = 0;
-        }
-        m->hash = (m->hash + *here + 1) * (0x9E3779B97F4A7C15 << 63 / LEAST + 1);
-        u32 *last = m->lasts + (m->hash >> 42);
-        i64 run = 0;
-        if (!m->pointer || m->run < LEAST)
-            while (run < 32 && run < *last && m->text[*last - 1 - run] == here[-run])
-                run++;
-        if (run >= LEAST) {
-            m->pointer = *last;
-            m->run = run;
-            m->misses = 0;
-        }
-        KEEP(*last);
-        *last = m->position + 1;
-    }
-}
-
-// What the match expects of each decision: 0 for nothing, or 4 * how well it has done + 2 in a byte + the outcome.
-static void match(Model *m, Chunk *c, u32 *slots)
-{
-    int unit = -1;
-    for (i64 d = 0; d < c->decisions; d++) {
-        int place = c->places[d], bits = m->partials[c->nodes[d] & 0x3fffffff];
-        slots[d] = 0;
-        if (place == CLOSED)
-            continue;
-        if (unit != place >> 5) {
-            unit = place >> 5;
-            follow(m, c->positions[unit]);
-        }
-        if (!m->pointer)
-            continue;
-        int state = m->misses ? m->misses : m->run < 220 ? 8 + m->run / 4 : 63;
-        if (!bits)
-            slots[d] = state << 18 | !m->starts[m->pointer] << 16;
-        else {
-            int rest = __builtin_clz(bits) - 23, byte = m->text[m->pointer] | 256;
-            if (byte >> rest == bits)
-                slots[d] = state << 18 | 1 << 17 | (byte >> rest - 1 & 1) << 16;
-        }
-    }
-}
-
-// What one context has seen at each decision, before it sees this one; the one after the last is the match. A slot holds a check of 8 bits, how often
-// outcomes 0 and 1 came (4 bits each; the other one fades) and a probability of 16 bits.
+// What one context has seen at each decision, before it sees this one. A slot holds a check of 8 bits, how often outcomes
+// 0 and 1 came (4 bits each; the other one fades) and a probability less a half, in 16 bits. After the last context comes the match:
+// 0 where it expects nothing, or how long it has been right and the outcome, above 16 bits.
 void look(Model *m, Chunk *c, i64 context)
 {
-    u32 *lines[2], checks[2], *slots = c->slots + context * c->capacity;
+    u32 *lines[2], checks[2];
     int unit = -1;
-    if (context == m->contexts)
-        return match(m, c, slots);
     for (i64 d = 0; d < c->decisions; d++) {
-        int place = c->places[d], half = place >> 4 & 1, outcome = c->nodes[d] >> 31;
+        int place = c->places[d], half = place >> 4 & 1, outcome = c->nodes[d] >> 31, before = unit;
+        u32 *out = c->slots + context * c->capacity + d;
         if (place == CLOSED)
             continue;
-        if (unit != place >> 5) {
-            unit = place >> 5;
-            if (unit + AHEAD < c->units)
-                locate(m, c, context, unit + AHEAD, lines, checks);
+        unit = place >> 5;
+        if (context == m->contexts) {
+            int bits = m->partials[c->nodes[d] & 0x3fffffff], match = c->matches[unit] & 63;
+            int byte = m->text[c->matches[unit] >> 6] | 256, rest = __builtin_clz(bits | 1) - 23;
+            *out = bits && c->matches[unit] > 63 && byte >> rest == bits ? (match * 4 + 2 + (byte >> rest - 1 & 1)) << 16 : 0;
+            continue;
+        }
+        if (unit != before) {
+            if (unit + 16 < c->units)
+                locate(m, c, context, unit + 16, lines, checks);
             locate(m, c, context, unit, lines, checks);
         }
         u32 *slot = lines[half] + (place & 15), value = *slot;
-        if ((value ^ checks[half]) >> 24 || !(value >> 16 & 255))
-            value = 32768;
-        slots[d] = value &= 0xffffff;
-        int n[] = {value >> 20, value >> 16 & 15}, p = value & 65535;
-        p += (65535 * outcome - p) / (n[0] + n[1] + 1.5f);
+        if ((value ^ checks[half]) >> 24)
+            value = 0;
+        *out = value &= 0xffffff;
+        int n[] = {value >> 20, value >> 16 & 15}, p = (short)value;
+        p += (65535 * outcome - 32768 - p) / (n[0] + n[1] + 1.5f);
         n[outcome] += n[outcome] < 15;
         n[!outcome] = "\0\1\2\2\3\3\4\4\4\5\5\5\6\6\6\7"[n[!outcome]];
         KEEP(*slot);
-        *slot = checks[half] | n[0] << 20 | n[1] << 16 | p;
+        *slot = checks[half] | n[0] << 20 | n[1] << 16 | p & 65535;
     }
 }
 
@@ -255,16 +217,16 @@ void mix(Model *m, Chunk *c, Mixer *mixer, const float *log_odds, double *nats)
             for (int i = 0; i <= m->contexts; i++) {
                 u32 slot = c->slots[i * c->capacity + d], lane = i < m->contexts ? i : MATCH;
                 state[lane] = slot >> 16;
-                seen = lane < 6 && slot >> 16 ? lane : seen;
+                seen += lane < 6 && slot >> 16;
                 entries.n[lane] = mixer->maps[lane][slot >> 16];
                 a.x[lane] = stretch[entries.n[lane] >> 20 ^ 2048];
-                b.x[lane] = stretch[slot >> 4 & 4095];
+                b.x[lane] = stretch[slot >> 4 & 4095 ^ 2048];
             }
             b.x[MATCH] = z;
             bucket = z < -8 ? 0 : z < 7 ? z + 8 : 15;
             const u8 *next = m->text + c->positions[place >> 5];
             u32 keys[] = {node, (seen * 16 + bucket) * 2 + !bits, next[-1] * 256 + next[-2], next[-1] * 256 + bits,
-                          *state, state[MATCH]};
+                          *state, 0};
             floats *weights[SETS], wa = {0}, wb = {0};
             for (int i = 0; i < SETS; i++) {
                 weights[i] = mixer->weights[i][keys[i] & 65535];
@@ -277,9 +239,7 @@ void mix(Model *m, Chunk *c, Mixer *mixer, const float *log_odds, double *nats)
                     sum.x[i] += sum.x[i + k];
             z = clip(z + *sum.x);
             less = 1 / (1 + expf(fabsf(z)));
-            float step = (.00025f + .0008f / (1 + mixer->decisions * 1e-5f)) * (outcome - (z > 0 ? 1 - less : less));
-            KEEP(mixer->decisions);
-            mixer->decisions++;
+            float step = .00025f * (outcome - (z > 0 ? 1 - less : less));
             for (int i = 0; i < SETS; i++) {
                 KEEP(weights[i][0]);
                 KEEP(weights[i][1]);
@@ -289,7 +249,7 @@ void mix(Model *m, Chunk *c, Mixer *mixer, const float *log_odds, double *nats)
             ints count = entries.i & 1023;
             floats p = (__builtin_convertvector(entries.i >> 10, floats) + .5f) / 4194304;
             p += (outcome - .5f - p) / (__builtin_convertvector(count, floats) + 1.5f);
-            entries.i = __builtin_convertvector(p * 4194304, ints) << 10 | (count - (count < COUNT));
+            entries.i = __builtin_convertvector(p * 4194304, ints) << 10 | (count - (count < 255));
             for (int i = 0; i < 16; i++) {
                 KEEP(mixer->maps[i][state[i]]);
                 mixer->maps[i][state[i]] = entries.n[i];

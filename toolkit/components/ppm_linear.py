@@ -26,7 +26,7 @@ typedef struct {
     i64 decisions, units, capacity;
     u32 *nodes;
     int *places;
-    i64 *positions;
+    i64 *positions, *matches;
     u64 *hashes;
     u32 *slots;
 } Chunk;
@@ -44,7 +44,7 @@ void mix(Model *m, Chunk *c, Mixer *mixer, const float *log_odds, double *nats)
             u32 slot = c->slots[i * c->capacity + d];
             if (slot >> 16) {
                 double *learned = &mixer->shares[i][slot >> 16], share = .8 + *learned, before = p[outcome];
-                double p1 = ((slot & 65535) + .5) / 65536;
+                double p1 = ((slot & 65535 ^ 32768) + .5) / 65536;
                 p[0] = share * p[0] + (1 - share) * (1 - p1);
                 p[1] = share * p[1] + (1 - share) * p1;
                 KEEP(*learned);

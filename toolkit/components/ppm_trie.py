@@ -11,7 +11,7 @@ mixed. Chunk j belongs to mixer j modulo `shards`; contexts are common to all. R
 import ctypes
 import mmap
 from collections.abc import Callable, Iterable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -26,14 +26,18 @@ from toolkit.components.trie import Trie, TrieFeed
 
 LINE_BYTES = 64  # of a context's table
 LASTS_BYTES = 1 << 24
-MIXER_BYTES = 1 << 26
-STATE_FIELDS = 15  # of the C struct Model, after the pointers
+MIXER_BYTES = 1 << 27
 TEXT_MARGIN = 64  # bytes before and after the text that may be looked at
 
 
-def call(function: Any, *arguments: Any) -> Any:
+def call(function: Any, *arguments: Any) -> None:
     """Call a C function whose arguments are all 64 bits wide: integers and addresses of arrays."""
-    return function(*(ctypes.c_int64(a.ctypes.data if isinstance(a, np.ndarray) else a) for a in arguments))
+    function(*map(ctypes.c_int64, addresses(arguments).tolist()))
+
+
+def addresses(values: Iterable[Any]) -> np.ndarray:
+    """Integers, and where arrays begin, as int64: a C struct. It does not keep the arrays."""
+    return np.array([value.ctypes.data if isinstance(value, np.ndarray) else value for value in values], np.int64)
 
 
 def zeros(size: int) -> np.ndarray:
@@ -44,50 +48,41 @@ def zeros(size: int) -> np.ndarray:
 
 
 def compile_engine(cfg: Config) -> tuple[ctypes.CDLL, ctypes.CDLL]:
-    """The libraries with the contexts and with the mixing, which can be one."""
+    """The library that walks and looks, and the one that mixes."""
     if cfg.ppm_trie.engine == "linear":
         return compile_native(ENGINE), compile_native(LINEAR)
     return compile_native(ENGINE), compile_native(ENGINE)
 
 
-class TrieMixer:
-    """The memory of contexts and mixers, and the C functions on it. `capacity` decisions fit into a chunk."""
+def model_fields(cfg: Config, trie: Trie, text_bytes: int) -> list[Any]:
+    """Of the C struct Model: the vocabulary, the contexts' memory, and a text of zero bytes."""
+    strings, masks = trie.strings, np.array(cfg.ppm_trie.masks, np.uint64)
+    return [
+        *(trie.begins, trie.nodes, trie.outcomes, trie.depths, trie.partials),
+        *(np.frombuffer(b"".join(strings) + b" ", np.uint8), np.cumsum([0, *map(len, strings)]), masks),
+        *(len(cfg.ppm_trie.masks) // 2, cfg.ppm_trie.table_bits),
+        *(zeros(len(cfg.ppm_trie.masks) * LINE_BYTES // 2 << cfg.ppm_trie.table_bits), zeros(LASTS_BYTES)),
+        *(zeros(text_bytes + 2 * TEXT_MARGIN), TEXT_MARGIN),
+        *[0] * 12,
+    ]
 
-    def __init__(self, cfg: Config, trie: Trie, text_bytes: int, capacity: int) -> None:
-        self.arrays: list[Any] = []  # what C has the addresses of
-        self.contexts, self.mixing = self.compile(cfg)
-        self.count = len(cfg.ppm_trie.masks) // 2
-        self.model = self.fields(
-            *(trie.begins, trie.nodes, trie.outcomes, trie.depths, trie.partials),
-            *(np.frombuffer(b"".join(trie.strings) + b" ", np.uint8), np.cumsum([0, *map(len, trie.strings)])),
-            *(np.array(cfg.ppm_trie.masks, np.uint64), self.count, cfg.ppm_trie.table_bits),
-            *(zeros(self.count * LINE_BYTES << cfg.ppm_trie.table_bits), zeros(LASTS_BYTES)),
-            *(zeros(text_bytes + 2 * TEXT_MARGIN)[TEXT_MARGIN:] for _ in range(2)),
-            *[0] * STATE_FIELDS,
-        )
-        self.chunks = [self.chunk(capacity) for _ in range(cfg.ppm_trie.shards + 1)]
-        self.mixers = [zeros(MIXER_BYTES) for _ in range(cfg.ppm_trie.shards)]
 
-    def compile(self, cfg: Config) -> tuple[ctypes.CDLL, ctypes.CDLL]:
-        return compile_engine(cfg)
+def chunk_fields(cfg: Config, capacity: int) -> list[Any]:
+    """Of the C struct Chunk, for so many decisions."""
+    widths = (4, 4, 8, 8, 4 * len(cfg.ppm_trie.masks), 2 * len(cfg.ppm_trie.masks) + 4)
+    return [0, 0, capacity, *(zeros(capacity * width) for width in widths)]
 
-    def chunk(self, capacity: int) -> np.ndarray:
-        widths = (4, 4, 8, 8 * self.count, 4 * self.count + 4)
-        return self.fields(0, 0, capacity, *(zeros(capacity * width) for width in widths))
 
-    def fields(self, *values: Any) -> np.ndarray:
-        """A C struct of integers and of pointers to arrays."""
-        self.arrays += values
-        return np.array([v.ctypes.data if isinstance(v, np.ndarray) else v for v in values], np.int64)
-
-    def look(self, chunk: np.ndarray, tokens: np.ndarray, each: Callable[..., Iterable[None]]) -> None:
-        """Take in tokens: what contexts and matches know of their decisions is then in the chunk. `each` is a `map`."""
-        call(self.contexts.walk, self.model, chunk, tokens, len(tokens))
-        list(each(lambda context: call(self.contexts.look, self.model, chunk, context), range(self.count + 1)))
-
-    def mix(self, mixer: int, chunk: np.ndarray, stretches: np.ndarray, nats: np.ndarray) -> None:
-        """Charge what `look` has taken in; learns after each decision."""
-        call(self.mixing.mix, self.model, chunk, self.mixers[mixer], stretches, nats)
+def look(
+    library: ctypes.CDLL,
+    model: np.ndarray,
+    chunk: np.ndarray,
+    tokens: np.ndarray,  # int64[n]
+    each: Callable[..., Iterable[None]],  # a `map`
+) -> None:
+    """Take in tokens: what contexts and the match know of their decisions is then in the chunk."""
+    call(library.walk, model, chunk, tokens, len(tokens))
+    list(each(lambda context: call(library.look, model, chunk, context), range(model[8] + 1)))
 
 
 def mix_ppm_trie(
@@ -97,23 +92,25 @@ def mix_ppm_trie(
     progress: Callable[[np.ndarray], None] | None = None,
 ) -> Tensor:
     """Nats of the mixture for all targets, float64[n]; `progress` gets those of the first ones again and again."""
+    library, mixing = compile_engine(cfg)
     firsts = range(0, len(targets), cfg.ppm_trie.chunk_tokens)
     capacity = int(np.diff(feed.starts[[*firsts, len(targets)]]).max(initial=0))
     lengths = np.array([len(text) or 1 for text in feed.trie.strings])  # a token without bytes stands as a zero byte
-    mixer = TrieMixer(cfg, feed.trie, int(lengths[targets].sum()), capacity)
-    stretches, nats = feed.stretches.numpy(), np.zeros(len(targets))
-    mixed: list[Future[None]] = []
+    fields = model_fields(cfg, feed.trie, int(lengths[targets].sum()))
+    chunks = [chunk_fields(cfg, capacity) for _ in range(cfg.ppm_trie.shards + 1)]
+    mixers = [zeros(MIXER_BYTES) for _ in range(cfg.ppm_trie.shards)]
+    model, nats, mixed = addresses(fields), np.zeros(len(targets)), []
     with ThreadPoolExecutor() as pool:
         for i, first in enumerate(firsts):
-            chunk = mixer.chunks[i % len(mixer.chunks)]
-            mixer.look(chunk, targets[first : first + cfg.ppm_trie.chunk_tokens], pool.map)
+            chunk = addresses(chunks[i % len(chunks)])
+            look(library, model, chunk, targets[first : first + cfg.ppm_trie.chunk_tokens], pool.map)
             before = i - cfg.ppm_trie.shards  # the last chunk of the same mixer; its memory is taken next
             if before >= 0:
                 mixed[before].result()
                 if progress:
                     progress(nats[: firsts[before + 1]])
-            begin = feed.starts[first]
-            mixed.append(pool.submit(mixer.mix, i % cfg.ppm_trie.shards, chunk, stretches[begin:], nats[first:]))
+            stretches = feed.stretches.numpy()[feed.starts[first] :]
+            mixed.append(pool.submit(call, mixing.mix, model, chunk, mixers[i % len(mixers)], stretches, nats[first:]))
         for future in mixed:
             future.result()
     return torch.from_numpy(nats)

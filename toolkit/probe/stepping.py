@@ -12,7 +12,7 @@ from toolkit.components.config import Config
 from toolkit.components.native import compile_native
 from toolkit.components.ppm_engine import ENGINE
 from toolkit.components.ppm_linear import LINEAR
-from toolkit.components.ppm_trie import TrieMixer, call
+from toolkit.components.ppm_trie import MIXER_BYTES, addresses, call, chunk_fields, look, model_fields, zeros
 from toolkit.components.trie import Trie
 
 TEXT_BYTES = 1 << 24  # of the longest stream
@@ -67,47 +67,47 @@ void mix_each(Model *m, Chunk *c, Mixer *mixer, const float *stretches, double *
 """
 
 
-class SteppingMixer(TrieMixer):
-    """A `TrieMixer` that can say what every token would be charged next."""
+class SteppingMixer:
+    """The mixture of `ppm_trie` that can say what every token would be charged next."""
 
     def __init__(self, cfg: Config, trie: Trie, text_bytes: int = TEXT_BYTES) -> None:
-        lengths = np.diff(trie.begins)
-        super().__init__(cfg, trie, text_bytes, int(lengths.max()))
         self.cfg = cfg
         self.trie = trie
         self.seen = 0  # tokens
+        self.library = self.mixing = compile_native(_JOURNAL + ENGINE + _LOOK_EACH + _MIX_EACH)
+        if cfg.ppm_trie.engine == "linear":
+            self.mixing = compile_native(_JOURNAL + LINEAR + _MIX_EACH)
+        lengths = np.diff(trie.begins)
+        all_paths = chunk_fields(cfg, int(trie.begins[-1]))
+        self.fields = [model_fields(cfg, trie, text_bytes), chunk_fields(cfg, int(lengths.max())), all_paths]
+        self.model, self.chunk = map(addresses, self.fields[:2])
+        self.mixers = [zeros(MIXER_BYTES) for _ in range(cfg.ppm_trie.shards)]
         # A chunk for every token that may come next: its path's share of the arrays.
-        self.candidates = np.tile(self.chunk(int(trie.begins[-1])), (len(lengths), 1))
-        widths = [array.size // trie.begins[-1] for array in self.arrays[-5:]]
+        widths = [array.size // trie.begins[-1] for array in all_paths[3:]]
+        self.candidates = np.tile(addresses(all_paths), (len(lengths), 1))
         self.candidates[:, 2] = lengths
         self.candidates[:, 3:] += np.outer(trie.begins[:-1], widths)
 
-    def compile(self, cfg: Config) -> tuple[ctypes.CDLL, ctypes.CDLL]:
-        engine = compile_native(_JOURNAL + ENGINE + _LOOK_EACH + _MIX_EACH)
-        if cfg.ppm_trie.engine == "linear":
-            return engine, compile_native(_JOURNAL + LINEAR + _MIX_EACH)
-        return engine, engine
-
     @property
-    def mixer(self) -> int:
+    def mixer(self) -> np.ndarray:
         """Whose turn it is."""
-        return self.seen // self.cfg.ppm_trie.chunk_tokens % self.cfg.ppm_trie.shards
+        return self.mixers[self.seen // self.cfg.ppm_trie.chunk_tokens % len(self.mixers)]
 
     def score_all(self, stretches: np.ndarray) -> np.ndarray:
         """Nats of every token if it came next, float64[V], given the network's float32[V - 1] of all decisions."""
         tokens = np.arange(len(self.candidates))
         nats = np.zeros(len(tokens))
         along = stretches[self.trie.nodes].astype(np.float32)
-        call(self.contexts.look_each, self.model, self.candidates, tokens, len(tokens))
-        call(self.mixing.mix_each, self.model, self.candidates, self.mixers[self.mixer], along, nats, len(tokens))
+        call(self.library.look_each, self.model, self.candidates, tokens, len(tokens))
+        call(self.mixing.mix_each, self.model, self.candidates, self.mixer, along, nats, len(tokens))
         return nats
 
     def learn(self, token: int, stretches: np.ndarray) -> float:
         """Move on by one token, given the network's float32 along its path; its nats."""
         nats = np.zeros(1)
-        self.look(self.chunks[0], np.array([token]), map)
-        self.mix(self.mixer, self.chunks[0], stretches.astype(np.float32), nats)
-        self.seen += 1
-        call(self.contexts.forget)
+        look(self.library, self.model, self.chunk, np.array([token]), map)
+        call(self.mixing.mix, self.model, self.chunk, self.mixer, stretches.astype(np.float32), nats)
+        call(self.library.forget)
         call(self.mixing.forget)
+        self.seen += 1
         return float(nats[0])
