@@ -62,6 +62,7 @@ class Tiny:
     ) -> None:
         self.cfg = scaled_down(cfg)
         self.variables = variables or {}
+        self.is_edited = edit is not None
         self.folder = folder
         modules = read_modules(ENTRY)
         self.text, _, _ = make_readable(self.cfg, edit(modules) if edit else modules)
