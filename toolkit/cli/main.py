@@ -4,11 +4,25 @@ from typing import Any
 
 import click
 
-from toolkit.cli import build, check, demo, explain, leaderboard, pack, package, plan, recipes, stats, train, unpack
+from toolkit.cli import (
+    build,
+    check,
+    demo,
+    explain,
+    leaderboard,
+    pack,
+    package,
+    plan,
+    prove,
+    recipes,
+    stats,
+    train,
+    unpack,
+)
 from toolkit.components.failure import InputError
 from toolkit.errors import GolfError
 
-_TRAIN_EXTRA = ("torch", "sentencepiece")
+_EXTRAS = {"torch": "train", "sentencepiece": "train", "constriction": "prove"}  # package -> the extra that brings it
 
 
 class _Golf(click.Group):
@@ -20,9 +34,11 @@ class _Golf(click.Group):
         except (GolfError, InputError) as error:
             raise click.ClickException(str(error)) from None
         except ModuleNotFoundError as error:
-            if error.name not in _TRAIN_EXTRA:
+            if error.name not in _EXTRAS:
                 raise
-            message = f"{error.name}: this command needs it, found none; pip install 'golf-toolkit[train]'"
+            message = (
+                f"{error.name}: this command needs it, found none; pip install 'golf-toolkit[{_EXTRAS[error.name]}]'"
+            )
             raise click.ClickException(message) from None
         except OSError as error:
             raise click.ClickException(f"{error.filename or 'writing'}: {error.strerror or error}") from None
@@ -34,5 +50,5 @@ def golf() -> None:
     """Parameter Golf: from a recipe to a record folder."""
 
 
-for module in (recipes, plan, build, pack, unpack, train, check, package, demo, explain, stats, leaderboard):
+for module in (recipes, plan, build, pack, unpack, train, check, prove, package, demo, explain, stats, leaderboard):
     golf.add_command(module.command)
