@@ -13,6 +13,7 @@ from toolkit.cli import (
     pack,
     package,
     plan,
+    probe,
     prove,
     recipes,
     stats,
@@ -50,5 +51,6 @@ def golf() -> None:
     """Parameter Golf: from a recipe to a record folder."""
 
 
-for module in (recipes, plan, build, pack, unpack, train, check, prove, package, demo, explain, stats, leaderboard):
+_MODULES = (recipes, plan, build, pack, unpack, train, probe, prove, check, package, demo, explain, stats, leaderboard)
+for module in _MODULES:
     golf.add_command(module.command)

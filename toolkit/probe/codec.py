@@ -21,38 +21,21 @@ from pathlib import Path
 import constriction
 import numpy as np
 import torch
-from torch import nn
 
 from toolkit.components.artifact import decode_artifact
 from toolkit.components.byte_tables import load_tokenizer, token_strings
-from toolkit.components.config import Config
 from toolkit.components.failure import InputError
 from toolkit.components.gpt import GPT
 from toolkit.components.quantize import dequantize_weights
 from toolkit.components.shards import read_tokens
 from toolkit.data.shards import write_shard
 from toolkit.errors import GolfError
-from toolkit.probe.step import Predictor, TriePredictor, WindowPredictor
+from toolkit.probe.step import Predictor, stage_predictor
 from toolkit.recipe import load_recipe
 
-STAGES = ("roundtrip", "sliding", "ppm_trie")  # whose charges are those of a predictor
 _MAGIC, _VERSION = b"CODE", 1
 _HEAD = "<4sBIH"  # magic, version, number of targets, first token
 _CHECKSUM_BYTES = 8
-
-
-def make_predictor(
-    cfg: Config,
-    stage: str,  # one of STAGES
-    model: nn.Module,
-    strings: list[bytes],  # bytes of each token of the vocabulary
-    first_token: int,
-) -> Predictor:
-    """The step form of a stage of `run_stages`."""
-    if stage == "roundtrip":
-        return WindowPredictor(cfg, model, first_token, cfg.train.seq_len)
-    window = WindowPredictor(cfg, model, first_token, cfg.evaluate.stride)
-    return TriePredictor(cfg, window, strings) if stage == "ppm_trie" else window
 
 
 def encode(predictor: Predictor, tokens: list[int]) -> tuple[bytes, float]:
@@ -107,17 +90,17 @@ def main(action: str, recipe: str, stage: str, artifact: str, tokenizer_path: st
     model.load_state_dict(dequantize_weights(decode_artifact(cfg, Path(artifact).read_bytes())))
     if action == "encode":
         tokens = read_tokens([Path(source)], cfg.model.vocab_size).tolist()
-        code, nats = encode(make_predictor(cfg, stage, model, strings, tokens[0]), tokens[1:])
+        code, nats = encode(stage_predictor(cfg, stage, model, strings, tokens[0]), tokens[1:])
         Path(target).write_bytes(pack_code(tokens, code))
         print(json.dumps({"nats": nats}))
     else:
         count, first_token, code = unpack_code(Path(source).read_bytes(), Path(source))
-        tokens = [first_token, *decode(make_predictor(cfg, stage, model, strings, first_token), code, count)]
+        tokens = [first_token, *decode(stage_predictor(cfg, stage, model, strings, first_token), code, count)]
         write_shard(Path(target), np.array(tokens))
 
 
 if __name__ == "__main__":
     try:
         main(*sys.argv[1:])
-    except (GolfError, InputError) as error:
+    except (GolfError, InputError, LookupError) as error:
         sys.exit(f"error: {error}")

@@ -29,7 +29,6 @@ from toolkit.components.byte_tables import byte_tables, count_target_bytes, load
 from toolkit.components.shards import find_shards, read_tokens
 from toolkit.data.shards import write_shard
 from toolkit.errors import GolfError
-from toolkit.probe.codec import STAGES
 from toolkit.record.runs import Build, read_build
 from toolkit.run.launch import data_environment
 from toolkit.run.runlog import read_runs
@@ -89,8 +88,8 @@ def prove(build: Path, num_bytes: int, seed: int | None, stage: str | None, data
         shard = work / "shards" / "fineweb_val_000000.bin"
         shard.parent.mkdir()
         write_shard(shard, tokens)
-        claimed_bpb = _claim(place, case, work, shard)
         nats = json.loads(place.codec("encode", case, work, shard=shard).stdout)["nats"]
+        claimed_bpb = _claim(place, case, work, shard)
         code = work / "encode" / CODE_NAME
         _decode(place, case, work, shard, code)
         proof = {

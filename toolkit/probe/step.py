@@ -98,3 +98,16 @@ def score_by_steps(predictor: Predictor, targets: Iterable[int]) -> np.ndarray:
         nats.append(-np.log(predictor.predict()[token]))
         predictor.observe(token)
     return np.array(nats)
+
+
+def stage_predictor(cfg: Config, stage: str, model: nn.Module, strings: list[bytes], first_token: int) -> Predictor:
+    """The predictor of a recipe's stage at the start of a stream; `LookupError` for a stage that has none."""
+    window = WindowPredictor(
+        cfg, model, first_token, cfg.train.seq_len if stage == "roundtrip" else cfg.evaluate.stride
+    )
+    match stage:
+        case "roundtrip" | "sliding":
+            return window
+        case "ppm_trie":
+            return TriePredictor(cfg, window, strings)
+    raise LookupError(f"{stage} has no form of one token at a time")
