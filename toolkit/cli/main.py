@@ -14,6 +14,7 @@ from toolkit.cli import (
     package,
     plan,
     probe,
+    prove,
     recipes,
     stats,
     train,
@@ -22,7 +23,7 @@ from toolkit.cli import (
 from toolkit.components.failure import InputError
 from toolkit.errors import GolfError
 
-_TRAIN_EXTRA = ("torch", "sentencepiece")
+_EXTRAS = {"torch": "train", "sentencepiece": "train", "constriction": "prove"}  # package -> the extra that brings it
 
 
 class _Golf(click.Group):
@@ -34,9 +35,11 @@ class _Golf(click.Group):
         except (GolfError, InputError) as error:
             raise click.ClickException(str(error)) from None
         except ModuleNotFoundError as error:
-            if error.name not in _TRAIN_EXTRA:
+            if error.name not in _EXTRAS:
                 raise
-            message = f"{error.name}: this command needs it, found none; pip install 'golf-toolkit[train]'"
+            message = (
+                f"{error.name}: this command needs it, found none; pip install 'golf-toolkit[{_EXTRAS[error.name]}]'"
+            )
             raise click.ClickException(message) from None
         except OSError as error:
             raise click.ClickException(f"{error.filename or 'writing'}: {error.strerror or error}") from None
@@ -48,5 +51,6 @@ def golf() -> None:
     """Parameter Golf: from a recipe to a record folder."""
 
 
-for module in (recipes, plan, build, pack, unpack, train, probe, check, package, demo, explain, stats, leaderboard):
+_MODULES = (recipes, plan, build, pack, unpack, train, probe, prove, check, package, demo, explain, stats, leaderboard)
+for module in _MODULES:
     golf.add_command(module.command)

@@ -44,9 +44,15 @@ class WindowPredictor:
         self.seq_len = cfg.train.seq_len
         self.stride = stride
         self.tokens = [first_token]
+        self.next: Tensor | None = None  # logits of the next target once they are known
 
     def logits(self) -> Tensor:
         """Logits float32 [1, V] of the next target."""
+        if self.next is None:
+            self.next = self.run_model()
+        return self.next
+
+    def run_model(self) -> Tensor:
         target = len(self.tokens) - 1
         window = max(0, -((self.seq_len - 1 - target) // self.stride))  # the first one that reaches the target
         context = torch.tensor([self.tokens[window * self.stride :]], device=next(self.model.parameters()).device)
@@ -58,6 +64,7 @@ class WindowPredictor:
 
     def observe(self, token: int) -> None:
         self.tokens.append(token)
+        self.next = None
 
 
 class TriePredictor:

@@ -90,7 +90,7 @@ class Sandbox:
             launcher = room.bwrap_command() if self.kind == "bwrap" else room.namespaces_command()
             process = subprocess.Popen(
                 [*launcher, *_backstop(limits), *command],
-                env=room.environment() | env,
+                env=room.environment(env),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
@@ -186,19 +186,20 @@ class _Room:
         }
         return [sys.executable, "-I", "-S", str(Path(__file__).with_name("namespaces.py")), json.dumps(spec)]
 
-    def environment(self) -> dict[str, str]:
+    def environment(self, given: dict[str, str]) -> dict[str, str]:
         visible = [*self.binds(), str(WORK_DIR), str(_REPORT), "/proc", "/sys"]
-        return {
+        minimal = {
             "PATH": os.pathsep.join([str(Path(sys.executable).parent), "/usr/local/bin", "/usr/bin", "/bin"]),
             "HOME": "/tmp",
             "USER": "sandbox",
             "LANG": "C.UTF-8",
             "PYTHONDONTWRITEBYTECODE": "1",
-            "PYTHONPATH": str(_WITNESS.parent),
             "GOLF_REPORT": str(_REPORT),
             "GOLF_VISIBLE": os.pathsep.join(visible),
             "GOLF_WRITABLE": os.pathsep.join([str(WORK_DIR), str(_REPORT), "/tmp", "/dev", "/proc"]),
         }
+        witness = str(_WITNESS.parent)
+        return minimal | given | {"PYTHONPATH": os.pathsep.join(filter(None, [witness, given.get("PYTHONPATH")]))}
 
     def refused(self) -> tuple[str, ...]:
         with self.report.open(encoding="utf-8", errors="replace") as file:
