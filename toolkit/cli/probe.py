@@ -12,12 +12,10 @@ if TYPE_CHECKING:
     from toolkit.check.report import Report
     from toolkit.probe.run import Probed
 
-PROBES = ("kraft", "causal", "order", "val-independence", "self-contained", "repeat")
-
 
 @click.command("probe")
 @click.argument("what", metavar="BUILD|RECIPE")
-@click.argument("names", nargs=-1, type=click.Choice(PROBES), metavar="[NAME]...")
+@click.argument("names", nargs=-1, metavar="[NAME]...")
 @click.option("--json", "as_json", is_flag=True, help="Print an object instead of a table.")
 @click.pass_context
 def command(ctx: click.Context, what: str, names: tuple[str, ...], as_json: bool) -> None:
@@ -31,11 +29,12 @@ def command(ctx: click.Context, what: str, names: tuple[str, ...], as_json: bool
     self-contained    the same scores in a sandbox without network and training shards
     repeat            one seed, the same artifact and scores
 
-    What is run is the recipe's tiny twin, on the CPU. Outcomes for a BUILD are kept in BUILD/probe.json, which `golf
-    check` reads and `golf package` asks for in the record track.
+    What is run is the recipe's tiny twin, on the CPU, in two minutes or so. Outcomes for a BUILD are kept in
+    BUILD/probe.json, which `golf check` reads and `golf package` asks for in the record track.
 
     Exit code 0 when all pass, 1 for FAIL and UNKNOWN, 2 for wrong usage.
     """
+    from toolkit.check.probes import NAMES
     from toolkit.check.report import Report
     from toolkit.cli.check import print_report
     from toolkit.cli.display import Display
@@ -43,13 +42,15 @@ def command(ctx: click.Context, what: str, names: tuple[str, ...], as_json: bool
     from toolkit.recipe import load_recipe
     from toolkit.record.runs import read_build
 
+    if unknown := set(names) - set(NAMES):
+        raise click.UsageError(f"probes: expected names of {', '.join(NAMES)}, found {', '.join(sorted(unknown))}")
     build = read_build(Path(what)) if (Path(what) / "bundle.json").is_file() else None
     cfg = build.cfg if build else load_recipe(what)
     readable = (build.folder / "train_gpt_readable.py").read_text(encoding="utf-8") if build else None
     with Display() as display:
         probed = run_probes(
             cfg,
-            [name for name in PROBES if name in names] or list(PROBES),
+            [name for name in NAMES if name in names] or NAMES,
             f"golf probe {what}",
             lambda name, share: display.show(name, f"{share:.0%}", share),
             readable,

@@ -89,7 +89,8 @@ def _score_first(scene: Scene, order: StageOrder, difference: float | None) -> F
     elif order.unseen and difference is None:
         outcome, found = "UNKNOWN", _unseen(order)
     else:
-        outcome, found = "PASS", f"{order.updates} steps of optimizers, all on charged tokens"
+        steps = f"{order.updates} steps of optimizers, all on charged tokens" if order.updates else "no optimizer"
+        outcome, found = "PASS", f"{steps}; {_by_steps(difference)}"
     expected = "every token charged before an optimizer, cache or counter uses it"
     return scene.finding("order", "C3-SCORE-FIRST", outcome, expected, found, order.stage, _by_steps(difference))
 
@@ -101,7 +102,7 @@ def _single_pass(scene: Scene, order: StageOrder, difference: float | None) -> F
     elif order.unseen and (difference is None or difference > STEP_TOLERANCE):
         outcome, found = "UNKNOWN", _unseen(order)
     else:
-        outcome, found = "PASS", "it was"
+        outcome, found = "PASS", "each of them was"
     expected = "every target charged once"
     return scene.finding("order", "C4-SINGLE-PASS", outcome, expected, found, order.stage, _by_steps(difference))
 

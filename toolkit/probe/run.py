@@ -31,7 +31,6 @@ PROBES: dict[str, Callable[[Scene], list[Finding]]] = {
     "self-contained": contained.probe,
     "repeat": repeat.probe,
 }
-assert tuple(PROBES) == NAMES
 
 
 @dataclass(frozen=True)
