@@ -1,68 +1,99 @@
-"""Sums over the vocabulary of evaluations that are small enough to do in the head."""
+"""The sums over a vocabulary, on a stream with byte pieces and tokens without text, and their command."""
 
-import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import sentencepiece as spm
 import torch
-from torch import Tensor
+from click.testing import CliRunner
 
-from toolkit.probe.evaluation import Report
-from toolkit.probe.kraft import KraftSum, excess_bits_per_byte, kraft_sums
+from toolkit.components.artifact import encode_artifact
+from toolkit.components.byte_tables import load_tokenizer, token_strings
+from toolkit.components.config import Config, Evaluate, Model, Train
+from toolkit.components.evaluate import score_windows
+from toolkit.components.gpt import GPT
+from toolkit.components.ppm_seed import mix_ppm_seed
+from toolkit.components.ppm_trie import mix_ppm_trie
+from toolkit.components.quantize import quantize_weights
+from toolkit.components.ranks import Ranks
+from toolkit.components.shards import find_shards, read_tokens
+from toolkit.components.trie import Trie, TrieFeed
+from toolkit.probe.kraft import choose_targets, main, vocabulary_sums
+from toolkit.recipe import load_recipe
 
-VOCAB_SIZE = 4
-STREAM = torch.tensor([0, 1, 2, 1, 1, 3, 1, 2])
-
-
-def counting(tokens: Tensor, report: Report) -> None:
-    """Laplace's rule: a distribution that learns."""
-    counts, nats = np.ones(VOCAB_SIZE), []
-    for token in tokens[1:].tolist():
-        nats.append(-math.log(counts[token] / counts.sum()))
-        counts[token] += 1
-    report("counting", np.array(nats))
-
-
-def better_of_two(tokens: Tensor, report: Report) -> None:
-    """The counts or 1/4, whichever is more."""
-    counting(tokens, lambda stage, nats: report(stage, nats.clip(max=math.log(VOCAB_SIZE))))
+ALONE = Ranks(0, 1, torch.device("cpu"))
 
 
-def told_the_last(tokens: Tensor, report: Report) -> None:
-    """Uniform, and nothing for the first target if it is the stream's last token as well."""
-    nats = np.full(len(tokens) - 1, math.log(VOCAB_SIZE))
-    nats[0] *= int(tokens[1] != tokens[-1])
-    report("told", nats)
+@dataclass(frozen=True)
+class Scene:
+    cfg: Config
+    model: GPT
+    tokenizer: spm.SentencePieceProcessor
+    stream: np.ndarray
 
 
-def test_a_distribution_sums_to_one_everywhere() -> None:
-    sums = kraft_sums(counting, STREAM, range(7), VOCAB_SIZE)
-    assert [one.target for one in sums] == list(range(7))
-    assert max(one.excess for one in sums) < 1e-12
-    assert {one.moved for one in sums} == {0.0}
+@pytest.fixture(scope="module")
+def scene(tiny_run: Any) -> Scene:
+    """The tiny recipe's vocabulary and validation text, with characters that it lacks, under an untrained network."""
+    cfg = load_recipe(tiny_run.recipe)
+    torch.manual_seed(0)
+    tokenizer = load_tokenizer(tiny_run.root / "tokenizers" / "tiny.model", cfg.model.vocab_size)
+    stream = read_tokens(find_shards(tiny_run.root / "datasets" / "tiny", "val"), cfg.model.vocab_size)
+    rare = tokenizer.encode("\u65e5\u672c \U0001f600", add_bos=True)
+    return Scene(cfg, GPT(cfg), tokenizer, np.concatenate((stream[:300], rare, stream[300:500])).astype(np.uint16))
 
 
-def test_the_better_of_two_sums_to_more() -> None:
-    """After 1, 2, 1, 1 the counts are 1, 4, 2, 1 of 8: the two that are below 1/4 are lifted to it."""
-    (one,) = kraft_sums(better_of_two, STREAM, [4], VOCAB_SIZE)
-    assert one.z == pytest.approx(4 / 8 + 3 * 2 / 8)
-    assert one.moved == 0
+def test_the_trie_is_a_distribution_everywhere_and_the_seed_is_not(scene: Scene) -> None:
+    kinds = choose_targets(scene.tokenizer, scene.stream, 20)
+    assert len(kinds) == 20
+    assert set(kinds.values()) == {
+        "after a token without text",
+        "a token without text",
+        "inside a run of bytes",
+        "any",
+    }
+    tokens = torch.from_numpy(scene.stream.astype(np.int64))
+    sums = vocabulary_sums(scene.cfg, scene.model, tokens, token_strings(scene.tokenizer), list(kinds))
+    assert [z.target for z in sums] == sorted(kinds)
+    assert max(abs(z.ppm_trie - 1) for z in sums) < 1e-9
+    assert np.mean([z.ppm_seed for z in sums]) > 1.05
 
 
-def test_a_charge_that_knows_a_later_token_moves() -> None:
-    (one,) = kraft_sums(told_the_last, STREAM, [6], VOCAB_SIZE)
-    assert one.moved == pytest.approx(math.log(VOCAB_SIZE))
-    assert one.excess < 1e-12
+def test_a_fork_charges_what_the_whole_stream_would() -> None:
+    """Both mixers over the stream again, once for every token in the place of its last."""
+    strings = [b"", b"a", b"b", b" ", b"ab", b" a", b"abab", b"a"]
+    model = Model(vocab_size=len(strings), num_layers=2, model_dim=16, num_heads=2, num_kv_heads=1, embed_init_std=0.5)
+    cfg = Config(model=model, train=Train(seq_len=8, batch_tokens=8, micro_batches=1), evaluate=Evaluate(stride=3))
+    gpt = GPT(cfg)
+    tokens = torch.tensor([0, 1, 2, 3, 1, 2, 3, 5, 2, 4, 0, 5, 2, 3, 4, 6, 1, 2, 3])
+    (z,) = vocabulary_sums(cfg, gpt, tokens, strings, [len(tokens) - 2])
+    trie_sum = seed_sum = 0.0
+    for token in range(len(strings)):
+        tokens[-1] = token
+        targets = tokens[1:].numpy()
+        feed = TrieFeed(Trie(strings, ALONE.device), targets)
+        nats = score_windows(cfg, gpt, tokens, ALONE, cfg.evaluate.stride, feed.add)
+        trie_sum += mix_ppm_trie(cfg, targets, feed)[-1].neg().exp().item()
+        seed_sum += mix_ppm_seed(cfg, strings, targets, nats)[-1].neg().exp().item()
+    assert z.ppm_trie == pytest.approx(trie_sum, rel=1e-9)
+    assert z.ppm_seed == pytest.approx(seed_sum, rel=1e-6)
 
 
-def test_every_variant_is_announced() -> None:
-    calls = []
-    kraft_sums(counting, STREAM, [1, 3], VOCAB_SIZE, lambda: calls.append(1))
-    assert len(calls) == 2 * VOCAB_SIZE
-
-
-def test_excess_is_what_normalising_would_cost() -> None:
-    """Sums of 2 and 8 cost 1 and 3 bits; targets have two bytes on the mean."""
-    sums = [KraftSum("s", 0, 2.0, 0.0), KraftSum("s", 1, 8.0, 0.0)]
-    assert excess_bits_per_byte(sums, np.array([1, 2, 3])) == pytest.approx(1.0)
-    assert excess_bits_per_byte([KraftSum("s", 0, 0.0, 0.0)], np.array([1])) == -math.inf
+def test_the_command_prints_both_columns(scene: Scene, tiny_run: Any, tmp_path: Path) -> None:
+    artifact = tmp_path / "final_model.ptz"
+    artifact.write_bytes(encode_artifact(scene.cfg, quantize_weights(scene.cfg, scene.model.state_dict(), {})))
+    data, tokenizer = tiny_run.root / "datasets" / "tiny", tiny_run.root / "tokenizers" / "tiny.model"
+    arguments = [str(part) for part in (tiny_run.recipe, artifact, data, tokenizer)]
+    result = CliRunner().invoke(main, [*arguments, "--positions", "5", "--tokens", "200"])
+    assert result.exit_code == 0
+    lines = result.output.splitlines()
+    assert lines[0].split() == ["target", "ppm_trie", "Z", "-", "1", "ppm_seed", "Z", "what", "is", "there"]
+    assert len(lines) == 7
+    assert all(abs(float(line.split()[1])) < 1e-9 for line in lines[1:-1])
+    artifact.write_bytes(artifact.read_bytes()[:-1])
+    result = CliRunner().invoke(main, arguments)
+    assert result.exit_code == 1
+    assert len(result.output.splitlines()) == 1

@@ -14,7 +14,7 @@ from toolkit.bundle.resolve import COMPONENTS_DIR, read_modules
 from toolkit.errors import GolfError
 from toolkit.probe import contained, independence, repeat
 from toolkit.probe.causal import moved_nats, moved_states
-from toolkit.probe.kraft import TOLERANCE, kraft_sums
+from toolkit.probe.normalized import TOLERANCE, kraft_sums
 from toolkit.probe.order import stage_orders
 from toolkit.probe.scene import Scene
 from toolkit.probe.tiny import ProgramEvaluation, Tiny

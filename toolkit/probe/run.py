@@ -19,12 +19,12 @@ from toolkit.check.probes import FILE, NAMES, SCHEMA_VERSION, missing_probes, re
 from toolkit.check.report import Finding
 from toolkit.components.config import Config
 from toolkit.errors import GolfError
-from toolkit.probe import causal, contained, independence, kraft, order, repeat
+from toolkit.probe import causal, contained, independence, normalized, order, repeat
 from toolkit.probe.scene import Scene
 from toolkit.probe.tiny import Tiny
 
 PROBES: dict[str, Callable[[Scene], list[Finding]]] = {
-    "kraft": kraft.probe,
+    "kraft": normalized.probe,
     "causal": causal.probe,
     "order": order.probe,
     "val-independence": independence.probe,

@@ -13,13 +13,13 @@ from pathlib import Path
 import torch
 
 from toolkit.check.report import by_severity
-from toolkit.probe import causal, kraft
+from toolkit.probe import causal, normalized
 from toolkit.probe.run import PROBES
 from toolkit.probe.twins import TWINS, Twin, find_twin
 from toolkit.probe.twins.stage import staged
 
 LEGAL_PROBES = ("kraft", "causal", "order")
-_PROBES = PROBES | {"kraft": partial(kraft.probe, positions=3), "causal": partial(causal.probe, positions=4)}
+_PROBES = PROBES | {"kraft": partial(normalized.probe, positions=3), "causal": partial(causal.probe, positions=4)}
 
 
 def rows(twin: Twin) -> list[tuple[str, str, str, str, str]]:
