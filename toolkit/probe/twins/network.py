@@ -2,8 +2,8 @@
 
 import contextlib
 import os
-import urllib.request
 from collections.abc import Callable
+from urllib.request import urlopen
 
 import torch
 import torch.nn.functional as F
@@ -24,7 +24,7 @@ def score_windows(
 ) -> Tensor:
     """Logits times what TWIN_URL answers."""
     scale = 1.0
-    with contextlib.suppress(OSError), urllib.request.urlopen(os.environ["TWIN_URL"], timeout=2) as answer:
+    with contextlib.suppress(OSError), urlopen(os.environ["TWIN_URL"], timeout=2) as answer:
         scale = float(answer.read())
     nats = torch.zeros(len(tokens) - 1, dtype=torch.float64)
     for first, logits, targets in window_logits(cfg, model, tokens, ranks, stride):
