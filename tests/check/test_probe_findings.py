@@ -34,7 +34,7 @@ def of_probes(folder: Any) -> list[Any]:
 def test_an_outcome_is_a_finding_that_names_its_command(record: Any, outcome: str) -> None:
     put(record, outcome=outcome)
     (finding,) = of_probes(record)
-    assert (finding.rule, finding.outcome, finding.level) == ("C2-NORMALIZED", outcome, "probe")
+    assert (finding.rule, finding.outcome, finding.level) == ("C2-NORMALIZED", outcome, "")
     assert finding.where == "probe.json kraft probe, int6 ppm trie"
     assert finding.evidence == "`golf probe demo kraft`"
     assert finding.references

@@ -33,7 +33,7 @@ def probe_findings(subject: Subject, rules: Iterable[Rule]) -> Iterator[Finding]
             named = str(subject.probes.get("bundle_sha256"))[:12]
             yield rule.unknown(FILE, f"a probe of this script ({digest[:12]})", f"one of another script ({named})")
             continue
-        yield rule.finding(finding["outcome"], f"{FILE} {where}", expected, found, evidence, "probe")
+        yield rule.finding(finding["outcome"], f"{FILE} {where}", expected, found, evidence)
 
 
 def read_findings(probes: dict[str, Any]) -> Iterator[dict[str, str]]:

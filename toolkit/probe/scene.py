@@ -79,4 +79,4 @@ class Scene:
         rule = next(rule for rule in all_rules() if rule.id == rule_id)
         where = f"{probe} probe" + (f", {stage_title(stage)}" if stage else "")
         evidence = f"`{self.command} {probe}`" + (f": {detail}" if detail else "")
-        return rule.finding(outcome, where, expected, found, evidence, "probe")
+        return rule.finding(outcome, where, expected, found, evidence)
