@@ -4,11 +4,26 @@ from typing import Any
 
 import click
 
-from toolkit.cli import build, check, demo, explain, leaderboard, pack, package, plan, recipes, stats, train, unpack
+from toolkit.cli import (
+    build,
+    check,
+    demo,
+    explain,
+    leaderboard,
+    pack,
+    package,
+    plan,
+    probe,
+    prove,
+    recipes,
+    stats,
+    train,
+    unpack,
+)
 from toolkit.components.failure import InputError
 from toolkit.errors import GolfError
 
-_TRAIN_EXTRA = ("torch", "sentencepiece")
+_EXTRAS = {"torch": "train", "sentencepiece": "train", "constriction": "prove"}  # package -> the extra that brings it
 
 
 class _Golf(click.Group):
@@ -20,9 +35,11 @@ class _Golf(click.Group):
         except (GolfError, InputError) as error:
             raise click.ClickException(str(error)) from None
         except ModuleNotFoundError as error:
-            if error.name not in _TRAIN_EXTRA:
+            if error.name not in _EXTRAS:
                 raise
-            message = f"{error.name}: this command needs it, found none; pip install 'golf-toolkit[train]'"
+            message = (
+                f"{error.name}: this command needs it, found none; pip install 'golf-toolkit[{_EXTRAS[error.name]}]'"
+            )
             raise click.ClickException(message) from None
         except BrokenPipeError:
             raise  # a reader such as `head` has seen enough; click ends without a word
@@ -36,5 +53,6 @@ def golf() -> None:
     """Parameter Golf: from a recipe to a record folder."""
 
 
-for module in (recipes, plan, build, pack, unpack, train, check, package, demo, explain, stats, leaderboard):
+_MODULES = (recipes, plan, build, pack, unpack, train, probe, prove, check, package, demo, explain, stats, leaderboard)
+for module in _MODULES:
     golf.add_command(module.command)
