@@ -14,7 +14,7 @@ from toolkit.components.inputs import Inputs, read_inputs
 from toolkit.components.log import Log
 from toolkit.components.ranks import Ranks
 from toolkit.components.train import Trainer
-from toolkit.recipe import dump_recipe
+from toolkit.errors import GolfError
 
 ALONE = Ranks(0, 1, torch.device("cpu"))
 
@@ -27,9 +27,10 @@ def network_on_text(
 ) -> tuple[GPT, Inputs]:
     """The float model in its state after training, and what it is to be scored on.
 
-    Weights are kept by the recipe's text: other settings train another network.
+    Weights are kept by the settings that make them: others train another network.
     """
-    weights = folder / f"network_{hashlib.sha256(dump_recipe(cfg).encode()).hexdigest()[:16]}.pt"
+    settings = repr((cfg.model, cfg.data, cfg.optimizer, cfg.train))
+    weights = folder / f"network_{hashlib.sha256(settings.encode()).hexdigest()[:16]}.pt"
     env = Environment(
         data_path=folder / cfg.data.dataset,
         tokenizer_path=folder / cfg.data.tokenizer,
@@ -46,7 +47,10 @@ def network_on_text(
     torch.manual_seed(env.seed)
     model = model_on(cfg, ALONE.device)
     if not weights.is_file():
-        Trainer(cfg, model, inputs, env, ALONE, Log(env.log_path, enabled=True)).train()
+        trainer = Trainer(cfg, model, inputs, env, ALONE, Log(env.log_path, enabled=True))
+        trainer.train()
+        if trainer.terminated:
+            raise GolfError("bench mix: expected to train to the end, found SIGTERM; nothing is kept")
         partial = weights.with_suffix(".partial")
         torch.save(model.state_dict(), partial)
         partial.replace(weights)

@@ -8,6 +8,7 @@ import math
 import resource
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -23,15 +24,15 @@ from toolkit.components.config import Config
 from toolkit.components.evaluate import score_windows
 from toolkit.components.inputs import Inputs
 from toolkit.components.ppm_seed import mix_ppm_seed
-from toolkit.components.ppm_trie import mix_ppm_trie
+from toolkit.components.ppm_trie import TrieMixer, mix_ppm_trie
 from toolkit.components.trie import CLOSED, Trie, TrieFeed
 from toolkit.data.shards import token_stream
-from toolkit.probe.kraft import choose_targets, vocabulary_sums
+from toolkit.probe.kraft import choose_targets, seed_sums, trie_sums
 from toolkit.recipe import load_recipe
 
+ENGINES = ("logistic", "linear")
 GATES = ("v1", "v2", "strict", "documented")
 KRAFT_POSITIONS = 40
-KRAFT_TOKENS = 100_000
 LINEAR_MEGABYTES = (1, 2, 4, 8, 16)
 PPMD_ORDERS = (5, 6, 8)
 
@@ -45,6 +46,15 @@ class Stream:
     nats: Tensor  # float64[n], the network's
     feed: TrieFeed
     feed_seconds: float  # logits to stretches
+    rows: dict[int, Tensor]  # logits [V] of a few targets
+
+
+def with_engine(cfg: Config, engine: str) -> Config:
+    return replace(cfg, ppm_trie=replace(cfg.ppm_trie, engine=engine))
+
+
+def with_gate(cfg: Config, gate: str) -> Config:
+    return replace(cfg, ppm_seed=replace(cfg.ppm_seed, gate=gate))
 
 
 def timed(function: Callable[[], Tensor]) -> tuple[np.ndarray, float]:
@@ -57,6 +67,8 @@ def timed(function: Callable[[], Tensor]) -> tuple[np.ndarray, float]:
 def score_network(cfg: Config, model: torch.nn.Module, inputs: Inputs, strings: list[bytes]) -> Stream:
     """Sliding windows over the validation text, the feed of the mixers taken on the way."""
     feed = TrieFeed(Trie(strings, ALONE.device), inputs.tokens[1:].numpy())
+    chosen = choose_targets(inputs.tokenizer, inputs.tokens.numpy(), KRAFT_POSITIONS)
+    rows: dict[int, Tensor] = {}
     seconds = 0.0
 
     def take(first: int, logits: Tensor, targets: Tensor) -> None:
@@ -64,9 +76,12 @@ def score_network(cfg: Config, model: torch.nn.Module, inputs: Inputs, strings: 
         started = time.perf_counter()
         feed.add(first, logits, targets)
         seconds += time.perf_counter() - started
+        for target in chosen:
+            if first <= target < first + len(targets):
+                rows[target] = logits[target - first].clone()
 
     nats = score_windows(cfg, model, inputs.tokens, ALONE, cfg.evaluate.stride, take)
-    return Stream(inputs.tokens[1:].numpy(), inputs.target_bytes, nats, feed, seconds)
+    return Stream(inputs.tokens[1:].numpy(), inputs.target_bytes, nats, feed, seconds, rows)
 
 
 def score_alone(cfg: Config, targets: np.ndarray, trie: Trie) -> Tensor:
@@ -77,6 +92,23 @@ def score_alone(cfg: Config, targets: np.ndarray, trie: Trie) -> Tensor:
     feed = TrieFeed(trie, targets)
     closed = np.add.reduceat(trie.partials[trie.nodes] == CLOSED, trie.begins[:-1], dtype=np.int64)
     return mix_ppm_trie(cfg, targets, feed) - torch.from_numpy(math.log(2) * closed[targets])
+
+
+def stage_seconds(cfg: Config, targets: np.ndarray, feed: TrieFeed) -> dict[str, float]:
+    """The mixture's two stages one after the other, which overlap in a run: contexts on all cores, and one mixer."""
+    firsts = range(0, len(targets), cfg.ppm_trie.chunk_tokens)
+    capacity = int(np.diff(feed.starts[[*firsts, len(targets)]]).max())
+    mixer = TrieMixer(cfg, feed.trie, sum(len(feed.trie.strings[token]) or 1 for token in targets), capacity)
+    nats, seconds = np.zeros(len(targets)), {"context passes": 0.0, "mixer, one thread": 0.0}
+    with ThreadPoolExecutor() as pool:
+        for first in firsts:
+            started = time.perf_counter()
+            mixer.look(mixer.chunks[0], targets[first : first + cfg.ppm_trie.chunk_tokens], pool.map)
+            looked = time.perf_counter()
+            mixer.mix(0, mixer.chunks[0], feed.stretches.numpy()[feed.starts[first] :], nats[first:])
+            seconds["context passes"] += looked - started
+            seconds["mixer, one thread"] += time.perf_counter() - looked
+    return seconds
 
 
 def print_scores(scores: dict[str, np.ndarray], stream: Stream, regions: dict[str, np.ndarray]) -> None:
@@ -94,19 +126,16 @@ def print_scores(scores: dict[str, np.ndarray], stream: Stream, regions: dict[st
     print(f"bytes: {kept}; a seed gate is no distribution, and its score no code length", flush=True)
 
 
-def print_kraft_sums(cfg: Config, model: torch.nn.Module, inputs: Inputs, strings: list[bytes]) -> None:
-    """Z of the mixture and of the seed's gates at the same targets."""
-    tokens = inputs.tokens[:KRAFT_TOKENS]
-    targets = choose_targets(inputs.tokenizer, tokens.numpy(), KRAFT_POSITIONS)
-    print(f"sum over the vocabulary at {KRAFT_POSITIONS} targets of the first {KRAFT_TOKENS:,}")
+def print_kraft_sums(cfg: Config, stream: Stream, strings: list[bytes]) -> None:
+    """Z of the mixtures and of the seed's gates at the same targets."""
+    print(f"sum over the vocabulary at {len(stream.rows)} targets")
+    for engine in ENGINES:
+        sums = trie_sums(with_engine(cfg, engine), stream.targets, stream.feed, stream.rows)
+        print(f"{f'mixture, {engine}':<24}largest |Z - 1| {max(abs(z - 1) for z in sums.values()):.1e}", flush=True)
     for gate in GATES:
-        sums = vocabulary_sums(
-            replace(cfg, ppm_seed=replace(cfg.ppm_seed, gate=gate)), model, tokens, strings, list(targets)
-        )
-        if gate == GATES[0]:
-            print(f"{'ppm_trie':<24}largest |Z - 1| {max(abs(z.ppm_trie - 1) for z in sums):.1e}")
-        found = np.array([z.ppm_seed for z in sums])
-        print(f"{f'seed, gate {gate}':<24}mean Z {found.mean():.3f} [{found.min():.3f}, {found.max():.3f}]", flush=True)
+        sums = seed_sums(with_gate(cfg, gate), strings, stream.targets, stream.nats.numpy(), stream.rows)
+        z = np.array(list(sums.values()))
+        print(f"{f'seed, gate {gate}':<24}mean Z {z.mean():.3f} [{z.min():.3f}, {z.max():.3f}]", flush=True)
 
 
 def print_ppmd(text: bytes, alone_bits: float, alone_seconds: float) -> None:
@@ -155,21 +184,21 @@ def main(texts: str = "../shared/data", folder: str = "build/bench/mix") -> None
     trie = stream.feed.trie
     scores = {"network alone": stream.nats.numpy()}
     seconds = {"rows to stretches": stream.feed_seconds}
-    scores["mixture"], seconds["mixture"] = timed(lambda: mix_ppm_trie(cfg, stream.targets, stream.feed))
-    scores["context model alone"], seconds["context model alone"] = timed(
-        lambda: score_alone(cfg, stream.targets, trie)
-    )
+    for engine in ENGINES:
+        scores[f"mixture, {engine}"], seconds[engine] = timed(
+            lambda engine=engine: mix_ppm_trie(with_engine(cfg, engine), stream.targets, stream.feed)  # type: ignore[misc]
+        )
+    scores["context model alone"], seconds["alone"] = timed(lambda: score_alone(cfg, stream.targets, trie))
     for gate in GATES:
-        gated = replace(cfg, ppm_seed=replace(cfg.ppm_seed, gate=gate))
-        scores[f"seed, gate {gate}"], seconds[f"seed, gate {gate}"] = timed(
-            lambda gated=gated: mix_ppm_seed(gated, strings, stream.targets, stream.nats)  # type: ignore[misc]
+        scores[f"seed, gate {gate}"], seconds[f"seed {gate}"] = timed(
+            lambda gate=gate: mix_ppm_seed(with_gate(cfg, gate), strings, stream.targets, stream.nats)  # type: ignore[misc]
         )
     print_scores(scores, stream, target_regions(train, val, stream.target_bytes))
-    print_kraft_sums(cfg, model, inputs, strings)
-    print("seconds per MB of text, " + ", ".join(f"{name} {value:.2f}" for name, value in seconds.items()))
-    alone_bits = scores["context model alone"].sum() / math.log(2) / len(val)
-    print_ppmd(val, alone_bits, seconds["context model alone"])
+    print_kraft_sums(cfg, stream, strings)
+    seconds |= stage_seconds(cfg, stream.targets, stream.feed)
+    print("seconds per MB of text: " + ", ".join(f"{name} {value:.2f}" for name, value in seconds.items()), flush=True)
+    print_ppmd(val, scores["context model alone"].sum() / math.log(2) / len(val), seconds["alone"])
     print_linearity(cfg, Path(texts), inputs, trie)
     figure = Path(folder, "mix.svg")
-    write_figure(figure, scores["network alone"], scores["mixture"], stream.target_bytes, val)
+    write_figure(figure, scores["network alone"], scores["mixture, logistic"], stream.target_bytes, val)
     print(f"figure: {figure}")

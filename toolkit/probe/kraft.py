@@ -52,22 +52,16 @@ def vocabulary_sums(
 ) -> list[KraftSum]:
     """Kraft sums at these targets, in stream order; all targets before them are scored and learned from as they are."""
     stream = tokens[: max(targets) + 2]
-    trie_mixer = SteppingMixer(cfg, Trie(strings, _CPU.device))
-    feed = TrieFeed(trie_mixer.trie, stream[1:].numpy())
+    feed = TrieFeed(Trie(strings, _CPU.device), stream[1:].numpy())
     nats: list[float] = []
     rows: dict[int, Tensor] = {}
     for first, logits, part in window_logits(cfg, model, stream, _CPU, cfg.evaluate.stride):
         feed.add(first, logits, part)
         nats += F.cross_entropy(logits, part, reduction="none").tolist()
         rows |= {target: logits[target - first].clone() for target in targets if first <= target < first + len(part)}
-    stretches = np.split(feed.stretches.numpy(), feed.starts[1:-1])
-    seed_sums = _seed_sums(cfg, strings, stream[1:].numpy(), np.array(nats), rows)
-    sums = []
-    for target, token in enumerate(stream[1:].tolist()):
-        if target in rows:
-            sums.append(KraftSum(target, _trie_sum(trie_mixer, rows[target]), seed_sums[target]))
-        trie_mixer.learn(token, stretches[target])
-    return sums
+    of_trie = trie_sums(cfg, stream[1:].numpy(), feed, rows)
+    of_seed = seed_sums(cfg, strings, stream[1:].numpy(), np.array(nats), rows)
+    return [KraftSum(target, of_trie[target], of_seed[target]) for target in sorted(rows)]
 
 
 def choose_targets(tokenizer: spm.SentencePieceProcessor, tokens: np.ndarray, count: int) -> dict[int, str]:
@@ -89,20 +83,36 @@ def choose_targets(tokenizer: spm.SentencePieceProcessor, tokens: np.ndarray, co
     return chosen
 
 
-def _trie_sum(mixer: SteppingMixer, logits: Tensor) -> float:
-    nodes = torch.arange(len(mixer.trie.prefixes))
-    stretches = mixer.trie.stretches(logits[None], torch.zeros_like(nodes), nodes)
-    return float(np.exp(-mixer.score_all(stretches.numpy())).sum())
+def trie_sums(
+    cfg: Config,
+    targets: np.ndarray,  # int64[n]
+    feed: TrieFeed,  # the network's decisions along them
+    rows: dict[int, Tensor],  # logits [V] of the targets to look at
+) -> dict[int, float]:
+    """Z of the mixture on the trie at these targets, from one walk up to the last of them."""
+    mixer = SteppingMixer(cfg, feed.trie)
+    nodes = torch.arange(len(feed.trie.prefixes))
+    sums = {}
+    for target in range(max(rows) + 1):
+        if target in rows:
+            stretches = feed.trie.stretches(rows[target][None], torch.zeros_like(nodes), nodes)
+            sums[target] = float(np.exp(-mixer.score_all(stretches.numpy())).sum())
+        along = feed.stretches[feed.starts[target] : feed.starts[target + 1]]
+        mixer.learn(int(targets[target]), along.numpy())
+    return sums
 
 
-def _seed_sums(
+def seed_sums(
     cfg: Config,
     strings: list[bytes],
     targets: np.ndarray,  # int64[n]
     nats: np.ndarray,  # of the network, float64[n]
     rows: dict[int, Tensor],  # logits [V] of the targets to look at
 ) -> dict[int, float]:
-    """Z at these targets, from one stream in which the whole vocabulary stands in front of each, not learned from."""
+    """Z of the seed's mixture, from one stream in which the whole vocabulary stands before each of these targets.
+
+    Nothing of it is learned from.
+    """
     looked_at = sorted(rows)
     places = np.repeat(looked_at, len(strings))
     row_nats = -torch.stack([rows[target] for target in looked_at]).log_softmax(1).numpy().ravel()
