@@ -76,22 +76,12 @@ def run_stages(
 
     The mixers go by the sliding windows' scores, which are made once, in the first stage that needs them.
     """
-    begin = started = shown = time.perf_counter()
+    begin = started = time.perf_counter()
 
     def report(stage: str, nats: Tensor, num_bytes: np.ndarray = target_bytes) -> None:
         nonlocal started
         log(score_line(f"final_int{cfg.quantize.matrix_bits}_{stage}", nats, num_bytes, started))
         started = time.perf_counter()
-
-    def progress(mixed: np.ndarray) -> None:
-        """Log how far a mixer has come, every few seconds."""
-        nonlocal shown
-        now = time.perf_counter()
-        if now > shown + PROGRESS_SECONDS:
-            shown, done = now, target_bytes[: len(mixed)]
-            bpbs = [bits_per_byte(part, done) for part in (nats[: len(mixed)], mixed)]
-            speed = done.sum() / (now - started) / 1e6
-            log(f"mixed_bytes:{done.sum()} MB/s:{speed:.2f} network_bpb:{bpbs[0]:.4f} mixture_bpb:{bpbs[1]:.4f}")
 
     if "roundtrip" in cfg.evaluate.stages:
         report("roundtrip", score_blocks(cfg, model, tokens, ranks))
@@ -112,5 +102,17 @@ def run_stages(
     if "ppm_trie" in cfg.evaluate.stages:
         feed.gather(ranks)
         if ranks.is_main:
+            shown = started
+
+            def progress(mixed: np.ndarray) -> None:
+                """Log how far the mixer has come, every few seconds."""
+                nonlocal shown
+                now = time.perf_counter()
+                if now > shown + PROGRESS_SECONDS:
+                    shown, done = now, target_bytes[: len(mixed)]
+                    bpbs = [bits_per_byte(part, done) for part in (nats[: len(mixed)], mixed)]
+                    speed = done.sum() / (now - started) / 1e6
+                    log(f"mixed_bytes:{done.sum()} MB/s:{speed:.2f} network_bpb:{bpbs[0]:.4f} mixture_bpb:{bpbs[1]:.4f}")
+
             report("ppm_trie", mix_ppm_trie(cfg, targets, feed, progress))
     log(f"total_eval_time:{started - begin:.1f}s")

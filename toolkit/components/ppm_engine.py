@@ -14,7 +14,7 @@ typedef int64_t i64;
 typedef uint64_t u64;
 typedef float floats __attribute__((vector_size(64)));
 typedef int ints __attribute__((vector_size(64)));
-typedef union { // one lane for each context, and the last one for the match and the network
+typedef union { // lanes: each context's, and behind them the match's or the network's
     float x[16];
     u32 n[16];
     floats f;
@@ -27,10 +27,9 @@ typedef union { // one lane for each context, and the last one for the match and
 #endif
 
 #define CLOSED -1
-#define MATCH 15  // the lane
 #define SETS 6    // of weights
 #define LEAST 12  // bytes that a match begins with
-#define FACTOR 0x9E3779B97F4A7C15 // 2^64 over the golden ratio
+#define AHEAD 16  // units that are fetched ahead; they may lie behind the last
 
 typedef struct {
     // The vocabulary, as in trie.py.
@@ -55,8 +54,8 @@ typedef struct {
 
 // Decisions of some tokens. A unit is a byte of a token or its end, as far as anything is to be decided there.
 typedef struct {
-    i64 decisions, units, capacity;
-    u32 *nodes;     // [decisions] trie node; bit 31 is the outcome, bit 30 says that the token is complete
+    i64 decisions, capacity;
+    u32 *nodes;     // [decisions] 4 * trie node + 2 at the end of a token + the outcome
     int *places;    // [decisions] 32 * unit + slot, or CLOSED
     i64 *positions; // [units] in the text
     i64 *matches;   // [units] where the match expects it, times 64, plus how well it has done
@@ -64,17 +63,20 @@ typedef struct {
     u32 *slots;     // [contexts + 1][capacity]
 } Chunk;
 
+typedef struct {
+    floats a, b;
+} Row;
+
 // What a mixer has learned, 0 at first.
 typedef struct {
-    floats weights[SETS][1 << 16][2];
+    Row weights[SETS][1 << 16];
     int maps[16][256]; // by lane and state: probability of outcome 1 less a half in 22 bits, times it was met in 10
 } Mixer;
 
 static u64 hash(u64 x)
 {
-    x *= FACTOR;
-    x = (x ^ x >> 32) * FACTOR;
-    return x ^ x >> 29;
+    x *= 0x9E3779B97F4A7C15; // 2^64 over the golden ratio
+    return x ^ x >> 32;
 }
 
 // Opens a new part: what was open becomes the last one, and so on.
@@ -119,22 +121,23 @@ void walk(Model *m, Chunk *c, const i64 *tokens, i64 n)
         const u8 *bytes = m->bytes + m->offsets[token];
         int length = m->offsets[token + 1] - m->offsets[token], known = 0, depth = -1;
         for (i64 k = m->begins[token]; k < end; k++, d++) {
-            u32 node = m->nodes[k], bits = m->partials[node];
-            c->nodes[d] = node | (u32)m->outcomes[k] << 31 | (u32)(k + 1 == end) << 30;
+            int node = m->nodes[k], bits = m->partials[node];
+            c->nodes[d] = node * 4 + (k + 1 == end) * 2 + m->outcomes[k];
             c->places[d] = CLOSED;
-            if (m->partials[node] == CLOSED)
+            for (; known < m->depths[node]; known++)
+                append(m, bytes[known]);
+            if (bits == CLOSED)
                 continue;
-            if (depth != m->depths[node]) {
-                depth = m->depths[node];
-                for (; known < depth; known++)
-                    append(m, bytes[known]);
+            if (depth != known) {
+                depth = known;
                 c->positions[u] = m->length;
                 c->matches[u] = m->pointer * 64 + (m->run < 252 ? m->run / 4 : 63);
                 for (i64 j = 0; j < m->contexts; j++) {
                     u64 x = hash((m->recent & m->masks[2 * j]) + known * 97 + j);
                     for (int part = 0; part < 8; part++)
-                        x += m->parts[part] * (2 * part + 3) & -(m->masks[2 * j + 1] >> part & 1);
-                    c->hashes[u * m->contexts + j] = hash(x);
+                        if (m->masks[2 * j + 1] >> part & 1)
+                            x = hash(x + m->parts[part]);
+                    c->hashes[u * m->contexts + j] = x;
                 }
                 u++;
             }
@@ -148,7 +151,6 @@ void walk(Model *m, Chunk *c, const i64 *tokens, i64 n)
         shift(m->parts);
     }
     c->decisions = d;
-    c->units = u;
 }
 
 // The lines of a unit in a table, one for each half of its byte, and the checks of their slots.
@@ -171,20 +173,19 @@ void look(Model *m, Chunk *c, i64 context)
     u32 *lines[2], checks[2];
     int unit = -1;
     for (i64 d = 0; d < c->decisions; d++) {
-        int place = c->places[d], half = place >> 4 & 1, outcome = c->nodes[d] >> 31, before = unit;
+        int place = c->places[d], half = place >> 4 & 1, outcome = c->nodes[d] & 1, before = unit;
         u32 *out = c->slots + context * c->capacity + d;
         if (place == CLOSED)
             continue;
         unit = place >> 5;
         if (context == m->contexts) {
-            int bits = m->partials[c->nodes[d] & 0x3fffffff], match = c->matches[unit] & 63;
-            int byte = m->text[c->matches[unit] >> 6] | 256, rest = __builtin_clz(bits | 1) - 23;
-            *out = bits && c->matches[unit] > 63 && byte >> rest == bits ? (match * 4 + 2 + (byte >> rest - 1 & 1)) << 16 : 0;
+            int bits = m->partials[c->nodes[d] >> 2], rest = __builtin_clz(bits | 1) - 23;
+            i64 match = c->matches[unit], byte = m->text[match >> 6] | 256;
+            *out = match > 63 && byte >> rest == bits ? (match * 4 & 252 | 2 | byte >> rest - 1 & 1) << 16 : 0;
             continue;
         }
         if (unit != before) {
-            if (unit + 16 < c->units)
-                locate(m, c, context, unit + 16, lines, checks);
+            locate(m, c, context, unit + AHEAD, lines, checks);
             locate(m, c, context, unit, lines, checks);
         }
         u32 *slot = lines[half] + (place & 15), value = *slot;
@@ -210,30 +211,27 @@ void mix(Model *m, Chunk *c, Mixer *mixer, const float *log_odds, double *nats)
     for (int i = 0; i < 4096; i++)
         stretch[i] = logf((i + .5f) / (4095.5f - i));
     for (i64 d = 0; d < c->decisions; d++) {
-        u32 node = c->nodes[d] & 0x3fffffff, outcome = c->nodes[d] >> 31, state[16] = {0}, seen = 0;
-        int place = c->places[d], bits = m->partials[node], bucket;
+        u32 node = c->nodes[d] >> 2, outcome = c->nodes[d] & 1, state[16] = {0}, seen = 0;
+        int place = c->places[d], bits = m->partials[node];
         float z = clip(log_odds[d]), less = 1 / (1 + expf(fabsf(z)));
         if (place != CLOSED) {
             for (int i = 0; i <= m->contexts; i++) {
-                u32 slot = c->slots[i * c->capacity + d], lane = i < m->contexts ? i : MATCH;
-                state[lane] = slot >> 16;
-                seen += lane < 6 && slot >> 16;
-                entries.n[lane] = mixer->maps[lane][slot >> 16];
-                a.x[lane] = stretch[entries.n[lane] >> 20 ^ 2048];
-                b.x[lane] = stretch[slot >> 4 & 4095 ^ 2048];
+                u32 slot = c->slots[i * c->capacity + d];
+                state[i] = slot >> 16;
+                seen += i < 6 && slot >> 16;
+                entries.n[i] = mixer->maps[i][slot >> 16];
+                a.x[i] = stretch[entries.n[i] >> 20 ^ 2048];
+                b.x[i] = i < m->contexts ? stretch[slot >> 4 & 4095 ^ 2048] : z;
             }
-            b.x[MATCH] = z;
-            bucket = z < -8 ? 0 : z < 7 ? z + 8 : 15;
             const u8 *next = m->text + c->positions[place >> 5];
-            u32 keys[] = {node, (seen * 16 + bucket) * 2 + !bits, next[-1] * 256 + next[-2], next[-1] * 256 + bits,
-                          *state, 0};
-            floats *weights[SETS], wa = {0}, wb = {0};
+            u32 keys[] = {node, seen * 64 + (int)z + 20, next[-1] * 256 + next[-2], next[-1] * 256 + bits, *state, 0};
+            Row *weights[SETS], w = {0};
             for (int i = 0; i < SETS; i++) {
-                weights[i] = mixer->weights[i][keys[i] & 65535];
-                wa += weights[i][0];
-                wb += weights[i][1];
+                weights[i] = mixer->weights[i] + (keys[i] & 65535);
+                w.a += weights[i]->a;
+                w.b += weights[i]->b;
             }
-            Lanes sum = {.f = wa * a.f + wb * b.f};
+            Lanes sum = {.f = w.a * a.f + w.b * b.f};
             for (int k = 8; k; k /= 2)
                 for (int i = 0; i < k; i++)
                     sum.x[i] += sum.x[i + k];
@@ -241,10 +239,9 @@ void mix(Model *m, Chunk *c, Mixer *mixer, const float *log_odds, double *nats)
             less = 1 / (1 + expf(fabsf(z)));
             float step = .00025f * (outcome - (z > 0 ? 1 - less : less));
             for (int i = 0; i < SETS; i++) {
-                KEEP(weights[i][0]);
-                KEEP(weights[i][1]);
-                weights[i][0] += a.f * step;
-                weights[i][1] += b.f * step;
+                KEEP(*weights[i]);
+                weights[i]->a += a.f * step;
+                weights[i]->b += b.f * step;
             }
             ints count = entries.i & 1023;
             floats p = (__builtin_convertvector(entries.i >> 10, floats) + .5f) / 4194304;
@@ -256,7 +253,7 @@ void mix(Model *m, Chunk *c, Mixer *mixer, const float *log_odds, double *nats)
             }
         }
         *nats -= log(outcome == z > 0 ? 1. - less : less);
-        nats += c->nodes[d] >> 30 & 1;
+        nats += c->nodes[d] >> 1 & 1;
     }
 }
 """

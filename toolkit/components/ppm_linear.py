@@ -23,7 +23,7 @@ typedef struct {
 } Model;
 
 typedef struct {
-    i64 decisions, units, capacity;
+    i64 decisions, capacity;
     u32 *nodes;
     int *places;
     i64 *positions, *matches;
@@ -38,7 +38,7 @@ typedef struct {
 void mix(Model *m, Chunk *c, Mixer *mixer, const float *log_odds, double *nats)
 {
     for (i64 d = 0; d < c->decisions; d++) {
-        int outcome = c->nodes[d] >> 31;
+        int outcome = c->nodes[d] & 1;
         double p[] = {1 / (1 + exp(log_odds[d])), 1 / (1 + exp(-log_odds[d]))};
         for (int i = 0; i < m->contexts && c->places[d] != CLOSED; i++) {
             u32 slot = c->slots[i * c->capacity + d];
@@ -52,7 +52,7 @@ void mix(Model *m, Chunk *c, Mixer *mixer, const float *log_odds, double *nats)
             }
         }
         *nats -= log(p[outcome]);
-        nats += c->nodes[d] >> 30 & 1;
+        nats += c->nodes[d] >> 1 & 1;
     }
 }
 """

@@ -28,6 +28,7 @@ LINE_BYTES = 64  # of a context's table
 LASTS_BYTES = 1 << 24
 MIXER_BYTES = 1 << 27
 TEXT_MARGIN = 64  # bytes before and after the text that may be looked at
+AHEAD = 16  # decisions behind the last
 
 
 def call(function: Any, *arguments: Any) -> None:
@@ -42,7 +43,7 @@ def addresses(values: Iterable[Any]) -> np.ndarray:
 
 def zeros(size: int) -> np.ndarray:
     """Bytes in pages of their own, large ones where the system has them; pages never written take no memory."""
-    pages = mmap.mmap(-1, max(1, size))
+    pages = mmap.mmap(-1, size)
     pages.madvise(mmap.MADV_HUGEPAGE)
     return np.frombuffer(pages, np.uint8)
 
@@ -54,23 +55,22 @@ def compile_engine(cfg: Config) -> tuple[ctypes.CDLL, ctypes.CDLL]:
     return compile_native(ENGINE), compile_native(ENGINE)
 
 
-def model_fields(cfg: Config, trie: Trie, text_bytes: int) -> list[Any]:
-    """Of the C struct Model: the vocabulary, the contexts' memory, and a text of zero bytes."""
-    strings, masks = trie.strings, np.array(cfg.ppm_trie.masks, np.uint64)
+def model_fields(cfg: Config, trie: Trie, num_tokens: int) -> list[Any]:
+    """Of the C struct Model: the vocabulary, the contexts' memory, and room for a text of so many tokens."""
+    strings, text_bytes = trie.strings, num_tokens * (1 + max(map(len, trie.strings)))
     return [
         *(trie.begins, trie.nodes, trie.outcomes, trie.depths, trie.partials),
-        *(np.frombuffer(b"".join(strings) + b" ", np.uint8), np.cumsum([0, *map(len, strings)]), masks),
-        *(len(cfg.ppm_trie.masks) // 2, cfg.ppm_trie.table_bits),
+        *(np.array([*b"".join(strings)], np.uint8), np.cumsum([0, *map(len, strings)])),
+        *(np.array(cfg.ppm_trie.masks, np.uint64), len(cfg.ppm_trie.masks) // 2, cfg.ppm_trie.table_bits),
         *(zeros(len(cfg.ppm_trie.masks) * LINE_BYTES // 2 << cfg.ppm_trie.table_bits), zeros(LASTS_BYTES)),
-        *(zeros(text_bytes + 2 * TEXT_MARGIN), TEXT_MARGIN),
-        *[0] * 12,
+        *(zeros(text_bytes + 2 * TEXT_MARGIN), TEXT_MARGIN, *[0] * 12),
     ]
 
 
 def chunk_fields(cfg: Config, capacity: int) -> list[Any]:
     """Of the C struct Chunk, for so many decisions."""
     widths = (4, 4, 8, 8, 4 * len(cfg.ppm_trie.masks), 2 * len(cfg.ppm_trie.masks) + 4)
-    return [0, 0, capacity, *(zeros(capacity * width) for width in widths)]
+    return [0, capacity, *(zeros((capacity + AHEAD) * width) for width in widths)]
 
 
 def look(
@@ -94,9 +94,8 @@ def mix_ppm_trie(
     """Nats of the mixture for all targets, float64[n]; `progress` gets those of the first ones again and again."""
     library, mixing = compile_engine(cfg)
     firsts = range(0, len(targets), cfg.ppm_trie.chunk_tokens)
-    capacity = int(np.diff(feed.starts[[*firsts, len(targets)]]).max(initial=0))
-    lengths = np.array([len(text) or 1 for text in feed.trie.strings])  # a token without bytes stands as a zero byte
-    fields = model_fields(cfg, feed.trie, int(lengths[targets].sum()))
+    capacity = cfg.ppm_trie.chunk_tokens * int(np.diff(feed.trie.begins).max())  # what is not needed takes no memory
+    fields = model_fields(cfg, feed.trie, len(targets))
     chunks = [chunk_fields(cfg, capacity) for _ in range(cfg.ppm_trie.shards + 1)]
     mixers = [zeros(MIXER_BYTES) for _ in range(cfg.ppm_trie.shards)]
     model, nats, mixed = addresses(fields), np.zeros(len(targets)), []

@@ -52,28 +52,22 @@ class Trie:
         self.order = torch.tensor(order, device=device)  # int64[V], sorted tokens
         # int64[3, V - 1]: outcome 0 leads to the sorted tokens low to middle, outcome 1 to middle to high.
         self.bounds = torch.tensor(bounds, dtype=torch.int64, device=device).reshape(-1, 3).T.contiguous()
-        self.walk_paths(np.array(order), bounds)
+        self.walk_paths(order, bounds)
         # Kept from chunk to chunk: pages of fresh memory would cost more than the sums.
         self.chunk_rows = max(1, (CHUNK_MASSES_CUDA if device.type == "cuda" else CHUNK_MASSES) // len(order))
         self.masses = torch.empty((self.chunk_rows, len(order)), device=device)
         self.sorted_masses = torch.empty_like(self.masses)
         self.sums = torch.zeros((self.chunk_rows, len(order) + 1), dtype=torch.float64, device=device)
 
-    def walk_paths(self, order: np.ndarray, bounds: list[tuple[int, int, int]]) -> None:
+    def walk_paths(self, order: list[int], bounds: list[tuple[int, int, int]]) -> None:
         """Set `begins` int64[V + 1]: token t's path is `nodes` int32[P] and `outcomes` uint8[P] from begins[t] on."""
-        lengths = np.zeros(len(order), np.int64)
-        for low, _, high in bounds:
-            lengths[low:high] += 1
-        self.begins = np.zeros(len(order) + 1, np.int64)
-        self.begins[order + 1] = lengths
-        self.begins.cumsum(out=self.begins)
-        self.nodes = np.zeros(self.begins[-1], np.int32)
-        self.outcomes = np.zeros(self.begins[-1], np.uint8)
-        ends = self.begins[order]  # of the paths as far as they have been walked
+        paths: list[list[tuple[int, bool]]] = [[] for _ in order]  # by token
         for node, (low, middle, high) in enumerate(bounds):
-            self.nodes[ends[low:high]] = node
-            self.outcomes[ends[middle:high]] = 1
-            ends[low:high] += 1
+            for i in range(low, high):
+                paths[order[i]].append((node, i >= middle))
+        self.begins = np.cumsum([0, *map(len, paths)])
+        steps = np.array([step for path in paths for step in path]).reshape(-1, 2)
+        self.nodes, self.outcomes = steps[:, 0].astype(np.int32), steps[:, 1].astype(np.uint8)
 
     def path(self, token: int) -> slice:
         """Where a token's path lies in `nodes` and `outcomes`."""

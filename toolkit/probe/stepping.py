@@ -12,15 +12,15 @@ from toolkit.components.config import Config
 from toolkit.components.native import compile_native
 from toolkit.components.ppm_engine import ENGINE
 from toolkit.components.ppm_linear import LINEAR
-from toolkit.components.ppm_trie import MIXER_BYTES, addresses, call, chunk_fields, look, model_fields, zeros
+from toolkit.components.ppm_trie import AHEAD, MIXER_BYTES, addresses, call, chunk_fields, look, model_fields, zeros
 from toolkit.components.trie import Trie
 
-TEXT_BYTES = 1 << 24  # of the longest stream
+MOST_TOKENS = 1 << 20  # of a stream
 
 _JOURNAL = r"""
 #include <stdlib.h>
 #include <string.h>
-static struct { void *place; unsigned size; char bytes[64]; } saved[1 << 17];
+static struct { void *place; unsigned size; char bytes[128]; } saved[1 << 17];
 static long steps;
 static void keep(void *place, unsigned size)
 {
@@ -70,7 +70,7 @@ void mix_each(Model *m, Chunk *c, Mixer *mixer, const float *stretches, double *
 class SteppingMixer:
     """The mixture of `ppm_trie` that can say what every token would be charged next."""
 
-    def __init__(self, cfg: Config, trie: Trie, text_bytes: int = TEXT_BYTES) -> None:
+    def __init__(self, cfg: Config, trie: Trie, num_tokens: int = MOST_TOKENS) -> None:
         self.cfg = cfg
         self.trie = trie
         self.seen = 0  # tokens
@@ -79,14 +79,14 @@ class SteppingMixer:
             self.mixing = compile_native(_JOURNAL + LINEAR + _MIX_EACH)
         lengths = np.diff(trie.begins)
         all_paths = chunk_fields(cfg, int(trie.begins[-1]))
-        self.fields = [model_fields(cfg, trie, text_bytes), chunk_fields(cfg, int(lengths.max())), all_paths]
+        self.fields = [model_fields(cfg, trie, num_tokens), chunk_fields(cfg, int(lengths.max())), all_paths]
         self.model, self.chunk = map(addresses, self.fields[:2])
         self.mixers = [zeros(MIXER_BYTES) for _ in range(cfg.ppm_trie.shards)]
         # A chunk for every token that may come next: its path's share of the arrays.
-        widths = [array.size // trie.begins[-1] for array in all_paths[3:]]
+        widths = [array.size // (all_paths[1] + AHEAD) for array in all_paths[2:]]
         self.candidates = np.tile(addresses(all_paths), (len(lengths), 1))
-        self.candidates[:, 2] = lengths
-        self.candidates[:, 3:] += np.outer(trie.begins[:-1], widths)
+        self.candidates[:, 1] = lengths
+        self.candidates[:, 2:] += np.outer(trie.begins[:-1], widths)
 
     @property
     def mixer(self) -> np.ndarray:
