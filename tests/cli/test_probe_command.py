@@ -1,5 +1,6 @@
 """`golf probe`: on a recipe and on a build, with its file and exit codes."""
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -24,11 +25,17 @@ def readable(tiny_run: Any) -> str:
 @pytest.fixture
 def build(readable: str, tiny_run: Any, tmp_path: Path) -> Path:
     """A build whose script is not packed, which spares a minute."""
-    for name in ("train_gpt.py", "train_gpt_readable.py"):
-        (tmp_path / name).write_text(readable)
     (tmp_path / "recipe.toml").write_text(tiny_run.recipe.read_text())
-    (tmp_path / "bundle.json").write_text(json.dumps({"recipe": "tiny"}))
+    write_scripts(tmp_path, readable)
     return tmp_path
+
+
+def write_scripts(build: Path, text: str) -> None:
+    names = ("train_gpt.py", "train_gpt_readable.py")
+    for name in names:
+        (build / name).write_text(text)
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    (build / "bundle.json").write_text(json.dumps({"recipe": "tiny", "sha256": dict.fromkeys(names, digest)}))
 
 
 def test_all_probes_have_a_name_and_the_other_way_round() -> None:
@@ -56,9 +63,16 @@ def test_outcomes_of_several_runs_add_up_and_those_of_another_script_go(build: P
     assert not list(build.glob(".probe*"))
 
 
-def test_a_build_of_another_program_is_one_line(build: Path) -> None:
-    readable = build / "train_gpt_readable.py"
-    readable.write_text(readable.read_text().replace("loss.backward()", "loss.backward(); pass"))
+def test_an_edited_script_is_one_line(build: Path) -> None:
+    script = build / "train_gpt.py"
+    script.write_text(script.read_text() + "pass\n")
+    result = CliRunner().invoke(golf, ["probe", str(build), "repeat"])
+    assert result.exit_code == 1
+    assert "expected the script that bundle.json names" in result.stderr.splitlines()[-1]
+
+
+def test_a_build_of_another_program_is_one_line(build: Path, readable: str) -> None:
+    write_scripts(build, readable.replace("loss.backward()", "loss.backward(); pass"))
     result = CliRunner().invoke(golf, ["probe", str(build), "repeat"])
     assert result.exit_code == 1
     assert "expected a build by this state of the toolkit" in result.stderr.splitlines()[-1]

@@ -71,7 +71,7 @@ def _probe_recipe(what: str, names: tuple[str, ...]) -> tuple[Report, dict[str, 
     from toolkit.check.probes import NAMES
     from toolkit.check.report import Report
     from toolkit.cli.display import Display
-    from toolkit.probe.run import run_probes, write_probes
+    from toolkit.probe.run import readable_script, run_probes, write_probes
     from toolkit.recipe import load_recipe
     from toolkit.record.runs import read_build
 
@@ -79,14 +79,13 @@ def _probe_recipe(what: str, names: tuple[str, ...]) -> tuple[Report, dict[str, 
         raise click.UsageError(f"probes: expected names of {', '.join(NAMES)}, found {', '.join(sorted(unknown))}")
     build = read_build(Path(what)) if (Path(what) / "bundle.json").is_file() else None
     cfg = build.cfg if build else load_recipe(what)
-    readable = (build.folder / "train_gpt_readable.py").read_text(encoding="utf-8") if build else None
     with Display() as display:
         probed = run_probes(
             cfg,
             [name for name in NAMES if name in names] or NAMES,
             f"golf probe {what}",
             lambda name, share: display.show(name, f"{share:.0%}", share),
-            readable,
+            readable_script(build.folder) if build else None,
         )
     if build:
         write_probes(build.folder, build.sha256, probed)

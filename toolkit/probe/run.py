@@ -3,6 +3,7 @@
 `probe.json` belongs to one script, whose SHA-256 it carries; `golf check` reads it and `golf package` asks for it.
 """
 
+import hashlib
 import json
 import os
 import tempfile
@@ -64,6 +65,19 @@ def run_probes(
             return [_run_probe(tiny, name, command, show) for name in names]
     finally:
         torch.set_num_threads(threads)
+
+
+def readable_script(build: Path) -> str:
+    """The readable script of a build; `GolfError` unless both scripts are those that `golf build` has written."""
+    digests = json.loads((build / "bundle.json").read_text(encoding="utf-8")).get("sha256", {})
+    for name in ("train_gpt.py", "train_gpt_readable.py"):
+        found = hashlib.sha256((build / name).read_bytes()).hexdigest()
+        if digests.get(name) != found:
+            raise GolfError(
+                f"{build / name}: expected the script that bundle.json names ({str(digests.get(name))[:12]}), "
+                f"found another ({found[:12]}); build it again"
+            )
+    return (build / "train_gpt_readable.py").read_text(encoding="utf-8")
 
 
 def _run_probe(tiny: Tiny, name: str, command: str, show: Callable[[str, float], None]) -> Probed:

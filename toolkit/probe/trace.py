@@ -50,10 +50,6 @@ class StageTrace:
     nats: np.ndarray
 
     @property
-    def scorings(self) -> list[Scoring]:
-        return [event for event in self.events if isinstance(event, Scoring)]
-
-    @property
     def updates(self) -> list[Update]:
         return [event for event in self.events if isinstance(event, Update)]
 
@@ -101,10 +97,11 @@ class _Watch(TorchFunctionMode):
         places = [place - 1 for place in self.places_of(targets)]
         known = [row for row, place in enumerate(places) if place >= 0]
         mine = tuple(places[row] for row in known)
+        rows = logits.detach().movedim(1, -1) if logits.dim() > 2 else logits.detach()
+        rows = rows.reshape(-1, rows.size(-1)).cpu()[known].clone()
         with torch.no_grad():
-            rows = logits.detach().cpu()[known].clone()
             log_probabilities = rows if is_log else rows.log_softmax(-1)
-            nats = -log_probabilities.gather(-1, targets.cpu()[known, None])[:, 0]
+            nats = -log_probabilities.gather(-1, targets.flatten().cpu()[known, None])[:, 0]
         if logits.requires_grad:
             self.pending.update(target + 1 for target in mine)
         for_gradient = logits.requires_grad and reduction != "none"

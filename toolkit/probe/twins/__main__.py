@@ -34,6 +34,9 @@ def rows(twin: Twin) -> list[tuple[str, str, str, str, str]]:
 
 
 def main(names: list[str]) -> int:
+    if unknown := set(names) - {twin.name for twin in TWINS}:
+        known = ", ".join(twin.name for twin in TWINS)
+        sys.exit(f"error: twins: expected names of {known}; found {', '.join(sorted(unknown))}")
     torch.set_num_threads(1)
     print("| technique | probe | rule | outcome | measured |\n|---|---|---|---|---|")
     wrong = 0
