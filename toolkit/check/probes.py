@@ -4,7 +4,10 @@ The file is somebody's word like any other in a folder: its commands are there t
 whose SHA-256 it names.
 """
 
+import contextlib
+import json
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
 from toolkit.check.report import OUTCOMES, Finding
@@ -42,6 +45,15 @@ def read_findings(probes: dict[str, Any]) -> Iterator[dict[str, str]]:
             if isinstance(found, dict):
                 texts = {key: str(found.get(key, "")) for key in ("rule", "outcome", *_TEXTS)}
                 yield texts | {"outcome": texts["outcome"] if texts["outcome"] in OUTCOMES else "UNKNOWN"}
+
+
+def read_probes(build: Path) -> dict[str, Any]:
+    """Content of the file in a build, empty where there is none that can be read."""
+    with contextlib.suppress(OSError, ValueError, RecursionError):
+        content = json.loads((build / FILE).read_text(encoding="utf-8"))
+        if isinstance(content, dict):
+            return content
+    return {}
 
 
 def missing_probes(probes: dict[str, Any], bundle_sha256: str) -> list[str]:

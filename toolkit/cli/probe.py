@@ -12,13 +12,12 @@ if TYPE_CHECKING:
     from toolkit.check.report import Report
     from toolkit.probe.run import Probed
 
-PROBES = ("kraft", "causal", "order", "val-independence", "self-contained", "repeat")
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
 @click.command("probe")
 @click.argument("what", metavar="[BUILD|RECIPE]", required=False)
-@click.argument("names", nargs=-1, type=click.Choice(PROBES), metavar="[NAME]...")
+@click.argument("names", nargs=-1, metavar="[NAME]...")
 @click.option("--json", "as_json", is_flag=True, help="Print an object instead of a table.")
 @click.option("--script", type=_FILE, help="Any script instead, as a black box in the sandbox.")
 @click.option("--run", "shell", help="How the shell has it evaluate, in a folder with script, --with and data/.")
@@ -42,8 +41,8 @@ def command(
     self-contained    the same scores in a sandbox without network and training shards
     repeat            one seed, the same artifact and scores
 
-    What is run is the recipe's tiny twin, on the CPU. Outcomes for a BUILD are kept in BUILD/probe.json, which `golf
-    check` reads and `golf package` asks for in the record track.
+    What is run is the recipe's tiny twin, on the CPU, in two minutes or so. Outcomes for a BUILD are kept in
+    BUILD/probe.json, which `golf check` reads and `golf package` asks for in the record track.
 
     With --script it is any script's printed totals: do they form a code at the end of a stream? Each token of the
     vocabulary takes a run there, so that a PASS takes long; a FAIL takes fewer.
@@ -69,19 +68,22 @@ def command(
 
 def _probe_recipe(what: str, names: tuple[str, ...]) -> tuple[Report, dict[str, Any]]:
     """Findings of the probes, and what --json prints."""
+    from toolkit.check.probes import NAMES
     from toolkit.check.report import Report
     from toolkit.cli.display import Display
     from toolkit.probe.run import run_probes, write_probes
     from toolkit.recipe import load_recipe
     from toolkit.record.runs import read_build
 
+    if unknown := set(names) - set(NAMES):
+        raise click.UsageError(f"probes: expected names of {', '.join(NAMES)}, found {', '.join(sorted(unknown))}")
     build = read_build(Path(what)) if (Path(what) / "bundle.json").is_file() else None
     cfg = build.cfg if build else load_recipe(what)
     readable = (build.folder / "train_gpt_readable.py").read_text(encoding="utf-8") if build else None
     with Display() as display:
         probed = run_probes(
             cfg,
-            [name for name in PROBES if name in names] or list(PROBES),
+            [name for name in NAMES if name in names] or NAMES,
             f"golf probe {what}",
             lambda name, share: display.show(name, f"{share:.0%}", share),
             readable,

@@ -107,6 +107,7 @@ def _causal(scene: Scene, stage: str, moved: list[Movement], positions: int) -> 
         return scene.finding("causal", "C1-CAUSAL", "PASS", expected, found, stage)
     worst = max(moved, key=lambda one: (one.what == "nats", one.difference))
     found = f"a change at target {worst.changed} moves the {worst.what} of target {worst.moved}"
-    what = {one.what for one in moved}
-    detail = f"{len(moved)} differences in {', '.join(sorted(what))}; largest {worst.difference:.4f} in {worst.what}"
+    if worst.what in ("nats", "logits"):
+        found += f" by {worst.difference:.4f}"
+    detail = f"{len(moved)} differences in {', '.join(sorted({one.what for one in moved}))}"
     return scene.finding("causal", "C1-CAUSAL", "FAIL", expected, found, stage, detail)

@@ -16,7 +16,7 @@ from toolkit.probe.scene import Scene
 from toolkit.probe.tiny import SCRIPT, read_scores
 from toolkit.run.sandbox import WORK_DIR, Limits, Outcome, Sandbox, find_sandbox
 
-LIMITS = Limits(memory_bytes=4 << 30, seconds=300, processes=200)
+LIMITS = Limits(memory_bytes=4 << 30, seconds=600, processes=200)
 _INSIDE = Path("/probed")
 _SHARDS, _NETWORK = "NO-TRAIN-DATA-AT-EVAL", "NO-NETWORK"
 _EXPECTED = {

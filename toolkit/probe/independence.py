@@ -17,7 +17,7 @@ def probe(scene: Scene) -> list[Finding]:
     first = tiny.trained.artifact
     scene.show(0.5)
     other = np.ascontiguousarray(tiny.validation()[:-7][::-1])
-    tiny.data_with("other_validation", other)
+    tiny.copy_data("other_validation", other)
     second = tiny.run("val-independence", DATA_PATH="other_validation").artifact
     differing = sum(a != b for a, b in zip(first, second, strict=False)) + abs(len(first) - len(second))
     digests = ", ".join(hashlib.sha256(blob).hexdigest()[:12] for blob in (first, second))

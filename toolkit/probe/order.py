@@ -5,6 +5,7 @@ of that; for these the evaluation is held against its own form of one token at a
 only after it has named all probabilities: equal charges mean an order that a decoder can follow.
 """
 
+import contextlib
 from dataclasses import dataclass
 
 import numpy as np
@@ -71,55 +72,49 @@ def probe(scene: Scene) -> list[Finding]:
     nats = nats_by_stage(scene.evaluate, scene.text)
     findings = []
     for done, order in enumerate(orders):
-        try:
-            predictor = scene.predictor(order.stage)
-        except LookupError:
-            difference = None
-        else:
-            difference = step_difference(predictor, scene.text, nats[order.stage])
-        findings += _judge(scene, order, difference)
+        difference = None
+        with contextlib.suppress(LookupError):
+            difference = step_difference(scene.predictor(order.stage), scene.text, nats[order.stage])
+        findings += [_score_first(scene, order, difference), _single_pass(scene, order, difference)]
         scene.show((done + 1) / len(orders))
     return findings
 
 
-def _judge(scene: Scene, order: StageOrder, difference: float | None) -> list[Finding]:
-    by_steps = "no form of one token at a time to compare with"
-    if difference is not None:
-        by_steps = f"one token at a time comes to the same total, relative difference {difference:.1e}"
-    matches = difference is not None and difference <= STEP_TOLERANCE
+def _score_first(scene: Scene, order: StageOrder, difference: float | None) -> Finding:
+    early = order.used_early
+    if early:
+        outcome, found = "FAIL", f"{len(early)} tokens used before they were charged, such as {_first(early)}"
+    elif difference is not None and difference > STEP_TOLERANCE:
+        outcome, found = "FAIL", f"another total one token at a time, relative difference {difference:.1e}"
+    elif order.unseen and difference is None:
+        outcome, found = "UNKNOWN", _unseen(order)
+    else:
+        steps = f"{order.updates} steps of optimizers, all on charged tokens" if order.updates else "no optimizer"
+        outcome, found = "PASS", f"{steps}; {_by_steps(difference)}"
+    expected = "every token charged before an optimizer, cache or counter uses it"
+    return scene.finding("order", "C3-SCORE-FIRST", outcome, expected, found, order.stage, _by_steps(difference))
 
-    def judge(rule_id: str, expected: str, broken: str, kept: str) -> Finding:
-        if broken:
-            outcome, found = "FAIL", broken
-        elif difference is not None and not matches:
-            outcome, found = "FAIL", f"one token at a time comes to another total, relative difference {difference:.1e}"
-        elif order.unseen and not matches:
-            places = _first(order.unseen)
-            outcome, found = (
-                "UNKNOWN",
-                f"nats of {len(order.unseen)} targets whose making was not seen, such as {places}",
-            )
-        else:
-            outcome, found = "PASS", kept
-        return scene.finding("order", rule_id, outcome, expected, found, order.stage, by_steps)
 
-    early, again = order.used_early, order.charged_again
-    return [
-        judge(
-            "C3-SCORE-FIRST",
-            "every token charged before an optimizer, cache or counter uses it",
-            f"{len(early)} tokens used by an optimizer before they were charged, such as {_first(early)}"
-            if early
-            else "",
-            f"{order.updates} steps of optimizers, all on charged tokens",
-        ),
-        judge(
-            "C4-SINGLE-PASS",
-            "every target charged once",
-            f"{len(again)} targets charged again, such as {_first(again)}" if again else "",
-            "every target charged once",
-        ),
-    ]
+def _single_pass(scene: Scene, order: StageOrder, difference: float | None) -> Finding:
+    again = order.charged_again
+    if again:
+        outcome, found = "FAIL", f"{len(again)} targets charged again, such as {_first(again)}"
+    elif order.unseen and (difference is None or difference > STEP_TOLERANCE):
+        outcome, found = "UNKNOWN", _unseen(order)
+    else:
+        outcome, found = "PASS", "each of them was"
+    expected = "every target charged once"
+    return scene.finding("order", "C4-SINGLE-PASS", outcome, expected, found, order.stage, _by_steps(difference))
+
+
+def _by_steps(difference: float | None) -> str:
+    if difference is None:
+        return "no form of one token at a time to compare with"
+    return f"one token at a time the total is the same up to {difference:.1e}"
+
+
+def _unseen(order: StageOrder) -> str:
+    return f"{len(order.unseen)} targets whose charge was not seen, such as {_first(order.unseen)}"
 
 
 def _first(places: tuple[int, ...]) -> str:

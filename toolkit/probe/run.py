@@ -15,23 +15,22 @@ from typing import Any
 import torch
 
 from toolkit.bundle.twin import same_up_to_constants
-from toolkit.check.probes import FILE, NAMES, SCHEMA_VERSION
+from toolkit.check.probes import FILE, NAMES, SCHEMA_VERSION, missing_probes, read_probes
 from toolkit.check.report import Finding
 from toolkit.components.config import Config
 from toolkit.errors import GolfError
-from toolkit.probe import causal, contained, independence, kraft, order, repeat
+from toolkit.probe import causal, contained, independence, normalized, order, repeat
 from toolkit.probe.scene import Scene
 from toolkit.probe.tiny import Tiny
 
 PROBES: dict[str, Callable[[Scene], list[Finding]]] = {
-    "kraft": kraft.probe,
+    "kraft": normalized.probe,
     "causal": causal.probe,
     "order": order.probe,
     "val-independence": independence.probe,
     "self-contained": contained.probe,
     "repeat": repeat.probe,
 }
-assert tuple(PROBES) == NAMES
 
 
 @dataclass(frozen=True)
@@ -77,19 +76,15 @@ def _run_probe(tiny: Tiny, name: str, command: str, show: Callable[[str, float],
 
 def write_probes(build: Path, bundle_sha256: str, probed: Sequence[Probed]) -> None:
     """Put outcomes into a build's file; those of other probes of the same script stay."""
-    path = build / FILE
+    before = read_probes(build)
     kept: dict[str, Any] = {}
-    try:
-        before = json.loads(path.read_text(encoding="utf-8"))
-        if before["bundle_sha256"] == bundle_sha256 and before["schema_version"] == SCHEMA_VERSION:
-            kept = dict(before["probes"])
-    except (OSError, ValueError, KeyError, TypeError):
-        pass  # none yet, or none that is worth keeping
+    if set(missing_probes(before, bundle_sha256)) != set(NAMES) and before.get("schema_version") == SCHEMA_VERSION:
+        kept = dict(before["probes"])
     for one in probed:
         facts = {"command": one.command, "seconds": round(one.seconds, 1), "torch": torch.__version__}
         kept[one.name] = facts | {"findings": [asdict(finding) for finding in one.findings]}
     ordered = {name: kept[name] for name in NAMES if name in kept}
     content = {"schema_version": SCHEMA_VERSION, "bundle_sha256": bundle_sha256, "probes": ordered}
-    partial = path.with_name(f".{FILE}.partial")
+    partial = build / f".{FILE}.partial"
     partial.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-    os.replace(partial, path)
+    os.replace(partial, build / FILE)

@@ -62,6 +62,8 @@ class Scene:
 
     def predictor(self, label: str) -> Predictor:
         """The form of one token at a time of a stage, at the start of `text`; `LookupError` for a stage without."""
+        if self.tiny.is_edited:
+            raise LookupError("no form of one token at a time is that of edited components")
         strings = token_strings(self.evaluate.tokenizer)
         stage = self.stages[label]
         return stage_predictor(self.tiny.cfg, stage, self.evaluate.model, strings, int(self.text[0]))

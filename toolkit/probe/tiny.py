@@ -35,7 +35,7 @@ from toolkit.run.runlog import read_runs
 
 STEPS = 30
 SCRIPT = "train_gpt.py"
-_RUN_SECONDS = 300
+_RUN_SECONDS = 600
 
 
 @dataclass(frozen=True)
@@ -62,6 +62,7 @@ class Tiny:
     ) -> None:
         self.cfg = scaled_down(cfg)
         self.variables = variables or {}
+        self.is_edited = edit is not None
         self.folder = folder
         modules = read_modules(ENTRY)
         self.text, _, _ = make_readable(self.cfg, edit(modules) if edit else modules)
@@ -76,14 +77,13 @@ class Tiny:
         """The validation stream, uint16[N]."""
         return read_tokens(find_shards(self.folder / "data", "val"), self.cfg.model.vocab_size)
 
-    def data_with(self, name: str, validation: np.ndarray) -> Path:
-        """A copy of the data under another validation stream."""
+    def copy_data(self, name: str, validation: np.ndarray) -> None:
+        """A copy of the data, in the folder `name`, with another validation stream."""
         data = self.folder / name
         shutil.copytree(self.folder / "data", data)
         for path in find_shards(data, "val"):
             path.unlink()
         write_shard(data / "fineweb_val_000000.bin", validation)
-        return data
 
     def settings(self, run_dir: str) -> dict[str, str]:
         """Environment variables of a run into a folder."""
@@ -91,16 +91,21 @@ class Tiny:
 
     def run(self, name: str, **overrides: str) -> TinyRun:
         """Run the script in a process of its own into the folder `name`, under overrides of its environment."""
-        process = subprocess.run(
-            [sys.executable, SCRIPT],
-            cwd=self.folder,
-            env=clean_environment() | self.settings(name) | overrides,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-            timeout=_RUN_SECONDS,
-        )
+        try:
+            process = subprocess.run(
+                [sys.executable, SCRIPT],
+                cwd=self.folder,
+                env=clean_environment() | self.settings(name) | overrides,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                text=True,
+                timeout=_RUN_SECONDS,
+            )
+        except subprocess.TimeoutExpired:
+            raise GolfError(
+                f"{self.cfg.name}: expected the tiny twin to run in {_RUN_SECONDS} s, found it still running"
+            ) from None
         if process.returncode:
             last = process.stderr.strip().splitlines()[-1:] or [f"exit code {process.returncode}"]
             raise GolfError(f"{self.cfg.name}: expected the tiny twin to run, found: {last[0]}")

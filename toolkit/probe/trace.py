@@ -98,16 +98,17 @@ class _Watch(TorchFunctionMode):
         return result
 
     def scored(self, is_log: bool, logits: Tensor, targets: Tensor, reduction: str) -> None:
-        places = np.array(self.places_of(targets)) - 1
-        known = torch.from_numpy(np.flatnonzero(places >= 0))
+        places = [place - 1 for place in self.places_of(targets)]
+        known = [row for row, place in enumerate(places) if place >= 0]
+        mine = tuple(places[row] for row in known)
         with torch.no_grad():
             rows = logits.detach().cpu()[known].clone()
             log_probabilities = rows if is_log else rows.log_softmax(-1)
             nats = -log_probabilities.gather(-1, targets.cpu()[known, None])[:, 0]
-        for_gradient = logits.requires_grad and reduction != "none"
         if logits.requires_grad:
-            self.pending.update(place + 1 for place in places[known].tolist())
-        self.events.append(Scoring(tuple(places[known].tolist()), nats.double().numpy(), rows, for_gradient))
+            self.pending.update(target + 1 for target in mine)
+        for_gradient = logits.requires_grad and reduction != "none"
+        self.events.append(Scoring(mine, nats.double().numpy(), rows, for_gradient))
 
     def stepped(self, optimizer: torch.optim.Optimizer, *_: object) -> None:
         digest = hashlib.sha256()

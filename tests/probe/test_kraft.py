@@ -21,7 +21,7 @@ from toolkit.components.quantize import quantize_weights
 from toolkit.components.ranks import Ranks
 from toolkit.components.shards import find_shards, read_tokens
 from toolkit.components.trie import Trie, TrieFeed
-from toolkit.probe.frozen import choose_targets, main, vocabulary_sums
+from toolkit.probe.kraft import choose_targets, main, vocabulary_sums
 from toolkit.recipe import load_recipe
 
 ALONE = Ranks(0, 1, torch.device("cpu"))
