@@ -65,6 +65,16 @@ def test_text_comes_back_at_the_length_of_the_score(golf_prove, build: Path, sta
     assert find_proof(build / "runs" / "seed42") == build / "runs" / "seed42" / "proof.json"
 
 
+def test_without_a_sandbox_it_says_so(golf_prove, build: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse() -> None:
+        raise GolfError("sandbox: expected one, found none")
+
+    monkeypatch.setattr(prove, "find_sandbox", refuse)
+    result = golf_prove("--bytes", "100", "--json")
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)["sandbox"] == "none: sandbox: expected one, found none"
+
+
 def test_a_proof_can_be_repeated_and_a_flipped_byte_is_found(golf_prove, build: Path) -> None:
     run = build / "runs" / "seed42"
     assert golf_prove("--bytes", "200").exit_code == 0

@@ -3,7 +3,7 @@
     build/demo/runs/seed42/final_model.ptz  ->  build/demo/runs/seed42/{proof.json, proof.bin}
 
 Three processes, in the sandbox where there is one, each with one thread and nothing but what is named in its command:
-the script scores the slice, the encoder turns the slice into `proof.bin`, the decoder turns that into the slice again.
+the encoder turns a slice into `proof.bin`, the script scores the slice, the decoder turns the file into it again.
 The decoder has the recipe, the artifact, the tokenizer and this toolkit's code; that is the script's own code, since a
 build is refused unless the toolkit packs its recipe into just that script. It has not seen the text.
 """
@@ -83,7 +83,7 @@ def prove(
     data_root: Path,
     show: Callable[[str], None] = lambda action: None,  # told what begins
 ) -> dict[str, Any]:
-    """Score, encode, decode and compare; returns the content of the `proof.json` that it writes beside the artifact.
+    """Encode, score, decode and compare; returns the content of the `proof.json` that it writes beside the artifact.
 
     `build` is a build folder with runs, `seed` one of them (default: the lowest), `stage` one of the recipe's (default:
     the last, which is its score). `GolfError` where text or length differ, and nothing is written.
@@ -122,8 +122,8 @@ def prove(
             "seconds": place.seconds,
         }
         _require_length(proof)
-        os.replace(_copy(code, case.run / f"{CODE_NAME}.partial"), case.run / CODE_NAME)
-    (case.run / PROOF_NAME).write_text(json.dumps(proof, indent=2) + "\n", encoding="utf-8")
+        _replace(case.run / CODE_NAME, code.read_bytes())
+        _replace(case.run / PROOF_NAME, (json.dumps(proof, indent=2) + "\n").encode())
     return proof
 
 
@@ -246,9 +246,7 @@ class _Place:
         if self.sandbox:
             outcome = self.sandbox.run(command, inside, folder, env, _LIMITS)
         else:
-            done = subprocess.run(
-                command, cwd=folder, env=dict(os.environ) | env, capture_output=True, text=True, timeout=_LIMITS.seconds
-            )
+            done = subprocess.run(command, cwd=folder, env=dict(os.environ) | env, capture_output=True, text=True)
             outcome = Outcome(done.returncode, done.stdout, done.stderr, "", ())
         self.seconds[action] = round(time.perf_counter() - started, 1)
         if outcome.stopped or outcome.exit_code:
@@ -257,6 +255,11 @@ class _Place:
         return outcome
 
 
-def _copy(source: Path, target: Path) -> Path:
-    target.write_bytes(source.read_bytes())
-    return target
+def _replace(path: Path, data: bytes) -> None:
+    """All of it or nothing, in place of what was there."""
+    partial = path.with_name(path.name + ".partial")
+    try:
+        partial.write_bytes(data)
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
