@@ -47,14 +47,13 @@ def all_nats(trie: Trie, log_odds: np.ndarray) -> np.ndarray:
 
 def all_stretches(trie: Trie, logits: torch.Tensor) -> np.ndarray:
     """The network's log-odds of all decisions, for one row of logits [V]."""
-    nodes = torch.arange(len(trie.prefixes))
+    nodes = torch.arange(len(trie.partials))
     return trie.stretches(logits[None], torch.zeros_like(nodes), nodes).double().numpy()
 
 
 def test_a_vocabulary_small_enough_to_see() -> None:
     """Two pieces without bytes, then a, ab and b: 0x61 and 0x62 differ in the last two bits but agree in the first."""
     trie = Trie([b"", b"b", b"ab", b"a", b""], CPU)
-    assert trie.prefixes == [b"", b"", b"", b"a"]
     assert trie.depths.tolist() == [0, 0, 0, 1]
     assert trie.partials.tolist() == [CLOSED, CLOSED, 0b1011000, 0]
     assert trie.begins.tolist() == [0, 2, 4, 7, 10, 12]
@@ -65,12 +64,13 @@ def test_a_vocabulary_small_enough_to_see() -> None:
 @given(strings=vocabularies)
 def test_decisions_spell_the_bytes_of_each_token(strings: list[bytes]) -> None:
     trie = Trie(strings, CPU)
-    assert len(trie.prefixes) == len(strings) - 1
+    assert len(trie.partials) == len(strings) - 1
+    nodes = [set(trie.nodes[trie.path(token)].tolist()) for token in range(len(strings))]
     for token, text in enumerate(strings):
         path = trie.path(token)
         for node, outcome in zip(trie.nodes[path].tolist(), trie.outcomes[path].tolist(), strict=True):
-            prefix, partial = trie.prefixes[node], int(trie.partials[node])
-            assert text.startswith(prefix)
+            prefix, partial = text[: trie.depths[node]], int(trie.partials[node])
+            assert all(strings[other].startswith(prefix) for other in range(len(strings)) if node in nodes[other])
             if partial > 0:
                 byte = 256 + text[len(prefix)]
                 known = partial.bit_length()  # with the leading one
@@ -85,7 +85,7 @@ def test_a_path_is_a_token_and_decisions_without_a_choice_do_not_exist(strings: 
     trie = Trie(strings, CPU)
     paths = [(tuple(trie.nodes[trie.path(t)]), tuple(trie.outcomes[trie.path(t)])) for t in range(len(strings))]
     assert len(set(paths)) == len(strings)
-    for node in range(len(trie.prefixes)):
+    for node in range(len(trie.partials)):
         assert set(trie.outcomes[trie.nodes == node].tolist()) == {0, 1}
 
 

@@ -110,9 +110,9 @@ def run_stages(
                 now = time.perf_counter()
                 if now > shown + PROGRESS_SECONDS:
                     shown, done = now, target_bytes[: len(mixed)]
-                    bpbs = [bits_per_byte(part, done) for part in (nats[: len(mixed)], mixed)]
                     speed = done.sum() / (now - started) / 1e6
-                    log(f"mixed_bytes:{done.sum()} MB/s:{speed:.2f} network_bpb:{bpbs[0]:.4f} mixture_bpb:{bpbs[1]:.4f}")
+                    network, mixture = bits_per_byte(nats[: len(mixed)], done), bits_per_byte(mixed, done)
+                    log(f"mixed_bytes:{done.sum()} MB/s:{speed:.2f} network_bpb:{network:.4f} mixture_bpb:{mixture:.4f}")
 
             report("ppm_trie", mix_ppm_trie(cfg, targets, feed, progress))
     log(f"total_eval_time:{started - begin:.1f}s")

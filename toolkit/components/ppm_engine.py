@@ -21,11 +21,7 @@ typedef union { // lanes: each context's, and behind them the match's or the net
     ints i;
 } Lanes;
 
-// Who wants to take steps back (toolkit/probe) defines this to save what is about to change.
-#ifndef KEEP
-#define KEEP(place)
-#endif
-
+// Where it says KEEP, something is about to change; who wants to take steps back (toolkit/probe) makes code of it.
 #define CLOSED -1
 #define SETS 6    // of weights
 #define LEAST 12  // bytes that a match begins with
@@ -108,7 +104,7 @@ static void append(Model *m, u8 byte)
         if (m->run == LEAST)
             m->pointer = *last;
     }
-    KEEP(*last);
+    // KEEP(*last);
     *last = m->length;
 }
 
@@ -196,7 +192,7 @@ void look(Model *m, Chunk *c, i64 context)
         p += (65535 * outcome - 32768 - p) / (n[0] + n[1] + 1.5f);
         n[outcome] += n[outcome] < 15;
         n[!outcome] = "\0\1\2\2\3\3\4\4\4\5\5\5\6\6\6\7"[n[!outcome]];
-        KEEP(*slot);
+        // KEEP(*slot);
         *slot = checks[half] | n[0] << 20 | n[1] << 16 | p & 65535;
     }
 }
@@ -239,7 +235,7 @@ void mix(Model *m, Chunk *c, Mixer *mixer, const float *log_odds, double *nats)
             less = 1 / (1 + expf(fabsf(z)));
             float step = .00025f * (outcome - (z > 0 ? 1 - less : less));
             for (int i = 0; i < SETS; i++) {
-                KEEP(*weights[i]);
+                // KEEP(*weights[i]);
                 weights[i]->a += a.f * step;
                 weights[i]->b += b.f * step;
             }
@@ -248,7 +244,7 @@ void mix(Model *m, Chunk *c, Mixer *mixer, const float *log_odds, double *nats)
             p += (outcome - .5f - p) / (__builtin_convertvector(count, floats) + 1.5f);
             entries.i = __builtin_convertvector(p * 4194304, ints) << 10 | (count - (count < 255));
             for (int i = 0; i < 16; i++) {
-                KEEP(mixer->maps[i][state[i]]);
+                // KEEP(mixer->maps[i][state[i]]);
                 mixer->maps[i][state[i]] = entries.n[i];
             }
         }

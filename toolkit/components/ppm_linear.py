@@ -11,10 +11,6 @@ typedef uint32_t u32;
 typedef int64_t i64;
 typedef uint64_t u64;
 
-#ifndef KEEP
-#define KEEP(place)
-#endif
-
 enum { CLOSED = -1 };
 
 typedef struct {
@@ -47,7 +43,7 @@ void mix(Model *m, Chunk *c, Mixer *mixer, const float *log_odds, double *nats)
                 double p1 = ((slot & 65535 ^ 32768) + .5) / 65536;
                 p[0] = share * p[0] + (1 - share) * (1 - p1);
                 p[1] = share * p[1] + (1 - share) * p1;
-                KEEP(*learned);
+                // KEEP(*learned);
                 *learned += .005 * (share * before / p[outcome] - share);
             }
         }

@@ -2,7 +2,6 @@
 
 import importlib
 import os
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -23,29 +22,16 @@ class Ranks:
     def is_main(self) -> bool:
         return self.rank == 0
 
-    def together(self, operation: Callable[..., object], tensor: Tensor, *arguments: int) -> None:
-        """Do what takes several ranks; ends this process when another one is gone, which has then said why."""
-        try:
-            operation(tensor, *arguments)
-        except RuntimeError as error:
-            if "peer" not in str(error):
-                raise
-            os._exit(1)  # nothing is left to be cleaned up
-
     def sum_(self, tensor: Tensor) -> Tensor:
         """All-reduce in place with SUM; the same bits arrive on every rank."""
         if self.world_size > 1:
-            self.together(dist.all_reduce, tensor)
+            try:
+                dist.all_reduce(tensor)
+            except RuntimeError as error:
+                if "peer" not in str(error):
+                    raise
+                os._exit(1)  # another rank is gone and has said why; nothing is left to be cleaned up
         return tensor
-
-    def send_to_main_(self, tensor: Tensor, source: int) -> None:
-        """Rank `source`'s contents of a tensor on the CPU come to rank 0, which has one of the same shape and dtype."""
-        if source == self.rank != 0:
-            self.together(dist.send, tensor.to(self.device), 0)
-        if source != self.rank == 0:
-            received = torch.empty_like(tensor, device=self.device)
-            self.together(dist.recv, received, source)
-            tensor.copy_(received)
 
     def sum_all_(self, tensors: list[Tensor]) -> None:
         """`sum_` of many tensors of one dtype, in one flat buffer."""

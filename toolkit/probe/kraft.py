@@ -91,7 +91,7 @@ def trie_sums(
 ) -> dict[int, float]:
     """Z of the mixture on the trie at these targets, from one walk up to the last of them."""
     mixer = SteppingMixer(cfg, feed.trie)
-    nodes = torch.arange(len(feed.trie.prefixes))
+    nodes = torch.arange(len(feed.trie.partials))
     sums = {}
     for target in range(max(rows) + 1):
         if target in rows:

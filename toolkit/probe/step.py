@@ -77,7 +77,7 @@ class TriePredictor:
 
     def stretches(self) -> np.ndarray:
         """The network's log-odds of all decisions, float32[V - 1]."""
-        nodes = torch.arange(len(self.trie.prefixes))
+        nodes = torch.arange(len(self.trie.partials))
         return self.trie.stretches(self.window.logits().cpu(), torch.zeros_like(nodes), nodes).numpy()
 
     def predict(self) -> np.ndarray:

@@ -67,6 +67,11 @@ void mix_each(Model *m, Chunk *c, Mixer *mixer, const float *stretches, double *
 """
 
 
+def keeping(source: str) -> str:
+    """C that saves what is about to change."""
+    return source.replace("// KEEP(", "KEEP(")
+
+
 class SteppingMixer:
     """The mixture of `ppm_trie` that can say what every token would be charged next."""
 
@@ -74,9 +79,9 @@ class SteppingMixer:
         self.cfg = cfg
         self.trie = trie
         self.seen = 0  # tokens
-        self.library = self.mixing = compile_native(_JOURNAL + ENGINE + _LOOK_EACH + _MIX_EACH)
+        self.library = self.mixing = compile_native(_JOURNAL + keeping(ENGINE) + _LOOK_EACH + _MIX_EACH)
         if cfg.ppm_trie.engine == "linear":
-            self.mixing = compile_native(_JOURNAL + LINEAR + _MIX_EACH)
+            self.mixing = compile_native(_JOURNAL + keeping(LINEAR) + _MIX_EACH)
         lengths = np.diff(trie.begins)
         all_paths = chunk_fields(cfg, int(trie.begins[-1]))
         self.fields = [model_fields(cfg, trie, num_tokens), chunk_fields(cfg, int(lengths.max())), all_paths]
