@@ -35,11 +35,29 @@ def test_comments_and_blanks_go():
     assert len(text) < 0.8 * len(SOURCE)
     assert text.startswith("#include <math.h>\n#define SCALE(x) ((x) * 2.0e-3)\n#if defined(FAST)\n#pragma GCC ivdep\n")
     assert '"// no  comment /* in here */"' in text
-    assert "1e-5 - -1;" in text
+    assert "1e-5- -1;" in text
     assert "a comment" not in text
     assert "up */" not in text
     assert minify_c(text) == text
     prove_same_c(SOURCE, text)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("a + b - 1 ;", "a+b-1;"),
+        ("a + + b - - c & & d", "a+ +b- -c& &d"),
+        ("a / * b / / c", "a/ *b/ /c"),
+        ('x = L "a" "b" c ;', 'x=L "a""b" c;'),
+        ("1 . e + 2", "1 .e+2"),
+        ("1e + 2", "1e +2"),
+        ("vector < vector < int > > < :: a >", "vector<vector<int> >< ::a>"),
+        ("return - 1 ; else ( x )", "return-1;else(x)"),
+    ],
+)
+def test_blanks_stay_where_tokens_would_grow_together(before, after):
+    assert minify_c(before) == after
+    prove_same_c(before, after)
 
 
 @pytest.mark.skipif(not (shutil.which("c++") or shutil.which("cc")), reason="no C compiler is installed")
@@ -56,6 +74,10 @@ def test_compiles_to_the_same_object():
         ("#define A 1\nint b;", "#define A 1 int b;"),
         ("a b", "ab"),
         ("a+ +b", "a++b"),
+        ("a / *b; /* c */", "a/*b;/* c */"),
+        ('L "a"', 'L"a"'),
+        ('"a" b', '"a"b'),
+        ("a<b ::c", "a<b::c d"),
         ("#define F (x)\n", "#define F(x)\n"),
         ("'a'", "'b'"),
     ],

@@ -114,7 +114,7 @@ def record(tmp_path: Path) -> Folder:
         "train_gpt_readable.py": PROGRAM,
         "requirements.txt": "torch==2.13.0\n",
         "recipe.toml": 'title = "Demo"\ntrack = "non-record-16mb"\n\n[evaluate]\n'
-        'stages = ["roundtrip", "sliding", "ppm_trie"]\n\n[ppm_seed]\ngate = "observed"\n',
+        'stages = ["roundtrip", "sliding", "ppm_trie"]\n\n[ppm_seed]\ngate = "v2"\n',
     }
     files |= {f"train_seed{seed}.log": log_text(seed, sha256, len(script)) for seed in SEEDS}
     losses = {seed: round(nats(seed), 8) for seed in SEEDS}

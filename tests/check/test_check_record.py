@@ -193,9 +193,10 @@ def test_the_seed_mixture_warns_elsewhere(record: Any) -> None:
     assert "WARN" in record.outcomes("TARGET-GATE") & record.outcomes("BYTE-SPREAD")
 
 
-def test_the_documented_gate_reads_the_context_alone(leaderboard: Any) -> None:
+@pytest.mark.parametrize("gate", ["strict", "documented"])
+def test_gates_that_read_the_context_alone(leaderboard: Any, gate: str) -> None:
     use_ppm_seed(leaderboard)
-    leaderboard.edit("recipe.toml", 'gate = "observed"', 'gate = "documented"')
+    leaderboard.edit("recipe.toml", 'gate = "v2"', f'gate = "{gate}"')
     assert leaderboard.failed_rules() == {"BYTE-SPREAD"}
 
 

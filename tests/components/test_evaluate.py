@@ -2,6 +2,7 @@
 
 import math
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ import torch
 from torch import Tensor
 
 from toolkit.components.byte_tables import byte_tables, count_target_bytes
-from toolkit.components.config import Config, Evaluate, Model, Train
+from toolkit.components.config import Config, Evaluate, Model, PpmSeed, Train
 from toolkit.components.evaluate import run_stages, score_blocks, score_windows
 from toolkit.components.failure import InputError
 from toolkit.components.gpt import GPT
@@ -140,6 +141,21 @@ def test_the_stages_of_a_recipe_end_in_their_log_lines(model: GPT, tmp_path: Pat
     assert scores["final_int6_sliding_window"][0] == pytest.approx(sliding.mean().item(), abs=1e-8)
     assert scores["final_int6_ppm_trie"][0] < scores["final_int6_sliding_window"][0]
     assert re.fullmatch(r"total_eval_time:\d+\.\ds", last)
+
+
+@pytest.mark.parametrize("spelling", ["text", "names"])
+def test_the_bytes_of_the_seed_mixture_are_those_of_its_spelling(model: GPT, tmp_path: Path, spelling: str) -> None:
+    cfg = replace(config(stages=("ppm_seed",)), ppm_seed=PpmSeed(spelling=spelling))
+    texts = ["one two three, one two four", "f\u00fcr 12 is not a word: f\u00fcr is"] * 30
+    tokenizer = spm.SentencePieceProcessor(model_proto=train_tokenizer(texts, VOCAB_SIZE))
+    ids = np.array([token for text in ("one two \u65e5", "three") for token in tokenizer.encode(text, add_bos=True)])
+    target_bytes = count_target_bytes(byte_tables(tokenizer), ids)
+    log = Log(tmp_path / "log.txt", enabled=True)
+    run_stages(cfg, model, torch.from_numpy(ids), target_bytes, tokenizer, ALONE, log)
+    loss, bpb = map(float, re.findall(r" val_\w+:(\S+)", log.path.read_text()))
+    names = "".join(tokenizer.id_to_piece(token) for token in ids[1:].tolist()).replace("\u2581", " ")
+    num_bytes = {"text": target_bytes.sum(), "names": len(names.encode())}[spelling]
+    assert bpb == pytest.approx(loss * len(target_bytes) / math.log(2) / num_bytes, rel=1e-6)
 
 
 @pytest.mark.parametrize(

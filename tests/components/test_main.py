@@ -13,6 +13,7 @@ import pytest
 
 from toolkit.components.ema import WeightAverage
 from toolkit.components.main import main
+from toolkit.components.native import compile_native
 from toolkit.recipe import load_recipe
 from toolkit.run.runlog import RunLog, read_runs
 
@@ -99,6 +100,21 @@ def test_log_says_what_the_files_hold(run: Run, tmp_path: Path) -> None:
     assert log.val_bpb == float(scores(output)[-1].split(":")[1])
     assert log.number("val_targets") == log.number("val_tokens") - 1  # type: ignore[operator]
     assert [path.name for path in sorted((tmp_path / "run").iterdir())] == ["final_model.ptz", "train_seed42.log"]
+
+
+@pytest.mark.parametrize("stage", ["ppm_seed"])
+def test_without_a_compiler_no_time_is_spent_on_training(
+    run: Run, tiny_run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stage: str
+) -> None:
+    compile_native.cache_clear()
+    shutil.copy(tiny_run.recipe, tmp_path / "tiny.toml")
+    recipe = tmp_path / "mixed.toml"
+    recipe.write_text(f'extends = "tiny"\n[evaluate]\nstages = ["{stage}"]\n')
+    monkeypatch.setenv("CC", "no-such-compiler")
+    with pytest.raises(SystemExit, match=r"^error: C compiler 'no-such-compiler': expected [^\n]+$"):
+        run(recipe)
+    assert not (tmp_path / "run").exists()
+    assert losses(run())  # no stage of this recipe needs C
 
 
 def test_a_seed_decides_every_bit(run: Run, tmp_path: Path) -> None:

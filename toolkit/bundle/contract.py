@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from toolkit.bundle.constants import NotConstant, evaluate
+from toolkit.bundle.constants import NotConstant, evaluate, is_literal
 from toolkit.bundle.parts import outside_imports
 from toolkit.bundle.resolve import COMPONENTS, SETTINGS_MODULE, Module, read_module
 from toolkit.bundle.settings import cfg_uses, is_cfg, takes_cfg
@@ -118,6 +118,8 @@ def _check_class_body(node: ast.ClassDef) -> Findings:
 
 
 def _is_constant(node: ast.expr) -> bool:
+    if is_literal(node):  # of any length, such as a C source
+        return True
     try:
         evaluate(node)
     except NotConstant:

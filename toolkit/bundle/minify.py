@@ -1,10 +1,12 @@
-"""The smallest text of a program: short names, no docstrings, no spare character."""
+"""The smallest text of a program: short names, no docstrings, no spare character, in C sources neither."""
 
 import ast
 import re
 
 import python_minifier
 
+from toolkit.bundle.crename import rename_c
+from toolkit.bundle.csource import minify_c_sources
 from toolkit.bundle.edits import Source, first_line
 from toolkit.bundle.emit import main_block
 from toolkit.bundle.equal import prove_equal_up_to_names
@@ -16,6 +18,7 @@ from toolkit.bundle.rename import rename
 def minify(imports: list[Import], parts: list[Part], start: str) -> str:
     """Rename and print; raises `NotEqual` unless the result is, up to its names, what printing alone gives."""
     tree = ast.parse("\n".join([*import_lines(imports), *(part.source for part in parts), main_block(start)]))
+    minify_c_sources(tree, rename_c)
     plain = printed(tree)
     rename(tree)
     text = printed(tree)

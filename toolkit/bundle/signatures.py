@@ -10,6 +10,7 @@ Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 # Decorators that neither read annotations or parameter names nor change how a function is called.
 KNOWN_DECORATORS = frozenset(
     {
+        "cache",
         "classmethod",
         "dataclass",
         "property",

@@ -15,6 +15,7 @@ from toolkit.check.subject import File, Subject
 from toolkit.errors import GolfError
 
 STAGE = "ppm_seed"
+_CONTEXT_GATES = ("strict", "documented")
 _NAMES = re.compile(r"ppm_?seed|seed_?mix", re.IGNORECASE)  # of functions and classes in a readable script
 _TEXTS = re.compile(r"(?:final_\w*|stages: .*|_)?ppm_seed")  # of log lines, which a packed script keeps as they are
 
@@ -30,11 +31,11 @@ class _Evidence:
 
 
 def target_gate(subject: Subject, rule: Rule) -> Iterator[Finding]:
-    """Places that use the stage with the gate on the observed byte; the documented gate reads the context alone."""
+    """Places that use the stage with a gate that has seen the byte; the other gates read the context alone."""
     gate = _gate(subject)
     for evidence in _evidence(subject):
         found = f"{evidence.found}, gate {gate!r}" if evidence.uses else evidence.found
-        uses = evidence.uses and gate != "documented"
+        uses = evidence.uses and gate not in _CONTEXT_GATES
         yield _finding(rule, evidence, uses, "no weight that depends on the byte it helps to score", found)
 
     yield from _logged_gates(subject, rule)
@@ -124,9 +125,9 @@ def _of_source(file: File) -> _Evidence:
 
 
 def _gate(subject: Subject) -> str:
-    """The gate that recipe and logs name; the stage's default when nobody names one, or anybody names it."""
+    """The gate that recipe and logs name, the worst where they differ; the stage's default when nobody names one."""
     section = subject.recipe.get(STAGE)
     gates = [section.get("gate")] if isinstance(section, dict) else []
     logged = (run.scored.settings.get(f"{STAGE}_gate") for run in subject.reported)
     named = [gate for gate in (*gates, *(fact.value for fact in logged if fact)) if isinstance(gate, str)]
-    return "observed" if "observed" in named or not named else named[0]
+    return min(named, key=_CONTEXT_GATES.__contains__, default="v2")

@@ -297,15 +297,17 @@ class Evaluate:
 class PpmSeed:
     """The byte mixture of #1785, kept to reproduce and to teach. It is not a probability distribution."""
 
-    order: int = 5
-    gate: str = "observed"  # observed: PPM probability of the observed byte (v2); documented: largest at the context
+    order: int = 5  # bytes of the longest context
+    gate: str = "v2"  # what counts as PPM's confidence: v1, v2 (#1785, its two codes), strict (#1795) or documented
     confidence: float = 0.9  # above it the mixture trusts PPM
     lambda_confident: float = 0.05  # weight of the network above `confidence`
     lambda_default: float = 0.9
+    spelling: str = "text"  # text: bytes are those of the text; names: `<0x0A>` counts as six, `<s>` as three (#1785)
 
     def __post_init__(self) -> None:
-        require_choice(self, "ppm_seed", "gate", ("observed", "documented"))
-        require(1 <= self.order <= 16, "ppm_seed.order", "1 to 16", self.order)
+        require_choice(self, "ppm_seed", "gate", ("v1", "v2", "strict", "documented"))
+        require_choice(self, "ppm_seed", "spelling", ("text", "names"))
+        require(1 <= self.order <= 5, "ppm_seed.order", "1 to 5", self.order)
         require_unit_interval(self, "ppm_seed", ("confidence", "lambda_confident", "lambda_default"))
 
 

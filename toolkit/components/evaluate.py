@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from toolkit.components.byte_tables import token_strings
 from toolkit.components.config import Config
 from toolkit.components.log import Log
-from toolkit.components.ppm_seed import mix_ppm_seed
+from toolkit.components.ppm_seed import mix_ppm_seed, seed_strings
 from toolkit.components.ppm_trie import mix_ppm_trie
 from toolkit.components.ranks import Ranks
 from toolkit.components.trie import Trie, TrieFeed
@@ -76,9 +76,9 @@ def run_stages(
     """
     begin = started = time.perf_counter()
 
-    def report(stage: str, nats: Tensor) -> None:
+    def report(stage: str, nats: Tensor, num_bytes: np.ndarray = target_bytes) -> None:
         nonlocal started
-        log(score_line(f"final_int{cfg.quantize.matrix_bits}_{stage}", nats, target_bytes, started))
+        log(score_line(f"final_int{cfg.quantize.matrix_bits}_{stage}", nats, num_bytes, started))
         started = time.perf_counter()
 
     if "roundtrip" in cfg.evaluate.stages:
@@ -91,8 +91,12 @@ def run_stages(
         nats = score_windows(cfg, model, tokens, ranks, cfg.evaluate.stride, take)
     if "sliding" in cfg.evaluate.stages:
         report("sliding_window", nats)
-    if "ppm_seed" in cfg.evaluate.stages:
-        report("ppm_seed", mix_ppm_seed(cfg, token_strings(tokenizer), targets, nats))
+    if "ppm_seed" in cfg.evaluate.stages and ranks.is_main:  # one table is enough for a machine's memory
+        strings = seed_strings(cfg, tokenizer)
+        counted = target_bytes
+        if cfg.ppm_seed.spelling == "names":
+            counted = np.array([len(text) for text in strings])[targets]
+        report("ppm_seed", mix_ppm_seed(cfg, strings, targets, nats), counted)
     if "ppm_trie" in cfg.evaluate.stages:
         feed.gather(ranks)
         report("ppm_trie", mix_ppm_trie(cfg, targets, feed))

@@ -1,4 +1,4 @@
-"""The whole run: check the inputs, train, write the artifact, then score what the file holds."""
+"""The whole run: check the inputs and the compiler, train, write the artifact, then score what the file holds."""
 
 import contextlib
 import hashlib
@@ -19,6 +19,8 @@ from toolkit.components.evaluate import run_stages, score_blocks, score_line
 from toolkit.components.failure import InputError
 from toolkit.components.inputs import Inputs, read_inputs
 from toolkit.components.log import Log, unwritable
+from toolkit.components.native import compile_native
+from toolkit.components.ppm_seed import SEED_SOURCE
 from toolkit.components.quantize import dequantize_weights, quantize_weights
 from toolkit.components.ranks import Ranks, close_ranks, open_ranks
 from toolkit.components.train import Trainer
@@ -33,6 +35,8 @@ def main(cfg: Config, script_path: str) -> None:
     try:
         env = read_environment(cfg)
         inputs = read_inputs(cfg, env, ranks)
+        if "ppm_seed" in cfg.evaluate.stages:
+            compile_native(SEED_SOURCE)
         log = Log(env.log_path, ranks.is_main)
         code = Path(script_path).read_bytes()
         digest = hashlib.sha256(code).hexdigest()

@@ -1,14 +1,12 @@
 """Do the charges of a mixer form a code? Kraft sums over the whole vocabulary, by the scoring code itself.
 
-At a target of a stream, each token of the vocabulary in turn takes the place of the true one and is charged by a fork
-of the mixer's state. Z is the sum of exp(-nats) over all of them: 1 for a probability distribution, more for a score
-that no decoder can live on. Covers the two mixers; the network's softmax is taken as given.
+At a target of a stream, each token of the vocabulary in turn takes the place of the true one and is charged without
+being learned from. Z is the sum of exp(-nats) over all of them: 1 for a probability distribution, more for a score that
+no decoder can live on. Covers the two mixers; the network's softmax is taken as given.
 
 `python -m toolkit.probe.kraft RECIPE ARTIFACT DATA_PATH TOKENIZER_PATH` prints Z of both side by side.
 """
 
-import copy
-from collections import ChainMap
 from pathlib import Path
 from typing import NamedTuple
 
@@ -24,7 +22,7 @@ from toolkit.components.byte_tables import load_tokenizer, token_strings
 from toolkit.components.config import Config
 from toolkit.components.failure import InputError
 from toolkit.components.gpt import GPT
-from toolkit.components.ppm_seed import SeedMixer
+from toolkit.components.ppm_seed import mix_ppm_seed
 from toolkit.components.ppm_trie import TrieMixer
 from toolkit.components.quantize import dequantize_weights
 from toolkit.components.ranks import Ranks
@@ -55,7 +53,6 @@ def vocabulary_sums(
     """Kraft sums at these targets, in stream order; all targets before them are scored and learned from as they are."""
     stream = tokens[: max(targets) + 2]
     trie_mixer = TrieMixer(cfg, Trie(strings, _CPU.device))
-    seed_mixer = SeedMixer(cfg)
     feed = TrieFeed(trie_mixer.trie, stream[1:].numpy())
     nats: list[float] = []
     rows: dict[int, Tensor] = {}
@@ -64,14 +61,14 @@ def vocabulary_sums(
         nats += F.cross_entropy(logits, part, reduction="none").tolist()
         rows |= {target: logits[target - first].clone() for target in targets if first <= target < first + len(part)}
     stretches = np.split(feed.stretches.numpy(), feed.starts[1:-1])
+    seed_sums = _seed_sums(cfg, strings, stream[1:].numpy(), np.array(nats), rows)
     sums = []
     for target, token in enumerate(stream[1:].tolist()):
         if target in rows:
             logits = rows[target].expand(len(strings), -1)
-            sums.append(KraftSum(target, _trie_sum(trie_mixer, logits), _seed_sum(seed_mixer, strings, logits)))
+            sums.append(KraftSum(target, _trie_sum(trie_mixer, logits), seed_sums[target]))
         _, memory = trie_mixer.score(token, stretches[target])
         trie_mixer.learn(token, memory)
-        seed_mixer.charge(strings[token], nats[target])
     return sums
 
 
@@ -103,17 +100,27 @@ def _trie_sum(mixer: TrieMixer, logits: Tensor) -> float:
     return float(sum(np.exp(-mixer.score(token, stretches[token])[0]) for token in range(len(logits))))
 
 
-def _seed_sum(mixer: SeedMixer, strings: list[bytes], logits: Tensor) -> float:
-    nats = F.cross_entropy(logits, torch.arange(len(logits)), reduction="none").tolist()
-    return float(sum(np.exp(-_fork(mixer).charge(text, nats[token])) for token, text in enumerate(strings)))
-
-
-def _fork(mixer: SeedMixer) -> SeedMixer:
-    """A twin that sees the same counts and writes its own."""
-    twin = copy.copy(mixer)
-    for name in ("counts", "totals", "distinct", "largest"):
-        setattr(twin, name, ChainMap({}, getattr(mixer, name)))
-    return twin
+def _seed_sums(
+    cfg: Config,
+    strings: list[bytes],
+    targets: np.ndarray,  # int64[n]
+    nats: np.ndarray,  # of the network, float64[n]
+    rows: dict[int, Tensor],  # logits [V] of the targets to look at
+) -> dict[int, float]:
+    """Z at these targets, from one stream in which the whole vocabulary stands in front of each, not learned from."""
+    looked_at = sorted(rows)
+    places = np.repeat(looked_at, len(strings))
+    row_nats = -torch.stack([rows[target] for target in looked_at]).log_softmax(1).numpy().ravel()
+    learned = np.insert(np.ones(len(targets), bool), places, False)
+    charged = mix_ppm_seed(
+        cfg,
+        strings,
+        np.insert(targets, places, np.tile(np.arange(len(strings)), len(rows))),
+        torch.from_numpy(np.insert(nats, places, row_nats)),
+        learned,
+    )
+    sums = np.exp(-charged.numpy()[~learned]).reshape(len(rows), -1).sum(1)
+    return dict(zip(looked_at, sums.tolist(), strict=True))
 
 
 @click.command()

@@ -1,6 +1,7 @@
 """Each static rule on a minimal script that breaks it, and on the legal look-alike that it must leave alone."""
 
 import textwrap
+from collections.abc import Callable
 
 import pytest
 
@@ -544,6 +545,39 @@ def test_losses_reach_c_through_a_file() -> None:
             "    return total", f"    {after}\n    return total"
         )
         assert rules(source, **{"mix.c": C_MIXTURE})["BYTE-SPREAD"] == status
+
+
+C_SPREAD = """
+#include <math.h>
+static double counts[256], all;
+double next(int x) {
+    double p = counts[x] / all;
+    counts[x] += 1;
+    all += 1;
+    return p;
+}
+void mix(int n, const int *a, const char *t, double *b) {
+    for (int i = 0; i < n; i++) {
+        int c = a[i];
+        double d = exp(-b[i] / c), e = 0, f = .5;
+        for (int k = 0; k < c; k++) e -= log(f * d + (1 - f) * next(*t++));
+        b[i] = e;
+    }
+}
+"""
+
+
+@pytest.mark.parametrize("literal", [repr, '"""{}"""'.format])
+def test_a_spread_in_c_is_known_by_what_it_is_given(literal: Callable[[str], str]) -> None:
+    """No name in the C tells what it works on."""
+    setup = f"import ctypes\nlib = ctypes.CDLL('a.so')\nSOURCE = {literal(C_SPREAD)}\n"
+    body = "nll = nll.numpy()\nlib.mix(len(nll), lengths[y].ctypes, text, nll.ctypes)\nscore = nll"
+    found = {f.rule: f for f in analyze({"train_gpt.py": setup + script(scoring(body))}, "train_gpt.py")}
+    assert found.keys() == {"BYTE-SPREAD", "C2-NORMALIZED"}
+    assert found["BYTE-SPREAD"].status == "FAIL"
+    assert "exp(-b[i] / c)" in found["BYTE-SPREAD"].evidence or literal is repr
+    other = setup + script(scoring(body.replace("nll.ctypes)", "None)")))
+    assert "BYTE-SPREAD" not in rules(other)
 
 
 def test_findings_say_where_and_on_which_settings() -> None:

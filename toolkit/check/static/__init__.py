@@ -102,12 +102,12 @@ def _natives(sources: Mapping[str, str], modules: list[Module]) -> dict[str, Nat
     for module in list(modules):
         for node in ast.walk(module.tree):
             if isinstance(node, ast.Constant) and isinstance(node.value, str) and looks_native(node.value):
-                found.update(native_functions(node.value, module.number, node.lineno - 1))
+                found.update(native_functions(node.value, module.number, node.lineno, node.end_lineno or node.lineno))
     for path in sorted(sources):
         if path.endswith((".c", ".cc", ".cpp", ".cu", ".h")):
             module = Module(PurePosixPath(path).name, path, len(modules), ast.Module([], []))
             modules.append(module)
-            found.update(native_functions(sources[path], module.number, 0))
+            found.update(native_functions(sources[path], module.number))
     return found
 
 

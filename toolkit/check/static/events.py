@@ -30,7 +30,7 @@ class Event:
     loops: tuple[tuple[int, int], ...]  # (loop, iteration), outermost first
     functions: tuple[str, ...]
     guards: tuple[str, ...]  # settings that opened the enclosing branches: "NAME=value (level)"
-    params: frozenset[str] = frozenset()  # STEP: labels of what is optimised
+    params: frozenset[str] = frozenset()  # STEP: labels of what is optimised; NATIVE: of arguments, with their position
     detail: str = ""
     number: float = 0.0
 

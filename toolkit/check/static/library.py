@@ -63,7 +63,9 @@ def call(
     receiver = ref.receiver
     everything = [*arguments, *keywords.values()]
     if name in machine.natives:
-        machine.emit(NATIVE, node, data_tags(*everything), detail=name)
+        labels = [LOSS if LOSS in argument.tags else VAL if VAL in argument.tags else "" for argument in arguments]
+        passed = frozenset(f"{label}:{i}" for i, label in enumerate(labels) if label)
+        machine.emit(NATIVE, node, data_tags(*everything), params=passed, detail=name)
     for family in (
         _environment,
         builtin_calls.builtin_call,

@@ -1,13 +1,15 @@
 """C, C++ and CUDA source next to or inside a script: functions, and which of them gate or spread by the realised token.
 
-Read statement by statement with labels on names; no preprocessor, no pointers. Enough for what submissions do in C:
-walk the tokens once.
+Read statement by statement with labels on names; no preprocessor, no pointers. Arrays get theirs by their names, and
+parameters by what a call passes. Enough for what submissions do in C: walk the tokens once.
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+
+from toolkit.check.static.values import LOSS, VAL
 
 MAX_TEXT = 1_000_000
 _COMMENT = re.compile(r"/\*.*?\*/|//[^\n]*", re.DOTALL)
@@ -19,20 +21,29 @@ _IF = re.compile(r"\bif\s*\(")
 _TOKENS = re.compile(r"\b\w*(?:tok|target|tgt|ids)\w*\s*\[", re.IGNORECASE)
 _LOSSES = re.compile(r"\b\w*(?:nll|loss|logp|log_p|_lp)\w*\s*\[", re.IGNORECASE)
 _MIX = re.compile(
-    r"\b(?:lam|lambda|alpha|w|gate|mix)\w*\s*\*|1(?:\.0)?f?\s*-\s*(?:lam|alpha|w|gate)|log_?mix|mix_nll|logaddexp|log1p\s*\(\s*exp",
+    r"\b(\w+)\s*\*\s*\w+\s*\+\s*\(\s*1\.?f?\s*-\s*\1\s*\)\s*\*|\b(?:lam|lambda|alpha|w|gate|mix)\w*\s*\*|1(?:\.0)?f?\s*-\s*(?:lam|alpha|w|gate)|log_?mix|mix_nll|logaddexp|log1p\s*\(\s*exp",
     re.IGNORECASE,
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Native:
-    """A C function: the line that gates a store on the current token, and the one that divides a loss by a length."""
+    """A C function."""
 
-    name: str
     file: int
-    gate_line: int = 0
-    spread_line: int = 0
-    mixes: bool = False  # does its file mix two models?
+    lines: tuple[int, int]  # first and last one that its body can have
+    parameters: tuple[str, ...]
+    body: str
+    gate_line: int  # of the first store that the current token gates, or 0
+    mixes: bool  # does its file mix two models?
+
+    def spread_line(self, arguments: frozenset[str]) -> int:
+        """The first line that divides a loss by its length, or 0; labels of a call's arguments such as `loss:2`."""
+        loss, token = (
+            {name for i, name in enumerate(self.parameters) if f"{label}:{i}" in arguments} for label in (LOSS, VAL)
+        )
+        _, spread = _labels(self.body, loss, token)
+        return _line(self.body, spread, self.lines)
 
 
 def looks_native(text: str) -> bool:
@@ -45,23 +56,28 @@ def looks_native(text: str) -> bool:
     )
 
 
-def native_functions(text: str, file: int, line_offset: int) -> dict[str, Native]:
-    """Functions by name. Comments are blanked so that lines keep their numbers."""
+def native_functions(text: str, file: int, first_line: int = 1, last_line: int = MAX_TEXT) -> dict[str, Native]:
+    """Functions by name. Comments are blanked so that lines keep their numbers, those of a file or of a literal."""
     text = _COMMENT.sub(lambda m: re.sub(r"[^\n]", " ", m[0]), text[:MAX_TEXT])
     mixes = _MIX.search(text) is not None
     found: dict[str, Native] = {}
     for match in _FUNCTION.finditer(text):
         if match[1] in _KEYWORDS:
             continue
-        start = match.end()
-        end = _closing(text, start)
-        gate, spread = _facts(text[start:end], match[2])
-
-        def line(at: int, start: int = start) -> int:
-            return text.count("\n", 0, start + at) + 1 + line_offset if at >= 0 else 0
-
-        found[match[1]] = Native(match[1], file, line(gate), line(spread), mixes)
+        body = text[match.end() : _closing(text, match.end())]
+        parameters = match[2].split(",")
+        names = [(re.findall(r"\w+", parameter) or [""])[-1] for parameter in parameters]
+        outputs = {n for n, p in zip(names, parameters, strict=True) if "*" in p and "const" not in p}
+        token, _ = _labels(body, set(), set())
+        lines = (first_line + text.count("\n", 0, match.end()), last_line)
+        gate_line = _line(body, _gate(body, token, outputs), lines)
+        found[match[1]] = Native(file, lines, tuple(names), body, gate_line, mixes)
     return found
+
+
+def _line(body: str, at: int, lines: tuple[int, int]) -> int:
+    """Line of a position, 0 for none."""
+    return min(lines[0] + body.count("\n", 0, at), lines[1]) if at >= 0 else 0
 
 
 def _closing(text: str, at: int) -> int:
@@ -74,11 +90,11 @@ def _closing(text: str, at: int) -> int:
     return len(text)
 
 
-def _facts(body: str, parameters: str) -> tuple[int, int]:
-    """Positions of the first store gated by the current token and of the first loss divided by its length, or -1."""
-    outputs = {w for p in parameters.split(",") if "*" in p and "const" not in p for w in re.findall(r"\w+", p)[-1:]}
-    token: set[str] = set()  # names that hold the current token or what follows from it
-    loss: set[str] = set()
+def _labels(body: str, loss: set[str], token: set[str]) -> tuple[set[str], int]:
+    """Names that hold the current token or what follows from it, and where a loss is first divided by one, or -1.
+
+    Given are parameters that hold losses, and that hold tokens or what follows from them.
+    """
     spread = -1
     for match in _ASSIGN.finditer(body):
         name, right = match[1], match[2]
@@ -92,7 +108,7 @@ def _facts(body: str, parameters: str) -> tuple[int, int]:
             loss.add(name)
         elif from_token and not re.search(r"\w\s*\(", right):  # what a function makes of the token is anyone's guess
             token.add(name)
-    return _gate(body, token, outputs), spread
+    return token, spread
 
 
 def _gate(body: str, token: set[str], outputs: set[str]) -> int:

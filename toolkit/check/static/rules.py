@@ -329,12 +329,13 @@ def native(trace: Trace, natives: Mapping[str, Native]) -> Iterator[Decision]:
     """What C code does with tokens and losses that reach it. It is read line by line only: a gate is a warning."""
     for event in trace.of(NATIVE):
         code = natives[event.detail]
-        if code.spread_line and code.mixes and event.tags & {LOSS, VAL, FILE}:
+        spread_line = code.spread_line(event.params) if code.mixes and event.tags & {LOSS, VAL, FILE} else 0
+        if spread_line:
             status = FAIL if event.tags & {LOSS, STORED} else WARN
             what = f"C function {event.detail} divides a token's loss over its bytes and mixes it with a byte model"
-            yield Decision("BYTE-SPREAD", status, what, code.file, code.spread_line, event.guards)
+            yield Decision("BYTE-SPREAD", status, what, code.file, spread_line, event.guards)
             what = "neither tokens nor bytes get a normalised distribution once a spread loss is mixed"
-            yield Decision("C2-NORMALIZED", status, what, code.file, code.spread_line, event.guards)
+            yield Decision("C2-NORMALIZED", status, what, code.file, spread_line, event.guards)
         if code.gate_line and VAL in event.tags:
             yield Decision(
                 "TARGET-GATE",
