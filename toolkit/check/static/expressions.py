@@ -8,7 +8,7 @@ from toolkit.check.static import constants, marks
 from toolkit.check.static.calls import Calls
 from toolkit.check.static.events import DEADLINE
 from toolkit.check.static.flow import combine, mark_mix
-from toolkit.check.static.machine import MAX_DEPTH, Stopped, sequence
+from toolkit.check.static.machine import sequence
 from toolkit.check.static.values import (
     CLOCK,
     MASK,
@@ -31,10 +31,7 @@ from toolkit.check.static.values import (
 
 class Expressions(Calls):
     def evaluate(self, node: ast.expr) -> Value:
-        self.tick()
-        self.depth += 1
-        if self.depth > MAX_DEPTH:
-            raise Stopped(f"analysis stopped: nested deeper than {MAX_DEPTH}")
+        self.enter()
         try:
             return self._expression(node)
         finally:

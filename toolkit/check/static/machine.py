@@ -97,10 +97,14 @@ class State:
         if self.touched:
             self.touched[-1].extend(r for r in value.refs if isinstance(r, Mapping | Sequence))
 
-    def tick(self) -> None:
+    def enter(self) -> None:
+        """One step, one level deeper; who enters a node takes the level back on leaving it."""
         self.steps += 1
+        self.depth += 1
         if self.steps > MAX_STEPS:
             raise Stopped(f"analysis stopped: more than {MAX_STEPS:,} steps")
+        if self.depth > MAX_DEPTH:
+            raise Stopped(f"analysis stopped: nested deeper than {MAX_DEPTH}")
 
     def emit(
         self,
@@ -212,15 +216,11 @@ class Statements(State):
         return NEXT
 
     def run_statement(self, node: ast.stmt) -> str:
-        self.tick()
-        self.trace.reached.add((self.frame.scope.module.number, node.lineno))
-        self.depth += 1
-        if self.depth > MAX_DEPTH:
-            raise Stopped(f"analysis stopped: nested deeper than {MAX_DEPTH}")
+        self.enter()
+        place = (self.frame.scope.module.number, node.lineno)
+        self.trace.reached.add(place)
         if self.guards:
-            self.trace.guards.setdefault(
-                (self.frame.scope.module.number, node.lineno), tuple(dict.fromkeys(self.guards))
-            )
+            self.trace.guards.setdefault(place, tuple(dict.fromkeys(self.guards)))
         try:
             return self._statement(node)
         finally:
