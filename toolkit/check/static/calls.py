@@ -15,6 +15,7 @@ from toolkit.check.static.values import (
     NO_TAGS,
     UNKNOWN,
     Bound,
+    Call,
     Class,
     External,
     Function,
@@ -189,9 +190,9 @@ class Calls(Containers):
                 case Instance():
                     results.append(self._call_instance(callee, ref, arguments, keywords, node))
                 case External():
-                    results.append(library.call(self, ref, callee, arguments, keywords, node or ast.Pass()))
+                    results.append(library.call(self, Call.of(ref, arguments, keywords, node or ast.Pass())))
         if not results:
-            return library.unknown_call(self, callee, arguments, keywords, node)
+            return library.unknown_call(callee, arguments, keywords)
         value = results[0]
         for other in results[1:]:
             value = join(value, other)
@@ -202,7 +203,7 @@ class Calls(Containers):
     ) -> Value:
         method = ref.cls.find("__call__") or ref.cls.find("forward")
         if method is None:
-            return library.unknown_call(self, callee, arguments, keywords, node)
+            return library.unknown_call(callee, arguments, keywords)
         return self.call(Value(refs=(Bound(method[0], [callee]),)), arguments, keywords, node)
 
     def _instantiate(self, cls: Class, arguments: list[Value], keywords: dict[str, Value]) -> Value:

@@ -183,6 +183,35 @@ class External:
     receiver: Value | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A call of something outside of the program."""
+
+    callee: External
+    arguments: list[Value]
+    keywords: dict[str, Value]
+    node: ast.AST
+    name: str  # the last part of the callee's
+    tags: frozenset[str]  # of all that goes in
+
+    @classmethod
+    def of(cls, callee: External, arguments: list[Value], keywords: dict[str, Value], node: ast.AST) -> Call:
+        tags = data_tags(callee.receiver, *arguments, *keywords.values())
+        return cls(callee, arguments, keywords, node, callee.name.rsplit(".", 1)[-1], tags)
+
+    @property
+    def receiver(self) -> Value | None:
+        return self.callee.receiver
+
+    @property
+    def line(self) -> int:
+        return getattr(self.node, "lineno", 0)
+
+    def everything(self) -> list[Value]:
+        """The receiver, if there is one, and all arguments."""
+        return [*([self.receiver] if self.receiver is not None else []), *self.arguments, *self.keywords.values()]
+
+
 @dataclass(eq=False, slots=True)
 class Sequence:
     items: list[Value] | None  # None: number and order unknown
