@@ -11,8 +11,6 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from toolkit.bundle.newer import NotReadable, parse
-from toolkit.check.static.contained import self_contained
-from toolkit.check.static.documents import document_boundary
 from toolkit.check.static.events import IMPORT, Trace
 from toolkit.check.static.expressions import Expressions
 from toolkit.check.static.findings import UNKNOWN, WARN, StaticFinding
@@ -50,11 +48,7 @@ def analyze(
         return [StaticFinding("STATIC-ANALYSIS", UNKNOWN, str(stop), entry, 0, "", "code")]
     found = [
         _finding(d.rule, d.status, d.message, modules[d.file], d.line, d.guards, sources)
-        for d in (
-            *decide(trace, natives),
-            *document_boundary(trace, modules),
-            *self_contained(trace, modules, names),
-        )
+        for d in decide(trace, natives, modules, names)
     ]
     imports = {e.detail: e for e in reversed(trace.of(IMPORT))}
     for name in undeclared(set(imports), {m.name for m in modules}, requirements):

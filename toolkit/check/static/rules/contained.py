@@ -13,7 +13,9 @@ from pathlib import PurePosixPath
 
 from toolkit.check.static.events import LOAD, READ, SAVE, STEP, Event, Trace
 from toolkit.check.static.findings import FAIL, WARN
-from toolkit.check.static.rules import Decision, at, reported_scores, tables
+from toolkit.check.static.rules.decision import Decision, at
+from toolkit.check.static.rules.reported import reported_scores
+from toolkit.check.static.rules.tables import tables
 from toolkit.check.static.values import TRAIN, VAL, Module
 
 RULE = "ARTIFACT-SELF-CONTAINED"

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 
 from toolkit.check.static.events import Trace
 from toolkit.check.static.findings import WARN
-from toolkit.check.static.rules import Decision
+from toolkit.check.static.rules.decision import Decision
 from toolkit.check.static.values import Module
 
 _TOKENS = re.compile(r"ids?$|tok|tgt|targ|label|idx|^y$", re.IGNORECASE)
