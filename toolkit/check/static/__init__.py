@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 
 from toolkit.bundle.newer import NotReadable, parse
 from toolkit.check.static.events import IMPORT, Trace
-from toolkit.check.static.expressions import Expressions
 from toolkit.check.static.findings import UNKNOWN, WARN, StaticFinding
 from toolkit.check.static.machine import MAX_DEPTH, Frame, Stopped
 from toolkit.check.static.native import Native, looks_native, native_functions
 from toolkit.check.static.packages import undeclared
 from toolkit.check.static.printed import Printed
 from toolkit.check.static.rules import decide
+from toolkit.check.static.run import Run
 from toolkit.check.static.settings import LEVELS, Settings, read_settings
 from toolkit.check.static.values import Module, Value
 
@@ -77,7 +77,7 @@ def trace_run(
                 side[module.name] = module
         printed = Printed(settings.printed, modules[0].tree)
         settings = replace(settings, log={**printed.settings, **settings.log})
-        run = Expressions(side, settings, printed)
+        run = Run(side, settings, printed)
         run.natives = _natives(sources, modules)
         main = modules[0]
         main.scope.names["__name__"] = Value("__main__")

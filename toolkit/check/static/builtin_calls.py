@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from toolkit.check.static import constants
 from toolkit.check.static.flow import is_realised, summed
-from toolkit.check.static.machine import sequence
 from toolkit.check.static.values import (
     CONTEXT,
     LOSS,
@@ -19,13 +18,14 @@ from toolkit.check.static.values import (
     Value,
     data_tags,
     join,
+    sequence,
 )
 
 if TYPE_CHECKING:
-    from toolkit.check.static.machine import Statements
+    from toolkit.check.static.machine import Machine
 
 
-def builtin_call(machine: Statements, call: Call) -> Value | None:
+def builtin_call(machine: Machine, call: Call) -> Value | None:
     name, receiver, arguments = call.name, call.receiver, call.arguments
     if receiver is not None and receiver.known:
         if all(a.known for a in arguments):
@@ -97,7 +97,7 @@ def _range(arguments: list[Value]) -> Value:
     return Value(UNKNOWN, NO_TAGS, (Sequence([first, Value()], Value()),))
 
 
-def _enumerate(machine: Statements, iterable: Value) -> Value:
+def _enumerate(machine: Machine, iterable: Value) -> Value:
     items, rest = machine.items_of(iterable)
     later = rest
     for item in (items or [])[1:4]:
@@ -105,7 +105,7 @@ def _enumerate(machine: Statements, iterable: Value) -> Value:
     return _walked([Value(0), items[0] if items else rest], [Value(), later])
 
 
-def _zip(machine: Statements, iterables: list[Value]) -> Value:
+def _zip(machine: Machine, iterables: list[Value]) -> Value:
     pairs = [machine.items_of(iterable) for iterable in iterables]
     return _walked([items[0] if items else rest for items, rest in pairs], [rest for _, rest in pairs])
 
@@ -116,7 +116,7 @@ def _walked(first: list[Value], later: list[Value]) -> Value:
     return Value(UNKNOWN, start.tags, (Sequence([start, sequence(later)], sequence(later)),))
 
 
-def _getattr(machine: Statements, arguments: list[Value]) -> Value:
+def _getattr(machine: Machine, arguments: list[Value]) -> Value:
     holder, name = arguments[0], arguments[1].const
     assert isinstance(name, str)
     for ref in holder.refs:

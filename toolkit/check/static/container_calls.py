@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from toolkit.check.static import marks
-from toolkit.check.static.machine import sequence
 from toolkit.check.static.values import (
     UNKNOWN,
     Array,
@@ -15,17 +14,18 @@ from toolkit.check.static.values import (
     Value,
     data_tags,
     join,
+    sequence,
     split_of,
 )
 
 if TYPE_CHECKING:
-    from toolkit.check.static.machine import Statements
+    from toolkit.check.static.machine import Machine
 
 
 _APPENDERS = {"append", "appendleft", "extend", "add", "insert", "put", "extendleft"}
 
 
-def container_call(machine: Statements, call: Call) -> Value | None:
+def container_call(machine: Machine, call: Call) -> Value | None:
     name, receiver = call.name, call.receiver
     if receiver is None:
         return None
@@ -44,7 +44,7 @@ def container_call(machine: Statements, call: Call) -> Value | None:
     return None
 
 
-def _get(machine: Statements, call: Call, receiver: Value) -> Value:
+def _get(machine: Machine, call: Call, receiver: Value) -> Value:
     key, *defaults = call.arguments
     table = receiver.ref(Mapping)
     if isinstance(table, Mapping):
@@ -64,7 +64,7 @@ def _get(machine: Statements, call: Call, receiver: Value) -> Value:
     return marks.looked_up(machine, Value(UNKNOWN, value.tags, value.refs), receiver, key, call.node)
 
 
-def _of_mapping(machine: Statements, call: Call, receiver: Value, table: Mapping) -> Value | None:
+def _of_mapping(machine: Machine, call: Call, receiver: Value, table: Mapping) -> Value | None:
     name, arguments = call.name, call.arguments
     if name == "items":
         pairs = [sequence([Value(k), v]) for k, v in table.entries.items()]
@@ -87,7 +87,7 @@ def _of_mapping(machine: Statements, call: Call, receiver: Value, table: Mapping
     return None
 
 
-def _append(machine: Statements, call: Call, receiver: Value) -> None:
+def _append(machine: Machine, call: Call, receiver: Value) -> None:
     value = call.arguments[-1] if call.arguments else Value()
     if call.name.startswith("extend"):
         value = machine.items_of(value)[1]

@@ -27,7 +27,7 @@ from toolkit.check.static.values import (
 )
 
 if TYPE_CHECKING:
-    from toolkit.check.static.machine import Statements
+    from toolkit.check.static.machine import Machine
 
 _DOWNLOAD = re.compile(
     r"^(requests|urllib|httpx|aiohttp|huggingface_hub|datasets|gdown|wget|boto3)\b|hf_hub_download|snapshot_download|urlopen|urlretrieve"
@@ -68,7 +68,7 @@ def states(*values: Value, levels: int = 4) -> frozenset[str]:
     return frozenset(found)
 
 
-def effect_call(machine: Statements, call: Call) -> Value | None:
+def effect_call(machine: Machine, call: Call) -> Value | None:
     for kind in (_training, _clocks_and_files, _outside, _later, _modules):
         result = kind(machine, call)
         if result is not None:
@@ -76,7 +76,7 @@ def effect_call(machine: Statements, call: Call) -> Value | None:
     return None
 
 
-def _training(machine: Statements, call: Call) -> Value | None:
+def _training(machine: Machine, call: Call) -> Value | None:
     name, receiver, arguments = call.name, call.receiver, call.arguments
     if name == "backward" and receiver is not None:
         machine.gradient = data_tags(receiver)
@@ -98,7 +98,7 @@ def _training(machine: Statements, call: Call) -> Value | None:
     return None
 
 
-def _clocks_and_files(machine: Statements, call: Call) -> Value | None:
+def _clocks_and_files(machine: Machine, call: Call) -> Value | None:
     name, receiver, arguments = call.name, call.receiver, call.arguments
     if name in ("perf_counter", "time", "monotonic", "perf_counter_ns", "process_time") and (
         call.callee.name.startswith("time") or name.startswith("perf")
@@ -118,7 +118,7 @@ def _clocks_and_files(machine: Statements, call: Call) -> Value | None:
     return None
 
 
-def _outside(machine: Statements, call: Call) -> Value | None:
+def _outside(machine: Machine, call: Call) -> Value | None:
     name, receiver, arguments = call.name, call.receiver, call.arguments
     if _DOWNLOAD.search(call.callee.name) and receiver is None:
         machine.emit(NETWORK, call.node, detail=call.callee.name)
@@ -133,7 +133,7 @@ def _outside(machine: Statements, call: Call) -> Value | None:
     return None
 
 
-def _later(machine: Statements, call: Call) -> Value | None:
+def _later(machine: Machine, call: Call) -> Value | None:
     name, receiver, arguments = call.name, call.receiver, call.arguments
     if name == "partial" and arguments:
         return Value(refs=(Bound(arguments[0], arguments[1:], call.keywords),))
@@ -148,7 +148,7 @@ def _later(machine: Statements, call: Call) -> Value | None:
     return None
 
 
-def _modules(machine: Statements, call: Call) -> Value | None:
+def _modules(machine: Machine, call: Call) -> Value | None:
     name, receiver, arguments = call.name, call.receiver, call.arguments
     if name == "load_state_dict" and receiver is not None:
         machine.emit(LOAD, call.node, states(*arguments), params=data_tags(receiver))

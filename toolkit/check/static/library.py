@@ -22,7 +22,7 @@ from toolkit.check.static.values import (
 )
 
 if TYPE_CHECKING:
-    from toolkit.check.static.machine import Statements
+    from toolkit.check.static.machine import Machine
 
 # Functions and methods that give a path for a path; what others give was read from the file.
 _OF_PATHS = re.compile(
@@ -31,7 +31,7 @@ _OF_PATHS = re.compile(
 RANKS = {"RANK", "WORLD_SIZE", "LOCAL_RANK"}
 
 
-def environment(machine: Statements, name: str, default: Value) -> Value:
+def environment(machine: Machine, name: str, default: Value) -> Value:
     """An environment variable under the effective settings."""
     if name in RANKS:
         return Value()
@@ -49,7 +49,7 @@ def environment(machine: Statements, name: str, default: Value) -> Value:
     )
 
 
-def call(machine: Statements, call: Call) -> Value:
+def call(machine: Machine, call: Call) -> Value:
     """The result of a library call, and its effects."""
     name, arguments = call.name, call.arguments
     if name in machine.natives:
@@ -80,7 +80,7 @@ def unknown_call(callee: Value, arguments: list[Value], keywords: dict[str, Valu
     return Value(UNKNOWN, data_tags(callee, *arguments, *keywords.values()))
 
 
-def _environment(machine: Statements, call: Call) -> Value | None:
+def _environment(machine: Machine, call: Call) -> Value | None:
     name, arguments = call.name, call.arguments
     if (
         name in ("get", "getenv", "setdefault")

@@ -31,7 +31,7 @@ from toolkit.check.static.values import (
 )
 
 if TYPE_CHECKING:
-    from toolkit.check.static.machine import Statements
+    from toolkit.check.static.machine import Machine
 
 CREATORS = {
     "zeros",
@@ -97,7 +97,7 @@ MINIMA = {"minimum", "maximum", "fmin", "fmax", "min", "max", "amin"}
 SOLVERS = {"solve", "lstsq", "cholesky_solve", "pinv", "lbfgs"}
 
 
-def tensor_call(machine: Statements, call: Call) -> Value | None:
+def tensor_call(machine: Machine, call: Call) -> Value | None:
     for kind in (_create, _keep, _count, _operate, _exchange, _gather):
         result = kind(machine, call)
         if result is not None:
@@ -105,7 +105,7 @@ def tensor_call(machine: Statements, call: Call) -> Value | None:
     return _derive(machine, call)
 
 
-def _create(machine: Statements, call: Call) -> Value | None:
+def _create(machine: Machine, call: Call) -> Value | None:
     name, arguments, keywords = call.name, call.arguments, call.keywords
     if name in CREATORS and (name != "array" or not call.tags):
         leaf = keywords.get("requires_grad")
@@ -127,7 +127,7 @@ def _create(machine: Statements, call: Call) -> Value | None:
     return None
 
 
-def _keep(machine: Statements, call: Call) -> Value | None:
+def _keep(machine: Machine, call: Call) -> Value | None:
     name, receiver, arguments = call.name, call.receiver, call.arguments
     if name == "requires_grad_" and receiver is not None and receiver.ref(Array) and not marks.inside_model(machine):
         receiver.add({LEAF})
@@ -143,7 +143,7 @@ def _keep(machine: Statements, call: Call) -> Value | None:
     return None
 
 
-def _count(machine: Statements, call: Call) -> Value | None:
+def _count(machine: Machine, call: Call) -> Value | None:
     name, receiver, arguments = call.name, call.receiver, call.arguments
     if name in SCATTERS and receiver is not None:
         for argument in arguments[:-1]:
@@ -161,7 +161,7 @@ def _count(machine: Statements, call: Call) -> Value | None:
     return None
 
 
-def _operate(machine: Statements, call: Call) -> Value | None:
+def _operate(machine: Machine, call: Call) -> Value | None:
     name, receiver, arguments = call.name, call.receiver, call.arguments
     module, line, everything = machine.frame.scope.module, call.line, call.everything()
     if name in ("bitwise_xor", "bitwise_xor_", "logical_xor") and everything:
@@ -190,7 +190,7 @@ def _operate(machine: Statements, call: Call) -> Value | None:
     return None
 
 
-def _exchange(machine: Statements, call: Call) -> Value | None:
+def _exchange(machine: Machine, call: Call) -> Value | None:
     name, arguments = call.name, call.arguments
     if name in ("all_gather", "all_gather_into_tensor", "all_gather_object", "gather_object") or (
         name == "gather" and "dist" in call.callee.name
@@ -206,7 +206,7 @@ def _exchange(machine: Statements, call: Call) -> Value | None:
     return None
 
 
-def _gather(machine: Statements, call: Call) -> Value | None:
+def _gather(machine: Machine, call: Call) -> Value | None:
     if call.name not in GATHERS:
         return None
     source, *others = call.everything() or [Value()]
@@ -220,7 +220,7 @@ def _gather(machine: Statements, call: Call) -> Value | None:
     return Value(UNKNOWN, call.tags)
 
 
-def _derive(machine: Statements, call: Call) -> Value | None:
+def _derive(machine: Machine, call: Call) -> Value | None:
     """Everything else, for what it makes of losses; None when nothing is to be said."""
     name, receiver, arguments, everything = call.name, call.receiver, call.arguments, call.everything()
     module, line, tags = machine.frame.scope.module, call.line, call.tags

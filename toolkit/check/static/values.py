@@ -250,6 +250,12 @@ def data_tags(*values: Value | None) -> frozenset[str]:
     return frozenset(t for t in merged if not t.startswith("cfg:"))
 
 
+def sequence(items: list[Value], *, exact: bool = True) -> Value:
+    """A list or tuple of known items."""
+    rest = Value(UNKNOWN, data_tags(*items), tuple(dict.fromkeys(r for i in items for r in i.refs))[:MAX_REFS])
+    return Value(UNKNOWN, rest.tags, (Sequence(items if exact else None, rest),))
+
+
 def split_of(key: Value) -> str:
     """The split whose file a path names, or ""."""
     named = key.tags & {VAL, TRAIN}
