@@ -20,7 +20,14 @@ SCORES = re.compile(r"^(\d+/\d+ train_loss: \S+|\S+ (?:post-ema )?val_loss:\S+ v
 VARIANTS = {
     "as it is": "",
     "trie mixer": '[evaluate]\nstages = ["roundtrip", "ppm_trie"]\n[ppm_trie]\ntable_bits = 12\n',
-    "linear trie mixer": '[evaluate]\nstages = ["ppm_trie"]\n[ppm_trie]\nengine = "linear"\ntable_bits = 12\nshards = 2\n',
+    "linear trie mixer": """
+[evaluate]
+stages = ["ppm_trie"]
+[ppm_trie]
+engine = "linear"
+table_bits = 12
+shards = 2
+""",
     "seed mixer": '[evaluate]\nstages = ["roundtrip", "ppm_seed"]\n',
     "baseline": """
 [model]
