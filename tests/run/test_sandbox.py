@@ -164,7 +164,7 @@ def test_sleeping_past_the_limit_with_children_of_their_own_session(run) -> None
         f"subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(50)  # {mark}'], start_new_session=True)\n"
         "time.sleep(50)"
     )
-    outcome = run(code, limits=Limits(512 << 20, 1.0, 50))
+    outcome = run(code, limits=Limits(512 << 20, 10.0, 50))
     assert (outcome.stopped, outcome.stdout) == ("seconds", "start\n")
     assert alive(mark) == []
 

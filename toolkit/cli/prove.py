@@ -26,9 +26,18 @@ def command(
     The text must come back byte for byte in a fresh process that has not seen it, and the code must be as long as the
     script's own score of that text claims, to 0.1 % and 64 bytes. Writes proof.json and proof.bin beside the artifact.
     """
+    from toolkit.cli.display import Display
     from toolkit.probe.prove import prove, prove_again
 
-    proof = prove_again(build, seed, data_root) if again else prove(build, num_bytes, seed, stage, data_root)
+    with Display() as display:
+
+        def show(action: str) -> None:
+            display.show("prove", action, {"encode": 0.0, "score": 0.4, "decode": 0.6}[action])
+
+        if again:
+            proof = prove_again(build, seed, data_root, show)
+        else:
+            proof = prove(build, num_bytes, seed, stage, data_root, show)
     if as_json:
         click.echo(json.dumps(proof, indent=2))
         return

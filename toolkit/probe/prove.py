@@ -3,12 +3,11 @@
     build/demo/runs/seed42/final_model.ptz  ->  build/demo/runs/seed42/{proof.json, proof.bin}
 
 Three processes, in the sandbox where there is one, each with one thread and nothing but what is named in its command:
-the script scores the slice, the encoder turns the slice into `proof.bin`, the decoder turns that into the slice again.
+the encoder turns a slice into `proof.bin`, the script scores the slice, the decoder turns the file into it again.
 The decoder has the recipe, the artifact, the tokenizer and this toolkit's code; that is the script's own code, since a
 build is refused unless the toolkit packs its recipe into just that script. It has not seen the text.
 """
 
-import hashlib
 import json
 import math
 import os
@@ -17,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -29,12 +29,12 @@ from toolkit.components.byte_tables import byte_tables, count_target_bytes, load
 from toolkit.components.shards import find_shards, read_tokens
 from toolkit.data.shards import write_shard
 from toolkit.errors import GolfError
+from toolkit.record.proof import CODE_NAME, PROOF_NAME, read_proof, sha256_of
 from toolkit.record.runs import Build, read_build
 from toolkit.run.launch import data_environment
 from toolkit.run.runlog import read_runs
 from toolkit.run.sandbox import Limits, Outcome, Sandbox, find_sandbox
 
-PROOF_NAME, CODE_NAME = "proof.json", "proof.bin"
 _TOLERANCE, _SLACK_BYTES = 0.001, 64  # of the claim; the range coder's end, the head of the file
 _LIMITS = Limits(memory_bytes=8 << 30, seconds=3600, processes=256)
 _ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
@@ -44,6 +44,7 @@ _COMMANDS = {
     "decode": "python -m toolkit.probe.codec decode {recipe} {stage} {artifact} {tokenizer} {code} decoded.bin",
 }
 _SCORE_ENV = {"EVAL_ONLY": "1", "DATA_PATH": "{shards}", "TOKENIZER_PATH": "{tokenizer}", "ARTIFACT_PATH": "{artifact}"}
+_PACKAGES = ("torch", "numpy", "constriction")
 _LOG_NAMES = {"sliding": "sliding_window"}  # of stages whose log line says something else
 
 
@@ -71,17 +72,25 @@ class _Case:
 
     def digests(self) -> dict[str, str]:
         files = {path.name: path for path in (self.build.folder / "train_gpt.py", self.artifact, self.tokenizer)}
-        return {name: _sha256(path) for name, path in files.items()}
+        return {name: sha256_of(path) for name, path in files.items()}
 
 
-def prove(build: Path, num_bytes: int, seed: int | None, stage: str | None, data_root: Path) -> dict[str, Any]:
-    """Score, encode, decode and compare; returns the content of the `proof.json` that it writes beside the artifact.
+def prove(
+    build: Path,
+    num_bytes: int,
+    seed: int | None,
+    stage: str | None,
+    data_root: Path,
+    show: Callable[[str], None] = lambda action: None,  # told what begins
+) -> dict[str, Any]:
+    """Encode, score, decode and compare; returns the content of the `proof.json` that it writes beside the artifact.
 
     `build` is a build folder with runs, `seed` one of them (default: the lowest), `stage` one of the recipe's (default:
     the last, which is its score). `GolfError` where text or length differ, and nothing is written.
     """
+    packages = {name: metadata.version(name) for name in _PACKAGES}  # complain before the work
     case = _case(build, seed, stage, data_root)
-    place = _Place()
+    place = _Place(show)
     with tempfile.TemporaryDirectory(prefix="golf-prove-") as folder:
         work = Path(folder)
         tokens, text_bytes = case.slice(num_bytes)
@@ -105,20 +114,22 @@ def prove(build: Path, num_bytes: int, seed: int | None, stage: str | None, data
             "code_bytes": code.stat().st_size,
             "code_val_bpb": round(8 * code.stat().st_size / text_bytes, 8),
             "decoded_equal": True,
-            "sha256": case.digests() | {"slice": _sha256(shard), CODE_NAME: _sha256(code)},
+            "sha256": case.digests() | {"slice": sha256_of(shard), CODE_NAME: sha256_of(code)},
             "commands": _COMMANDS,
             "environment": _ONE_THREAD,
             "sandbox": place.kind,
-            "packages": {name: metadata.version(name) for name in ("torch", "numpy", "constriction")},
+            "packages": packages,
             "seconds": place.seconds,
         }
         _require_length(proof)
-        os.replace(_copy(code, case.run / f"{CODE_NAME}.partial"), case.run / CODE_NAME)
-    (case.run / PROOF_NAME).write_text(json.dumps(proof, indent=2) + "\n", encoding="utf-8")
+        _replace(case.run / CODE_NAME, code.read_bytes())
+        _replace(case.run / PROOF_NAME, (json.dumps(proof, indent=2) + "\n").encode())
     return proof
 
 
-def prove_again(build: Path, seed: int | None, data_root: Path) -> dict[str, Any]:
+def prove_again(
+    build: Path, seed: int | None, data_root: Path, show: Callable[[str], None] = lambda action: None
+) -> dict[str, Any]:
     """Decode the code file of an earlier proof and compare it with the text; returns what `proof.json` says.
 
     `GolfError` where a file has changed since, cannot be decoded, or is decoded to something else.
@@ -129,8 +140,8 @@ def prove_again(build: Path, seed: int | None, data_root: Path) -> dict[str, Any
     with tempfile.TemporaryDirectory(prefix="golf-prove-") as folder:
         shard = Path(folder) / "slice.bin"
         write_shard(shard, case.slice(proof["text_bytes"])[0])
-        _decode(_Place(), case, Path(folder), shard, run / CODE_NAME)
-        found = case.digests() | {"slice": _sha256(shard), CODE_NAME: _sha256(run / CODE_NAME)}
+        _decode(_Place(show), case, Path(folder), shard, run / CODE_NAME)
+        found = case.digests() | {"slice": sha256_of(shard), CODE_NAME: sha256_of(run / CODE_NAME)}
     for name, digest in found.items():
         if proof["sha256"].get(name) != digest:
             raise GolfError(
@@ -139,23 +150,6 @@ def prove_again(build: Path, seed: int | None, data_root: Path) -> dict[str, Any
             )
     _require_length(proof | {"code_bytes": (run / CODE_NAME).stat().st_size})
     return proof
-
-
-def read_proof(run: Path) -> dict[str, Any]:
-    """The content of a run's `proof.json`; `GolfError` where there is none."""
-    try:
-        proof: dict[str, Any] = json.loads((run / PROOF_NAME).read_text(encoding="utf-8"))
-        if proof["schema_version"] == 1:
-            return proof
-    except (OSError, ValueError, KeyError, TypeError):
-        pass
-    raise GolfError(f"{run / PROOF_NAME}: expected a proof of version 1, found none; `golf prove` writes it")
-
-
-def proves(proof: dict[str, Any], run: Path) -> bool:
-    """Whether a proof is of the script and artifact that lie there; `golf package` copies those."""
-    files = (run.parent.parent / "train_gpt.py", run / "final_model.ptz")
-    return all(proof["sha256"].get(path.name) == _sha256(path) for path in files)
 
 
 def _case(build: Path, seed: int | None, stage: str | None, data_root: Path) -> _Case:
@@ -220,7 +214,8 @@ def _require_length(proof: dict[str, Any]) -> None:
 class _Place:
     """Where the commands run: the sandbox, or plain processes where none works."""
 
-    def __init__(self) -> None:
+    def __init__(self, show: Callable[[str], None]) -> None:
+        self.show = show
         self.sandbox: Sandbox | None = None
         self.seconds: dict[str, float] = {}
         try:
@@ -246,13 +241,12 @@ class _Place:
         env = _ONE_THREAD | {name: value.format(**words) for name, value in env.items()}
         folder = work / action
         folder.mkdir()
+        self.show(action)
         started = time.perf_counter()
         if self.sandbox:
             outcome = self.sandbox.run(command, inside, folder, env, _LIMITS)
         else:
-            done = subprocess.run(
-                command, cwd=folder, env=dict(os.environ) | env, capture_output=True, text=True, timeout=_LIMITS.seconds
-            )
+            done = subprocess.run(command, cwd=folder, env=dict(os.environ) | env, capture_output=True, text=True)
             outcome = Outcome(done.returncode, done.stdout, done.stderr, "", ())
         self.seconds[action] = round(time.perf_counter() - started, 1)
         if outcome.stopped or outcome.exit_code:
@@ -261,10 +255,11 @@ class _Place:
         return outcome
 
 
-def _copy(source: Path, target: Path) -> Path:
-    target.write_bytes(source.read_bytes())
-    return target
-
-
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+def _replace(path: Path, data: bytes) -> None:
+    """All of it or nothing, in place of what was there."""
+    partial = path.with_name(path.name + ".partial")
+    try:
+        partial.write_bytes(data)
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)

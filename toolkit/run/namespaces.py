@@ -54,7 +54,7 @@ def _bind(outside: str, inside: str) -> None:
     """Show a file or folder, with all that is mounted below, at a path that is made for it."""
     if os.path.isdir(outside):
         os.makedirs(inside, exist_ok=True)
-    else:
+    elif not os.path.exists(inside):
         os.makedirs(os.path.dirname(inside), exist_ok=True)
         os.close(os.open(inside, os.O_CREAT | os.O_WRONLY))
     _mount(outside, inside, "", _MS_BIND | _MS_REC)

@@ -307,10 +307,12 @@ def _memory_and_threads(status: Path) -> tuple[int, int]:
     return 1024 * sum(facts.values()), threads
 
 
-def _sizes(paths: list[Path]) -> Iterator[int]:
-    """Bytes on the disk of each file and folder below some paths, at least a block for what it takes to have one."""
-    for path in paths:
-        for folder, folders, files in os.walk(path):
-            for name in (*folders, *files):
-                with contextlib.suppress(OSError):
-                    yield max(4096, 512 * os.lstat(os.path.join(folder, name)).st_blocks)
+def _sizes(folders: list[Path]) -> Iterator[int]:
+    """Bytes on the disk of all that lies below some folders, at least a block for each file and folder."""
+    stack = [str(folder) for folder in folders]
+    while stack:
+        with contextlib.suppress(OSError), os.scandir(stack.pop()) as entries:
+            for entry in entries:
+                yield max(4096, 512 * entry.stat(follow_symlinks=False).st_blocks)
+                if entry.is_dir(follow_symlinks=False):
+                    stack.append(entry.path)
