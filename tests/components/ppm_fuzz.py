@@ -71,7 +71,8 @@ def try_one(seed: int) -> None:
     )
     cfg = Config(ppm_trie=settings)
     nats = ppm_trie.mix_ppm_trie(cfg, targets, feed).numpy()
-    assert (nats >= 0).all() and np.isfinite(nats).all()
+    assert (nats >= 0).all()
+    assert np.isfinite(nats).all()
     mixer = SteppingMixer(cfg, trie, 1 << 12)
     nodes = torch.arange(len(strings) - 1)
     for i, token in enumerate(targets.tolist()):

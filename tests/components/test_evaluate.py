@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from toolkit.components.byte_tables import byte_tables, count_target_bytes
-from toolkit.components.config import Config, Evaluate, Model, PpmSeed, Train
+from toolkit.components.config import Config, Evaluate, Model, PpmSeed, PpmTrie, Train
 from toolkit.components.evaluate import run_stages, score_blocks, score_windows
 from toolkit.components.failure import InputError
 from toolkit.components.gpt import GPT
@@ -37,7 +37,9 @@ class Share(Ranks):
 def config(stride: int = SEQ_LEN, batch_windows: int = 3, stages: tuple[str, ...] = ("roundtrip",)) -> Config:
     model = Model(vocab_size=VOCAB_SIZE, num_layers=2, model_dim=16, num_heads=2, num_kv_heads=1, embed_init_std=0.5)
     train = Train(seq_len=SEQ_LEN, batch_tokens=SEQ_LEN, micro_batches=1)
-    return Config(model=model, train=train, evaluate=Evaluate(stages, stride, batch_windows))
+    return Config(
+        model=model, train=train, evaluate=Evaluate(stages, stride, batch_windows), ppm_trie=PpmTrie(table_bits=12)
+    )
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 from toolkit.components.artifact import encode_artifact
 from toolkit.components.byte_tables import load_tokenizer, token_strings
-from toolkit.components.config import Config, Evaluate, Model, Train
+from toolkit.components.config import Config, Evaluate, Model, PpmTrie, Train
 from toolkit.components.evaluate import score_windows
 from toolkit.components.gpt import GPT
 from toolkit.components.ppm_seed import mix_ppm_seed
@@ -66,7 +66,12 @@ def test_a_fork_charges_what_the_whole_stream_would() -> None:
     """Both mixers over the stream again, once for every token in the place of its last."""
     strings = [b"", b"a", b"b", b" ", b"ab", b" a", b"abab", b"a"]
     model = Model(vocab_size=len(strings), num_layers=2, model_dim=16, num_heads=2, num_kv_heads=1, embed_init_std=0.5)
-    cfg = Config(model=model, train=Train(seq_len=8, batch_tokens=8, micro_batches=1), evaluate=Evaluate(stride=3))
+    cfg = Config(
+        model=model,
+        train=Train(seq_len=8, batch_tokens=8, micro_batches=1),
+        evaluate=Evaluate(stride=3),
+        ppm_trie=PpmTrie(table_bits=12),
+    )
     gpt = GPT(cfg)
     tokens = torch.tensor([0, 1, 2, 3, 1, 2, 3, 5, 2, 4, 0, 5, 2, 3, 4, 6, 1, 2, 3])
     (z,) = vocabulary_sums(cfg, gpt, tokens, strings, [len(tokens) - 2])

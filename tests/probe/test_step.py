@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from toolkit.components.config import Config, Evaluate, Model, Train
+from toolkit.components.config import Config, Evaluate, Model, PpmTrie, Train
 from toolkit.components.evaluate import score_blocks, score_windows
 from toolkit.components.gpt import GPT
 from toolkit.components.ppm_trie import mix_ppm_trie
@@ -19,7 +19,12 @@ STRINGS = [b"", b"", *(bytes([byte]) for byte in b" abcde\xc3\xa9"), b" a", b"ab
 @pytest.fixture(scope="module")
 def cfg() -> Config:
     model = Model(vocab_size=len(STRINGS), num_layers=2, model_dim=16, num_heads=2, num_kv_heads=1, embed_init_std=0.5)
-    return Config(model=model, train=Train(seq_len=8, batch_tokens=8, micro_batches=1), evaluate=Evaluate(stride=3))
+    return Config(
+        model=model,
+        train=Train(seq_len=8, batch_tokens=8, micro_batches=1),
+        evaluate=Evaluate(stride=3),
+        ppm_trie=PpmTrie(table_bits=12),
+    )
 
 
 @pytest.fixture(scope="module")

@@ -111,10 +111,8 @@ def run_stages(
                 if now > shown + PROGRESS_SECONDS:
                     shown, done = now, target_bytes[: len(mixed)]
                     speed = done.sum() / (now - started) / 1e6
-                    network, mixture = bits_per_byte(nats[: len(mixed)], done), bits_per_byte(mixed, done)
-                    log(
-                        f"mixed_bytes:{done.sum()} MB/s:{speed:.2f} network_bpb:{network:.4f} mixture_bpb:{mixture:.4f}"
-                    )
+                    bpb, network_bpb = bits_per_byte(mixed, done), bits_per_byte(nats[: len(mixed)], done)
+                    log(f"mixed_bytes:{done.sum()} MB/s:{speed:.2f} bpb:{bpb:.4f} network_bpb:{network_bpb:.4f}")
 
             report("ppm_trie", mix_ppm_trie(cfg, targets, feed, progress))
     log(f"total_eval_time:{started - begin:.1f}s")

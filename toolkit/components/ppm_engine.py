@@ -162,9 +162,9 @@ static void locate(Model *m, Chunk *c, i64 context, i64 unit, u32 **lines, u32 *
     }
 }
 
-// What one context has seen at each decision, before it sees this one. A slot holds a check of 8 bits, how often outcomes
-// 0 and 1 came (4 bits each; the other one fades) and a probability less a half, in 16 bits. After the last context comes the match:
-// 0 where it expects nothing, or how long it has been right and the outcome, above 16 bits.
+// What one context has seen at each decision, before it sees this one. A slot holds a check of 8 bits, how often
+// outcomes 0 and 1 came (4 bits each; the other one fades) and the probability of 1 less a half (16 bits). After the
+// last context comes the match: how long it has been right and the outcome above 16 bits, or 0 for nothing expected.
 void look(Model *m, Chunk *c, i64 context)
 {
     u32 *lines[2], checks[2];

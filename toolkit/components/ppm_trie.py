@@ -11,7 +11,7 @@ mixed. Chunk j belongs to mixer j modulo `shards`; contexts are common to all. R
 import ctypes
 import mmap
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -99,7 +99,8 @@ def mix_ppm_trie(
     fields = model_fields(cfg, feed.trie, len(targets))
     chunks = [chunk_fields(cfg, capacity) for _ in range(cfg.ppm_trie.shards + 1)]
     mixers = [zeros(MIXER_BYTES) for _ in range(cfg.ppm_trie.shards)]
-    model, nats, mixed = addresses(fields), np.zeros(len(targets)), []
+    model, nats = addresses(fields), np.zeros(len(targets))
+    mixed: list[Future[None]] = []
     with ThreadPoolExecutor() as pool:
         for i, first in enumerate(firsts):
             chunk = addresses(chunks[i % len(chunks)])

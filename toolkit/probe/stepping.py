@@ -4,8 +4,6 @@ Scoring a token also learns from it, decision by decision. To score all tokens t
 of them has changed are put back before the next is tried.
 """
 
-import ctypes
-
 import numpy as np
 
 from toolkit.components.config import Config
