@@ -20,14 +20,7 @@ SCORES = re.compile(r"^(\d+/\d+ train_loss: \S+|\S+ (?:post-ema )?val_loss:\S+ v
 VARIANTS = {
     "as it is": "",
     "trie mixer": '[evaluate]\nstages = ["roundtrip", "ppm_trie"]\n[ppm_trie]\ntable_bits = 12\n',
-    "linear trie mixer": """
-[evaluate]
-stages = ["ppm_trie"]
-[ppm_trie]
-engine = "linear"
-table_bits = 12
-shards = 2
-""",
+    "linear trie mixer": '[evaluate]\nstages = ["ppm_trie"]\n[ppm_trie]\nengine = "linear"\nshards = 2\n',
     "seed mixer": '[evaluate]\nstages = ["roundtrip", "ppm_seed"]\n',
     "baseline": """
 [model]
