@@ -75,7 +75,7 @@ def try_one(seed: int) -> None:
     mixer = SteppingMixer(cfg, trie, 1 << 12)
     nodes = torch.arange(len(strings) - 1)
     for i, token in enumerate(targets.tolist()):
-        if i in (0, len(targets) - 1):
+        if i == len(targets) - 1 or generator.integers(4) == 0:
             everywhere = trie.stretches(logits[i : i + 1], torch.zeros_like(nodes), nodes).numpy()
             everywhere[trie.nodes[trie.path(token)]] = feed.stretches[feed.starts[i] : feed.starts[i + 1]]
             all_nats = mixer.score_all(everywhere)
@@ -89,8 +89,7 @@ def allocate(size: int) -> np.ndarray:
     """`ppm_trie.zeros` from the C library, at the start of a line of the cache."""
     library = ctypes.CDLL(None)
     library.aligned_alloc.restype = ctypes.c_void_p
-    size = max(1, size)
-    address = library.aligned_alloc(ctypes.c_size_t(64), ctypes.c_size_t(size))
+    address = library.aligned_alloc(ctypes.c_size_t(64), ctypes.c_size_t(-(-size // 64) * 64))
     array = np.ctypeslib.as_array((ctypes.c_uint8 * size).from_address(address))
     array[:] = 0
     return array

@@ -57,7 +57,7 @@ def test_the_trie_mixture(cfg: Config, model: GPT, tokens: torch.Tensor) -> None
     slow = score_by_steps(TriePredictor(cfg, window, STRINGS), tokens[1:].tolist())
     np.testing.assert_allclose(slow, fast.numpy(), atol=1e-4)
     assert slow.sum() == pytest.approx(fast.sum().item(), rel=1e-4)
-    assert fast.sum() < 0.9 * network.sum()
+    assert fast.sum() < 0.95 * network.sum()
 
 
 def test_every_prediction_is_a_distribution(cfg: Config, model: GPT, tokens: torch.Tensor) -> None:

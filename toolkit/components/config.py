@@ -317,8 +317,8 @@ class PpmTrie:
 
     A context is a sum of parts: `o3` the last three bytes, `b2` the last but one alone; `word` the letters of the word
     so far, `word1` to `word3` the words before it; `token` the bytes of the token so far, `token1` to `token3` the
-    tokens before it. How many bytes of the token are known is part of every context. The state of the first context and
-    the last of the first six that has seen a decision also choose the weights of the mixture.
+    tokens before it. How many bytes of the token are known is part of every context. What the first context has seen
+    also chooses among the weights of the mixture.
     """
 
     engine: str = "logistic"  # logistic: gated mixing of log-odds; linear: shares of probabilities
@@ -327,6 +327,7 @@ class PpmTrie:
         *("o1+word", "token+token1+token2+token3"),
     )
     table_bits: int = 22  # a context's table has so many lines of 64 bytes, as a power of two
+    learning_rate: float = 0.00025  # of the weights; 0 leaves the network as it is
     shards: int = 1  # mixers that take turns; more of them use more cores and learn less each
     chunk_tokens: int = 4096  # tokens of a turn
 
@@ -335,6 +336,7 @@ class PpmTrie:
         require(1 <= len(self.contexts) <= 15, "ppm_trie.contexts", "1 to 15 of them", self.contexts)
         require(8 <= self.table_bits <= 30, "ppm_trie.table_bits", "8 to 30", self.table_bits)
         require_positive(self, "ppm_trie", ("shards", "chunk_tokens"))
+        require_unit_interval(self, "ppm_trie", ("learning_rate",))
         for context in self.contexts:
             for part in context.split("+"):
                 require(part in _context_parts(), "ppm_trie.contexts", "parts " + ", ".join(_context_parts()), context)

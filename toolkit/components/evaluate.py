@@ -112,7 +112,9 @@ def run_stages(
                     shown, done = now, target_bytes[: len(mixed)]
                     speed = done.sum() / (now - started) / 1e6
                     network, mixture = bits_per_byte(nats[: len(mixed)], done), bits_per_byte(mixed, done)
-                    log(f"mixed_bytes:{done.sum()} MB/s:{speed:.2f} network_bpb:{network:.4f} mixture_bpb:{mixture:.4f}")
+                    log(
+                        f"mixed_bytes:{done.sum()} MB/s:{speed:.2f} network_bpb:{network:.4f} mixture_bpb:{mixture:.4f}"
+                    )
 
             report("ppm_trie", mix_ppm_trie(cfg, targets, feed, progress))
     log(f"total_eval_time:{started - begin:.1f}s")

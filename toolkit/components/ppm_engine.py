@@ -23,7 +23,7 @@ typedef union { // lanes: each context's, and behind them the match's or the net
 
 // Where it says KEEP, something is about to change; who wants to take steps back (toolkit/probe) makes code of it.
 #define CLOSED -1
-#define SETS 6    // of weights
+#define SETS 7    // of weights
 #define LEAST 12  // bytes that a match begins with
 #define AHEAD 16  // units that are fetched ahead; they may lie behind the last
 
@@ -38,6 +38,7 @@ typedef struct {
     // Contexts: which of the last eight bytes and which of the parts each goes by.
     const u64 *masks; // [contexts][2]
     i64 contexts, bits;
+    i64 rate; // of learning, in billionths
     u32 *tables; // [contexts][2^bits][16]
     u32 *lasts;  // [2^22]: where the text went on after the same eight bytes, by their hash
     u8 *text; // so far
@@ -53,7 +54,7 @@ typedef struct {
     i64 decisions, capacity;
     u32 *nodes;     // [decisions] 4 * trie node + 2 at the end of a token + the outcome
     int *places;    // [decisions] 32 * unit + slot, or CLOSED
-    i64 *positions; // [units] in the text
+    u64 *tails;     // [units] the seven bytes before, and this one
     i64 *matches;   // [units] where the match expects it, times 64, plus how well it has done
     u64 *hashes;    // [units][contexts]
     u32 *slots;     // [contexts + 1][capacity]
@@ -126,7 +127,7 @@ void walk(Model *m, Chunk *c, const i64 *tokens, i64 n)
                 continue;
             if (depth != known) {
                 depth = known;
-                c->positions[u] = m->length;
+                c->tails[u] = m->recent << 8 | bytes[known];
                 c->matches[u] = m->pointer * 64 + (m->run < 252 ? m->run / 4 : 63);
                 for (i64 j = 0; j < m->contexts; j++) {
                     u64 x = hash((m->recent & m->masks[2 * j]) + known * 97 + j);
@@ -157,7 +158,7 @@ static void locate(Model *m, Chunk *c, i64 context, i64 unit, u32 **lines, u32 *
         lines[half] = m->tables + ((context << m->bits) + (x >> 64 - m->bits)) * 16;
         checks[half] = x << 24;
         __builtin_prefetch(lines[half]);
-        x = hash(x + (m->text[c->positions[unit]] >> 4));
+        x = hash(x + (c->tails[unit] >> 4 & 15));
     }
 }
 
@@ -214,13 +215,13 @@ void mix(Model *m, Chunk *c, Mixer *mixer, const float *log_odds, double *nats)
             for (int i = 0; i <= m->contexts; i++) {
                 u32 slot = c->slots[i * c->capacity + d];
                 state[i] = slot >> 16;
-                seen += i < 6 && slot >> 16;
+                seen |= (slot >> 16 > 0) << i;
                 entries.n[i] = mixer->maps[i][slot >> 16];
                 a.x[i] = stretch[entries.n[i] >> 20 ^ 2048];
                 b.x[i] = i < m->contexts ? stretch[slot >> 4 & 4095 ^ 2048] : z;
             }
-            const u8 *next = m->text + c->positions[place >> 5];
-            u32 keys[] = {node, seen * 64 + (int)z + 20, next[-1] * 256 + next[-2], next[-1] * 256 + bits, *state, 0};
+            u64 tail = c->tails[place >> 5];
+            u32 keys[] = {node, seen, tail >> 8, tail >> 16, tail & 65280 | bits, *state, 0};
             Row *weights[SETS], w = {0};
             for (int i = 0; i < SETS; i++) {
                 weights[i] = mixer->weights[i] + (keys[i] & 65535);
@@ -233,7 +234,7 @@ void mix(Model *m, Chunk *c, Mixer *mixer, const float *log_odds, double *nats)
                     sum.x[i] += sum.x[i + k];
             z = clip(z + *sum.x);
             less = 1 / (1 + expf(fabsf(z)));
-            float step = .00025f * (outcome - (z > 0 ? 1 - less : less));
+            float step = m->rate * 1e-9f * (outcome - (z > 0 ? 1 - less : less));
             for (int i = 0; i < SETS; i++) {
                 // KEEP(*weights[i]);
                 weights[i]->a += a.f * step;

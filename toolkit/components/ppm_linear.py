@@ -22,7 +22,8 @@ typedef struct {
     i64 decisions, capacity;
     u32 *nodes;
     int *places;
-    i64 *positions, *matches;
+    u64 *tails;
+    i64 *matches;
     u64 *hashes;
     u32 *slots;
 } Chunk;

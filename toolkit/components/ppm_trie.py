@@ -60,8 +60,9 @@ def model_fields(cfg: Config, trie: Trie, num_tokens: int) -> list[Any]:
     strings, text_bytes = trie.strings, num_tokens * (1 + max(map(len, trie.strings)))
     return [
         *(trie.begins, trie.nodes, trie.outcomes, trie.depths, trie.partials),
-        *(np.array([*b"".join(strings)], np.uint8), np.cumsum([0, *map(len, strings)])),
+        *(np.array([*b"".join(strings), 0], np.uint8), np.cumsum([0, *map(len, strings)])),
         *(np.array(cfg.ppm_trie.masks, np.uint64), len(cfg.ppm_trie.masks) // 2, cfg.ppm_trie.table_bits),
+        int(1e9 * cfg.ppm_trie.learning_rate),
         *(zeros(len(cfg.ppm_trie.masks) * LINE_BYTES // 2 << cfg.ppm_trie.table_bits), zeros(LASTS_BYTES)),
         *(zeros(text_bytes + 2 * TEXT_MARGIN), TEXT_MARGIN, *[0] * 12),
     ]

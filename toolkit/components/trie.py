@@ -50,7 +50,7 @@ class Trie:
         table = np.array(rows).reshape(-1, 5).T
         self.bounds = torch.tensor(table[:3], device=device)
         # Bytes known before a decision; 1 and known bits of the next byte, or 0 for stop or go on, or CLOSED.
-        self.depths, self.partials = table[3:].astype(np.int32)
+        self.depths, self.partials = table[3:].astype(np.int32, order="C")
         # Token t's path is `nodes` int32[P] and `outcomes` uint8[P] from begins[t] to begins[t + 1].
         self.begins = np.cumsum([0, *map(len, paths)])
         steps = np.array([step for path in paths for step in path]).reshape(-1, 2).T
