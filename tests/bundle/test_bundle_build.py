@@ -13,6 +13,8 @@ import pytest
 from toolkit.bundle import build as building
 from toolkit.bundle import bundle, order, write_build
 from toolkit.bundle.build import ENTRY, START, link
+from toolkit.bundle.crename import rename_c
+from toolkit.bundle.csource import minify_c_sources
 from toolkit.bundle.emit import environment_variables, header
 from toolkit.bundle.minify import minify
 from toolkit.bundle.resolve import read_modules
@@ -52,6 +54,7 @@ def test_every_recipe_minifies_without_losing_a_name_that_others_see(recipe):
     squeezed_imports, squeezed = squeeze(imports, parts, frozenset({ENTRY}))
     before = ast.parse("".join(part.source for part in squeezed))
     after = ast.parse(minify(squeezed_imports, squeezed, START))
+    minify_c_sources(before, rename_c)
     assert attributes(after) == attributes(before)
     assert constants(after) - {"__main__"} == constants(before)
     assert (

@@ -26,6 +26,7 @@ RULES = {
     "SEED-BRUTEFORCE",
     "ONE-FOLDER",
     "REPRODUCIBLE",
+    "TOKENIZER-NORMALIZATION",
 } | {rule.id for rule in all_rules() if rule.static}
 
 

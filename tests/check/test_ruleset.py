@@ -1,8 +1,10 @@
 """The rule files: complete, consistent with the predicates, adjusted by track."""
 
+from pathlib import Path
+
 import pytest
 
-from toolkit.check.ruleset import Rule, known_tracks, load_exports, load_rules
+from toolkit.check.ruleset import Rule, all_rules, known_tracks, load_exports, load_rules
 from toolkit.components.config import TRACKS
 from toolkit.errors import GolfError
 
@@ -20,6 +22,8 @@ def test_rules_are_complete(track: str) -> None:
     for rule in load_rules(track):
         assert rule.status in ("OFFICIAL", "CONSENSUS", "DISPUTED")
         assert rule.violation in ("FAIL", "WARN")
+        assert rule.tier in ("evidence", "static", "evidence + static")
+        assert rule.violation == "WARN" or rule.status != "DISPUTED"
         assert set(rule.applies) <= {"build", "run", "record", "script", "log"}
         for text in (rule.title, rule.what, rule.why, rule.example, rule.remedy, *rule.references):
             assert text
@@ -45,3 +49,12 @@ def test_exports_agree_on_one_text() -> None:
     """All but the first, older one hold the same documents; they differ by what normalisation keeps."""
     sizes = [export.bytes for export in load_exports() if "March" not in export.name]
     assert max(sizes) - min(sizes) < 1e-4 * max(sizes)
+
+
+def test_the_readme_lists_every_rule() -> None:
+    """The table is made of the rules' own data: id, status, what decides, title."""
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    ids = {rule.id for rule in all_rules()}
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in readme.splitlines()]
+    rows = [row for row in cells if row[0] in ids]
+    assert rows == [[rule.id, rule.status, rule.tier, rule.title] for rule in all_rules()]

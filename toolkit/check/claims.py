@@ -6,6 +6,7 @@ A claim that is absent or no number is None; nothing here is evidence.
 
 import json
 import math
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,6 +25,20 @@ _SEED_FIELDS = {  # field of a seed's entry -> what it claims, and the factor to
     "ttt_eval_time_s": ("eval_seconds", 1.0),
     "ttt_time_ms": ("eval_seconds", 0.001),
 }
+_TOTALS = (
+    "bytes_total",
+    "artifact_bytes",
+    "artifact_size_bytes",
+    "artifact_bytes_max",
+    "total_bytes",
+    "total_submission_bytes",
+    "total_submission_size_bytes",
+    "bytes_total_max",
+    "total_submission_bytes_max",
+)
+_MODEL_BYTES = re.compile(
+    r"bytes_model_(?:int\d|mixed|quantized|compressed)\w*|(?:compressed_)?model_(?:size_)?bytes|compressed_(?:size_)?bytes"
+)
 
 
 @dataclass(frozen=True)
@@ -48,7 +63,14 @@ class Claims:
 
     @property
     def bytes_total(self) -> float | None:
-        return self.number("bytes_total", "artifact_bytes", "artifact_size_bytes", "artifact_bytes_max")
+        return self.number(*_TOTALS)
+
+    @property
+    def largest_bytes(self) -> float:
+        """The largest size that is claimed of the compressed model, with or without code, for any seed; 0 for none."""
+        sizes = [self.number(name) for name in self.fields if name in _TOTALS or _MODEL_BYTES.fullmatch(name)]
+        sizes += [entry.get("artifact_bytes") for entry in self.seeds.values()]
+        return max((size for size in sizes if size is not None), default=0)
 
 
 def parse_claims(text: str, where: str) -> Claims:

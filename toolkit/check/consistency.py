@@ -171,7 +171,8 @@ def _slips(subject: Subject, claims: Claims) -> Iterator[tuple[str, str, str]]:
         said = [statement for statement in said if known and statement.value > min(known) / 2]  # gains are no scores
         if said and not any(_close(statement.value, score) for statement in said for score in known):
             yield f"against {place}", f"{known[-1]:.6f} or another score of the logs", f"{said[0].value}"
-    unclaimed = [run.seed for run in subject.reported if run.claimed_as(claims) is None]
+    aside = [run for run in subject.extra if run.trained.trained and run.seed is not None]
+    unclaimed = list(dict.fromkeys(r.seed for r in (*subject.reported, *aside) if r.claimed_as(claims) is None))
     if claims.seeds and unclaimed:
         yield "seeds", f"every seed with a log, {unclaimed} included", f"{sorted(claims.seeds)}"
 
@@ -200,5 +201,4 @@ def _close(claim: float, value: float) -> bool:
 
 
 def _slip(subject: Subject, rule: Rule) -> str:
-    hashed = any("bundle_sha256" in run.trained.facts for run in subject.reported)
-    return rule.violation if hashed else "WARN"
+    return rule.violation if subject.ours else "WARN"

@@ -6,8 +6,9 @@ from functools import partial
 from pathlib import Path
 
 from toolkit.check.acceptance import Baseline, significance
-from toolkit.check.budgets import eval_600, size_cap, train_600
+from toolkit.check.budgets import size_cap
 from toolkit.check.calibration import gptq_calibration_budget, val_calibration
+from toolkit.check.clocks import eval_600, train_600
 from toolkit.check.consistency import code_log_mismatch
 from toolkit.check.facts import collect_facts
 from toolkit.check.files import record_files, track_label
@@ -15,6 +16,7 @@ from toolkit.check.fingerprints import no_val_in_training, reproducible, seed_br
 from toolkit.check.folder import Change, one_folder
 from toolkit.check.metric import full_val_coverage, normalized, tokenizer_bytes
 from toolkit.check.mixing import byte_spread, target_gate
+from toolkit.check.normalization import tokenizer_normalization
 from toolkit.check.report import Finding, Report
 from toolkit.check.ruleset import Rule, load_rules
 from toolkit.check.scripts import analyze_script, judge_script
@@ -54,6 +56,7 @@ def check_source(source: Source, against: Baseline | None = None, change: Change
         "reproducible": reproducible,
         "val_calibration": val_calibration,
         "normalized": normalized,
+        "tokenizer_normalization": partial(tokenizer_normalization, source=source),
     }
     findings: list[Finding] = []
     rules = load_rules(subject.track or RECORD_TRACK)

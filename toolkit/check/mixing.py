@@ -1,4 +1,4 @@
-"""Our own `ppm_seed` stage: which files say that a run uses it, and which gate it has.
+"""Our own `ppm_seed` stage: which files say that a run uses it, and which gate it has; gates that others' logs count.
 
 Covers recipe, bundle.json, logs and the source of our scripts. It knows nothing of other people's mixers: a script that
 no bundle hash ties to this toolkit is left to the static analysis, which looks at every script.
@@ -37,6 +37,24 @@ def target_gate(subject: Subject, rule: Rule) -> Iterator[Finding]:
         found = f"{evidence.found}, gate {gate!r}" if evidence.uses else evidence.found
         uses = evidence.uses and gate not in _CONTEXT_GATES
         yield _finding(rule, evidence, uses, "no weight that depends on the byte it helps to score", found)
+
+    yield from _logged_gates(subject, rule)
+
+
+def _logged_gates(subject: Subject, rule: Rule) -> Iterator[Finding]:
+    """Hints that a log counts by whether the token continues or starts a word, which only the token itself tells.
+
+    The same script with these gates shut is legal (#1514, #2135), and its counters are zero.
+    """
+    for run in subject.reported:
+        counters = [run.scored.facts[name] for name in ("within_gate", "word_gate") if name in run.scored.facts]
+        if counters:
+            where, found = subject.where(run.scored, counters[0].line), " and ".join(f"{c.value:,}" for c in counters)
+            opened = any(counter.value for counter in counters)
+            expected = "no hint that is gated by the kind of the realised token"
+            yield rule.judge(
+                not opened, where, expected, f"{found} hints within and at the start of words", counters[0].text
+            )
 
 
 def byte_spread(subject: Subject, rule: Rule) -> Iterator[Finding]:

@@ -66,6 +66,8 @@ def select_reported(runs: Sequence[RunLog], claims: Claims | None) -> tuple[list
     alike = [run for run in trained if closest and run.number("iterations") == closest.number("iterations")]
     seeds = {run.seed for run in alike}
     alike += [run for run in trained if claims and run.seed in claims.seeds.keys() - seeds]
+    if claims and any(run.seed in claims.seeds for run in alike):  # a seed that nobody claims is a side run
+        alike = [run for run in alike if _claimed(run, claims)]
     chosen: dict[int | None, RunLog] = {}
     for run in alike:
         if run.seed not in chosen or distance(run) <= distance(chosen[run.seed]):
@@ -78,3 +80,7 @@ def select_reported(runs: Sequence[RunLog], claims: Claims | None) -> tuple[list
     extra = [SeedRun(run, run) for run in distinct if run not in used]
     extra += [SeedRun(run.trained, run.trained) for run in reported if run.scored is not run.trained]
     return reported, extra
+
+
+def _claimed(run: RunLog, claims: Claims) -> bool:
+    return run.seed is None or SeedRun(run, run).claimed_as(claims) is not None

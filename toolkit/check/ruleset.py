@@ -36,6 +36,12 @@ class Rule:
     waived: str = ""  # reason why the track does not ask for it
     parameters: dict[str, Any] = field(default_factory=dict)
 
+    @property
+    def tier(self) -> str:
+        """What decides: evidence of logs, claims and files; the static analysis of the script; or both."""
+        tiers = (("evidence", bool(self.predicate)), ("static", self.static))
+        return " + ".join(name for name, there in tiers if there)
+
     def finding(
         self, outcome: str, where: str, expected: str, found: str, evidence: str = "", level: str = ""
     ) -> Finding:

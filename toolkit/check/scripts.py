@@ -21,6 +21,8 @@ _SOURCES = (".py", ".c", ".cc", ".cpp", ".cu", ".h")
 _PYTHON_NAME = re.compile(r"[\w./-]+\.py\b")
 _MAX_STUB_BYTES = 1_000
 _MAX_TOTAL_BYTES = 16 << 20
+_MAX_LOGS = 8
+_MAX_LINE_BYTES = 2_000
 
 
 @dataclass(frozen=True)
@@ -48,8 +50,8 @@ def analyze_script(source: Source, subject: Subject) -> Analysis | None:
     sources[name] = unpacked.source
     shells = tuple(text for name, text in beside.items() if name.endswith(".sh"))
     settings = read_settings(subject.readme, shells, script.text if packed else "")
-    settings = Settings(settings.wrapper, settings.command, _agreed(subject))
-    found = analyze(sources, name, settings, beside.get("requirements.txt", ""))
+    settings = Settings(settings.wrapper, settings.command, _agreed(subject), _printed(source, subject))
+    found = analyze(sources, name, settings, beside.get("requirements.txt", ""), source.names)
     stopped = next((f.message for f in found if f.rule == COMPLETENESS), "")
     return Analysis(name, packed, tuple(f for f in found if f.rule != COMPLETENESS), stopped)
 
@@ -100,6 +102,16 @@ def _texts(source: Source, subject: Subject) -> dict[str, str]:
         left -= len(file.data)
         found[name] = file.text
     return found
+
+
+def _printed(source: Source, subject: Subject) -> str:
+    """Lines of the logs of the reported runs."""
+    names = dict.fromkeys(run.scored.path.relative_to(subject.root).as_posix() for run in subject.reported)
+    lines: list[bytes] = []
+    for name in list(names)[:_MAX_LOGS]:
+        with source.open(name) as stream:
+            lines += stream.read(MAX_TEXT_BYTES).splitlines()
+    return b"\n".join(line for line in lines if len(line) <= _MAX_LINE_BYTES).decode(errors="replace")
 
 
 def _agreed(subject: Subject) -> dict[str, str]:

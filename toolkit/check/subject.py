@@ -76,6 +76,11 @@ class Subject:
         explicit = {label for where, label in known.items() if where != FOLDER}  # one folder holds both other tracks
         return min(explicit or set(known.values()), default=None)
 
+    @property
+    def ours(self) -> bool:
+        """Do logs name the hash of their script? Then a program wrote every number, and a wrong one is no slip."""
+        return any("bundle_sha256" in run.trained.facts for run in self.reported)
+
     def where(self, log: RunLog, line: int | None = None) -> str:
         """Place in a log as `name:line`."""
         name = log.path.relative_to(self.root).as_posix()

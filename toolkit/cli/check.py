@@ -89,7 +89,7 @@ def _source(paths: tuple[str, ...], repository: Path | None, diff: str | None) -
 
 
 def print_report(report: "Report") -> None:
-    """A table on a terminal; elsewhere a line for each finding, its evidence below it. The verdict comes last."""
+    """A table on a terminal, elsewhere a line for each finding with its evidence below; worst first, verdict last."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -100,8 +100,9 @@ def print_report(report: "Report") -> None:
     console = Console()
     if commit := report.facts.get("commit"):
         click.echo(printable(f"commit {commit}, {report.facts['path']}"))
+    findings = by_severity(report.findings)
     if not console.is_terminal:
-        for f in report.findings:
+        for f in findings:
             click.echo(printable(f"{f.outcome:7} {f.rule} {f.where}: expected {f.expected}; found {f.found}"))
             if f.outcome != "PASS":
                 for line in (f.evidence, f.basis):
@@ -110,7 +111,7 @@ def print_report(report: "Report") -> None:
         click.echo(report.verdict)
         return
     table = Table("outcome", "rule", "where", "expected", "found")
-    for f in by_severity(report.findings):
+    for f in findings:
         found = "\n".join(filter(None, (f.found, f.evidence, f.basis))) if f.outcome != "PASS" else f.found
         cells = (f.rule, f.where, f.expected)
         shown = [Text("\n".join(map(printable, cell.split("\n")))) for cell in (*cells, found)]

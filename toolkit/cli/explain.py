@@ -17,14 +17,14 @@ def command(rule_id: str | None) -> None:
     pages = {rule.id: rule for rule in all_rules()}
     if rule_id is None:
         for rule in pages.values():
-            click.echo(f"{rule.id:24} {rule.status:10} {rule.title}")
+            click.echo(f"{rule.id:24} {rule.status:10} {rule.tier:18} {rule.title}")
         return
     if rule_id.upper() not in pages:
         near = difflib.get_close_matches(rule_id.upper(), pages, n=1)
         hint = f"; did you mean {near[0]}?" if near else "; `golf explain` lists them"
         raise GolfError(f"RULE: expected the id of a rule, found {rule_id!r}{hint}")
     rule = pages[rule_id.upper()]
-    click.echo(f"{rule.id}: {rule.title}\nstatus: {rule.status}")
+    click.echo(f"{rule.id}: {rule.title}\nstatus: {rule.status}, decided by: {rule.tier}")
     headings = (("What", rule.what), ("Why", rule.why), ("Example", rule.example), ("Remedy", rule.remedy))
     for heading, text in headings:
         click.echo(f"\n{heading}\n{textwrap.indent(textwrap.fill(text, 96), '  ')}")

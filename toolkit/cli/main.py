@@ -24,6 +24,8 @@ class _Golf(click.Group):
                 raise
             message = f"{error.name}: this command needs it, found none; pip install 'golf-toolkit[train]'"
             raise click.ClickException(message) from None
+        except BrokenPipeError:
+            raise  # a reader such as `head` has seen enough; click ends without a word
         except OSError as error:
             raise click.ClickException(f"{error.filename or 'writing'}: {error.strerror or error}") from None
 

@@ -7,6 +7,7 @@ stands at column 0 with a literal number behind it, and the last hit of a run wi
 Not covered: progress lines of an evaluation (`running_bpb`, `ttt_chunk`), sizes printed in rounded megabytes only.
 """
 
+import math
 import re
 from collections import deque
 from collections.abc import Iterator
@@ -15,6 +16,22 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from toolkit.errors import GolfError
+from toolkit.run.loglines import (
+    FACT_LINES,
+    HEAD,
+    INT,
+    PAIR,
+    PAIR_LINES,
+    PHASE,
+    PROMOTED,
+    RUN_START,
+    SCORE,
+    SECONDS,
+    SETTING,
+    TEXT_FACTS,
+    TIMESTAMP,
+    VALIDATION,
+)
 
 MAX_LINE_BYTES = 1 << 13  # what is longer is somebody's embedded script; the rest of such a line is skipped
 MAX_RUNS = 64
@@ -48,6 +65,23 @@ class Score:
         """The key without the suffix by which dialect A marks a repetition with more decimals."""
         return self.key.removesuffix("_exact")
 
+    @property
+    def bytes_per_token(self) -> float | None:
+        """Bytes of text a token that the score assumes, val_loss / (ln 2 * val_bpb); None where that is no number."""
+        if not (0 < self.val_loss < math.inf and 0 < self.val_bpb < math.inf):
+            return None
+        return self.val_loss / (math.log(2) * self.val_bpb)
+
+
+@dataclass(frozen=True)
+class Phase:
+    """A part of an evaluation that was timed by itself, such as adaptation or the building of a table."""
+
+    name: str
+    seconds: float
+    line: int
+    text: str
+
 
 @dataclass(frozen=True)
 class RunLog:
@@ -58,6 +92,7 @@ class RunLog:
     settings: dict[str, Fact]
     scores: tuple[Score, ...]  # every evaluation line in order, diagnostics included
     validation: Score | None  # last validation during training
+    phases: tuple[Phase, ...] = ()  # by name, the longest time of each
 
     def number(self, *names: str) -> Any:
         """Value of the first of these facts that the log has, else None."""
@@ -143,7 +178,7 @@ def read_runs(path: Path, stream: BinaryIO | None = None) -> list[RunLog]:
     blank = True
     for number, line in _lines(path, stream):
         blank = blank and not line.strip()
-        if _RUN_START.match(line) and reader.has_progress:
+        if RUN_START.match(line) and reader.has_progress:
             if len(runs) == MAX_RUNS:
                 raise GolfError(f"{path}: expected at most {MAX_RUNS} runs in a log, found more")
             runs.append(reader.finish())
@@ -158,78 +193,18 @@ def read_runs(path: Path, stream: BinaryIO | None = None) -> list[RunLog]:
 
 def is_diagnostic(key: str) -> bool:
     """Scores that never are the submission's: the float model, and what the script itself calls a diagnostic."""
-    return bool(re.search(r"diagnostic|post[_-]ema|pre-quantization", key, re.IGNORECASE))
+    return bool(re.search(r"diagnostic|post[_-]ema|pre-?quant", key, re.IGNORECASE))
 
 
 def stage_rank(key: str) -> int:
     """1 for a quantized round trip, 2 for a sliding window, 3 for what adapts or mixes while it scores."""
-    if re.search(r"ttt|slot|ppm", key, re.IGNORECASE):
+    if re.search(r"ttt|slot|ppm|ngram|cache|mix", key, re.IGNORECASE):
         return 3
     return 2 if "sliding" in key else 1
 
 
 def _precedence(score: Score) -> tuple[int, int, int]:
     return stage_rank(score.key), score.decimals, score.line
-
-
-_INT = r"\d{1,18}"
-_DECIMAL = r"\d{1,18}(?:\.\d{1,18})?"
-_SCORED = rf"(nan|-?inf|-?{_DECIMAL}(?:e-?\d{{1,3}})?)"
-_RUN_START = re.compile(r"Hyperparameters:$|--- Hyperparameters ---|val_bpb:enabled ")
-_TIMESTAMP = re.compile(r"\d{10}\.\d{3} ")
-_HEAD = re.compile(r"[A-Za-z]\w*|\d")
-_SETTING = re.compile(r"  (\w+): (.*)$")
-_PAIR = re.compile(r"\b(\w{1,64})[:=](\S+)")
-_PAIR_LINES = {"activation", "activation_type", "train_batch_tokens", "train_loader", "val_bpb", "val_loader"}
-_SCORE = re.compile(
-    r"([A-Za-z][\w:+.-]*(?: [\w+-]+)?)(?: stride:\d+)?"
-    rf" val_loss[:=]{_SCORED} (?:sliding )?val_bpb[:=]{_SCORED}(?![\w.])(.*)"
-)
-_SECONDS = re.compile(rf"\b(?:eval_time|time|elapsed)[:=]({_DECIMAL})(ms|s)\b")
-_VALIDATION = re.compile(
-    rf"(?:step:)?({_INT})/({_INT}) val_loss: ?{_SCORED} val_bpb: ?{_SCORED}(?: train_time:({_INT})ms)?"
-)
-# First word of a line (or "digit") -> its pattern, in which <name> is an integer and <name.> a decimal number.
-_FACT_LINES = {
-    head: re.compile(
-        re.sub(r"(?<!P)<(\w+)(\.?)>", lambda m: rf"(?P<{m[1]}>{_DECIMAL if m[2] else _INT})", pattern),
-    )
-    for head, pattern in {
-        "seed": r"seed:<seed>$",
-        "world_size": r"world_size: ?<world_size>\b",
-        "bundle_sha256": r"bundle_sha256: (?P<bundle_sha256>[0-9a-f]{64})$",
-        "hardware": r"hardware: (?P<hardware>.+)$",
-        "train_shards": r"train_shards: ?<train_shards>$",
-        "train_loader": r"train_loader:.* train_shards:<train_shards>\b",
-        "val_tokens": r"val_tokens: ?<val_tokens>$",
-        "val_targets": r"val_targets: <val_targets>$",
-        "val_bytes": r"val_bytes: <val_bytes>$",
-        "val_loader": r"val_loader:.* tokens:<val_tokens>\b",
-        "val": r"val tokens: <val_tokens>$",
-        "model_params": r"model_params: ?<model_params>\b",
-        "step": r"step:<step>/<iterations> .*?\bt(?:rain_time)?:<step_ms>ms(?: step_avg:<step_avg_ms.>ms)?",
-        "digit": r"<step>/<iterations> train_loss: \S+ train_time: <step_minutes.>m",
-        "stopping_early": r"stopping_early: .*?train_time: ?<stop_ms>ms(?: step: ?<stop_step>/<iterations>)?",
-        "train_time_with_calibration": r"train_time_with_calibration: <calibrated_ms>ms",
-        "peak": r"peak memory allocated: <peak_mib> MiB",
-        "Code": r"Code size(?: \((?P<kind>\w+)\))?: <code_bytes> bytes",
-        "Serialized": r"Serialized model (?P<codec>\S+): <model_bytes> bytes",
-        "Total": r"Total submission size(?: (?P<codec>\S+))?: <total_bytes> bytes",
-        "budget": r"budget:<total_bytes>/\d+ ",
-        "artifact": r"artifact:\S+MB .*\bcode:<code_bytes>$",
-        "INT7": r"INT7\+zlib model: <model_bytes> bytes \| Total submission: <total_bytes> bytes",
-        "Raw": r"Raw model: \d+ bytes \| Code: <code_bytes> bytes",
-        "gptq": r"gptq:(?:reserving (?:<reserve_ms.>ms|<reserve_seconds.>s)|"
-        r"(?:\S+ )?(?:calibrated \d+ layers|done) in <calibration_seconds.>s|"
-        r"(?:calibrating with|generating|collecting hessians from) (?P<calibration_source>.+))",
-        "GPTQ": r"GPTQ:(?:collected \d+ Hessians in <calibration_seconds.>s|"
-        r"collecting Hessians from (?P<calibration_source>.+))",
-        "ttt": r"ttt:completed .*time:<adaptation_seconds.>s$",
-        "total_eval_time": r"total_eval_time: ?<total_eval_seconds.>s$",
-    }.items()
-}
-_TEXT_FACTS = ("bundle_sha256", "hardware", "calibration_source")
-_PROMOTED = ("seed", "world_size", "vocab_size", "bundle_sha256")  # settings that are facts as well
 
 
 class _Reader:
@@ -241,6 +216,7 @@ class _Reader:
         self.settings: dict[str, Fact] = {}
         self.scores: deque[Score] = deque(maxlen=_MAX_KEPT)
         self.validation: Score | None = None
+        self.phases: dict[str, Phase] = {}
 
     @property
     def has_progress(self) -> bool:
@@ -249,29 +225,32 @@ class _Reader:
     def read(self, number: int, line: str) -> None:
         """Take the facts of one line. Settings count until the first sign of progress."""
         if line.startswith("  "):
-            setting = _SETTING.match(line)
+            setting = SETTING.match(line)
             if setting and not self.has_progress:
                 self._set(setting[1], setting[2], number, line)
             return
-        head = _HEAD.match(line)
+        head = HEAD.match(line)
         if head is None:
             return
         word = "digit" if head[0].isdigit() else head[0]
         if " val_loss" in line and "val_bpb" in line:
             self._read_score(number, line)
-        elif word in _FACT_LINES and (match := _FACT_LINES[word].match(line)):
+        elif word in FACT_LINES and (match := FACT_LINES[word].match(line)):
             self._keep(match, number, line)
-        if word in _PAIR_LINES and not self.has_progress:
-            for key, value in _PAIR.findall(line):
+        elif match := PHASE.match(line):
+            self._keep_phase(match, number, line)
+        if word in PAIR_LINES and not self.has_progress:
+            for key, value in PAIR.findall(line):
                 self._set(key, value, number, line)
 
     def finish(self) -> RunLog:
-        for name in _PROMOTED:
+        for name in PROMOTED:
             if name in self.settings and name not in self.facts:
                 setting = self.settings[name]
-                value = int(setting.value) if re.fullmatch(_INT, setting.value) else setting.value
+                value = int(setting.value) if re.fullmatch(INT, setting.value) else setting.value
                 self.facts[name] = Fact(value, setting.line, setting.text)
-        return RunLog(self.path, self.facts, self.settings, tuple(self.scores), self.validation)
+        phases = tuple(self.phases.values())
+        return RunLog(self.path, self.facts, self.settings, tuple(self.scores), self.validation, phases)
 
     def _set(self, key: str, value: str, number: int, line: str) -> None:
         if len(self.settings) < _MAX_KEPT:
@@ -292,23 +271,33 @@ class _Reader:
         found.pop("codec", None)
         for name, text in found.items():
             value: Any = text[:_MAX_TEXT]
-            if name not in _TEXT_FACTS:
-                value = float(text) if "." in text else int(text)
+            if name not in TEXT_FACTS:
+                value = float(text) if "." in text else int(text.replace(",", ""))
             self.facts[name] = Fact(value, number, line[:_MAX_TEXT])
 
+    def _keep_phase(self, match: re.Match[str], number: int, line: str) -> None:
+        phase = Phase(match[1][:_MAX_TEXT], _seconds(match[2], match[3]), number, line[:_MAX_TEXT])
+        known = self.phases.get(phase.name)
+        if len(self.phases) < _MAX_KEPT and (known is None or phase.seconds >= known.seconds):
+            self.phases[phase.name] = phase
+
     def _read_score(self, number: int, line: str) -> None:
-        if match := _VALIDATION.match(line):
+        if match := VALIDATION.match(line):
             step, iterations, loss, bpb, milliseconds = match.groups()
             self.validation = _score("step_val", loss, bpb, None, number, line)
             self.facts["validation_step"] = Fact(int(step), number, line)
             self.facts["iterations"] = Fact(int(iterations), number, line)
             if milliseconds:
                 self.facts["validation_ms"] = Fact(int(milliseconds), number, line)
-        elif match := _SCORE.match(line):
+        elif match := SCORE.match(line):
             key, loss, bpb, rest = match.groups()
-            time = _SECONDS.search(rest)
-            seconds = float(time[1]) / (1000 if time[2] == "ms" else 1) if time else None
+            time = SECONDS.search(rest)
+            seconds = _seconds(time[1], time[2]) if time else None
             self.scores.append(_score(key, loss, bpb, seconds, number, line))
+
+
+def _seconds(number: str, unit: str) -> float:
+    return float(number) / (1000 if unit == "ms" else 1)
 
 
 def _score(key: str, loss: str, bpb: str, seconds: float | None, number: int, line: str) -> Score:
@@ -327,6 +316,6 @@ def _lines(path: Path, stream: BinaryIO) -> Iterator[tuple[int, str]]:
         text = piece.decode("utf-8", errors="replace").rstrip("\r\n")
         if "\0" in text or text.count("\ufffd") * 4 > len(text):
             raise GolfError(f"{path}:{number}: expected the text of a log, found binary data")
-        stamp = _TIMESTAMP.match(text)
+        stamp = TIMESTAMP.match(text)
         yield number, text[stamp.end() :] if stamp else text
         number += 1

@@ -126,6 +126,24 @@ def test_ngram_hash() -> None:
     assert found["C2-NORMALIZED"] == "FAIL"
 
 
+@pytest.mark.parametrize(
+    "full",
+    [
+        "(key * 91397 + y * 48571) % 4096",
+        "(torch.cat([x[:, None], y[:, None]], 1) * primes).sum(1) ^ 7",
+        "torch.bitwise_xor(key * 36313, y) % 4096",
+    ],
+)
+def test_ngram_hash_by_other_arithmetic(full: str) -> None:
+    body = NGRAM.replace("((x * 36313) ^ (y * 27191)) & 4095", full)
+    assert rules(script(scoring(body, NGRAM_SETUP + "\nprimes = torch.tensor([36313, 27191])")))["NGRAM-HASH"] == "FAIL"
+
+
+def test_rolling_hashes_of_the_context_are_no_hashed_ngram() -> None:
+    body = HINT.replace("(x * 36313) & 4095", "(hashes[x.numel()] * 36313 + x) % 4096")
+    assert rules(script(scoring(body, "best = hashes = torch.full((4096,), -1)"))) == {}
+
+
 def test_a_hint_from_the_prefix_with_its_normaliser_is_no_hashed_ngram() -> None:
     assert rules(script(scoring(HINT, "best = torch.full((4096,), -1)"))) == {}
 
@@ -230,6 +248,14 @@ def test_slot_through_a_mask(mask: str, status: str) -> None:
     assert rules(script(scoring(SLOT.format(fitted=fitted), setup)))["SLOT"] == status
 
 
+def test_slot_on_a_model_that_reads_raw_windows() -> None:
+    """What is read without a role is context, and slices of features are not of positions."""
+    head = HEAD.replace("self.head(self.embed(x))", "self.head(self.embed((x[1:] * 3) ^ x[:-1])[..., :8])")
+    evaluate = scoring(SLOT.format(fitted="logits + delta, y).sum("))
+    evaluate = evaluate.replace("chunk[:-1], chunk[1:]", "tokens[start : start + 64], tokens[start + 1 : start + 65]")
+    assert rules(script(evaluate, head=head))["SLOT"] == "FAIL"
+
+
 ADAPT = """
 def adapt(model, tokens):
     optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
@@ -261,6 +287,29 @@ def test_training_on_the_validation_stream_before_its_score() -> None:
     found = rules(script(ADAPT + SCORE, before="adapt(model, val)"))
     assert found["PREQUANT-TTT"] == "FAIL"
     assert found["C3-SCORE-FIRST"] == "FAIL"
+
+
+COPY = """
+def adapt(model, tokens):
+    twin = GPT()
+    twin.load_state_dict({k: v for k, v in model.state_dict().items()})
+    optimizer = torch.optim.SGD(twin.parameters(), lr=0.01)
+    for epoch in range(3):
+        for start in range(0, tokens.numel() - 1, 64):
+            chunk = tokens[start : start + 65]
+            twin(chunk[:-1], chunk[1:]).backward()
+            optimizer.step()
+    torch.save({"w": {k: v.half() for k, v in {saved}.state_dict().items()}}, "model.ptz")
+    scored = GPT()
+    scored.load_state_dict(torch.load("model.ptz")["w"])
+    return scored
+"""
+
+
+@pytest.mark.parametrize(("saved", "status"), [("twin", "FAIL"), ("model", "WARN")])
+def test_a_state_is_followed_through_a_file(saved: str, status: str) -> None:
+    found = rules(script(COPY.replace("{saved}", saved) + SCORE, before="model = adapt(model, val)"))
+    assert found["C3-SCORE-FIRST"] == status
 
 
 def test_score_first_adaptation_is_legal() -> None:
@@ -296,6 +345,27 @@ def test_the_score_of_a_later_epoch() -> None:
     assert rules(script(evaluate))["C3-SCORE-FIRST"] == "FAIL"
 
 
+def test_the_score_of_a_later_epoch_kept_by_document() -> None:
+    """Scores that every epoch overwrites in a list, which is summed up afterwards."""
+    evaluate = """
+def evaluate(model, tokens):
+    total, kept = 0.0, [torch.zeros(()) for _ in range(8)]
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+    for {counter} in range(3):
+        for b in range(8):
+            x, y = tokens[b * 64 : b * 64 + 65][:-1], tokens[b * 64 : b * 64 + 65][1:]
+            loss = F.cross_entropy(model.logits(x), y, reduction="none").sum()
+            kept[b] += loss
+            loss.backward()
+            optimizer.step()
+    for b in range(8):
+        total += kept[b]
+    return total
+"""
+    assert rules(script(evaluate.format(counter="epoch")))["C3-SCORE-FIRST"] == "FAIL"
+    assert rules(script(evaluate.format(counter="chunk"))) == {}
+
+
 def test_a_table_filled_by_an_earlier_pass() -> None:
     passes = """
 def evaluate(model, tokens):
@@ -315,6 +385,37 @@ def test_the_better_of_two_losses() -> None:
     body = "{}\nother = F.cross_entropy(model.logits(x) * 0.9, y, reduction='none')\nscore = {}"
     assert rules(script(scoring(body.format("", "torch.minimum(nll, other)"))))["MIN-NLL-ORACLE"] == "FAIL"
     assert rules(script(scoring(body.format("", "torch.clamp(nll, max=20.0)")))) == {}
+
+
+def test_a_loss_replaced_by_a_smaller_one() -> None:
+    body = """
+    other = F.cross_entropy(model.logits(x) * 0.9, y, reduction='none')
+    score = nll.clone()
+    for i in range(64):
+        new, old = other[i].item(), score[i].item()
+        {}
+            score[i] = new
+    """
+    assert rules(script(scoring(body.format("if new < old:"))))["MIN-NLL-ORACLE"] == "FAIL"
+    assert rules(script(scoring(body.format("if i < 32:")))) == {}
+
+
+CACHED = """
+sizes = {}
+def size(file):
+    if str(file) not in sizes:
+        sizes[str(file)] = int(np.fromfile(file, dtype="<i4", count=3)[2])
+    return sizes[str(file)]
+def load(pattern):
+    files = [f for f in sorted(glob.glob(pattern))]
+    return torch.cat([torch.from_numpy(np.fromfile(f, dtype="<u2"))[: size(f)] for f in files])
+"""
+
+
+def test_a_cache_by_file_name_does_not_mix_the_splits() -> None:
+    evaluate_first = MAIN.replace("    train(", "    load(os.path.join(data, 'fineweb_val_*.bin'))\n    train(")
+    source = HEAD + CACHED + textwrap.dedent(SCORE) + evaluate_first.format(before="pass")
+    assert rules(source) == {}
 
 
 def test_training_on_the_validation_glob() -> None:
@@ -417,6 +518,33 @@ def test_a_gate_in_c_is_a_warning(where: str) -> None:
     assert rules(source, **others)["TARGET-GATE"] == "WARN"
     legal = C_GATE.replace("starts_word[tok]", "starts_word[i]")
     assert "TARGET-GATE" not in rules(source.replace(C_GATE, legal), **({"hints.c": legal} if others else {}))
+
+
+C_MIXTURE = """
+double mixture(const uint16_t *target, const double *nll, int64_t n, const int *lengths) {
+    double total = 0;
+    for (int64_t i = 0; i < n; ++i) {
+        int tok = target[i];
+        int size = lengths[tok];
+        double own = -nll[i] / size;
+        for (int k = 0; k < size; ++k) {
+            total -= log(lam * exp(own) + (1 - lam) * bytes(tok, k));
+        }
+    }
+    return total;
+}
+"""
+
+
+def test_losses_reach_c_through_a_file() -> None:
+    setup = "import ctypes\nlib = ctypes.CDLL('mix.so')\n"
+    body = "{}\nscore = nll"
+    after = "lib.mixture(np.fromfile('t.bin'), np.fromfile('l.bin'), 64, None)"
+    for kept, status in (("nll.numpy().tofile('l.bin')", "FAIL"), ("y.numpy().tofile('l.bin')", "WARN")):
+        source = setup + script(scoring(body.format(kept))).replace(
+            "    return total", f"    {after}\n    return total"
+        )
+        assert rules(source, **{"mix.c": C_MIXTURE})["BYTE-SPREAD"] == status
 
 
 C_SPREAD = """

@@ -56,6 +56,51 @@ def test_settings_override_the_code_in_order() -> None:
     assert reached(source, Settings(command={"ON": "0"}, log={"on": "True"}))
 
 
+def test_a_printed_line_tells_which_branch_ran() -> None:
+    source = """
+on = int(os.environ.get("ON", "0"))
+if on:
+    print(f"cache on, order {on}")
+    requests.get("")
+else:
+    print("cache is off")
+"""
+    assert not reached(source)
+    assert reached(source, Settings(printed="1711111111.000 cache on, order 7\n"))
+    assert not reached(source, Settings(printed='    print(f"cache on, order {on}")\ncache is off\n'))
+    elsewhere = source + "else_line = print(f'cache on, order {3}')\n"
+    assert not reached(elsewhere, Settings(printed="cache on, order 3\n"))
+
+
+def test_a_printed_field_is_a_setting() -> None:
+    source = """
+class H:
+    order = int(os.environ.get("ORDER", "0"))
+args = H()
+print(f"cache of order={args.order} buckets={8:d}")
+for n in range(args.order): requests.get("")
+"""
+    assert not reached(source)
+    assert reached(source, Settings(printed="cache of order=7 buckets=8\n"))
+    assert not reached(source, Settings(printed="cache of order=7 buckets=8\ncache of order=9 buckets=8\n"))
+
+
+def test_a_counter_of_an_object_grows_in_a_loop() -> None:
+    source = """
+class Cache:
+    def __init__(self): self.seen = 0
+    def update(self, n): self.seen += n
+    def ready(self): return self.seen > 100
+cache = Cache()
+for line in open("f"):
+    if {}: requests.get("")
+    {}
+"""
+    assert reached(source.format("cache.seen > 100", "cache.update(len(line))"))
+    assert reached(source.format("cache.ready()", "cache.update(len(line))"))
+    assert not reached(source.format("cache.seen > 100", "pass"))
+
+
 def test_the_code_sets_its_own_environment() -> None:
     source = "if os.environ.get('ON', '0') == '1': requests.get('')"
     assert reached("os.environ['ON'] = '1'\n" + source)
@@ -90,6 +135,11 @@ def test_commands_of_a_readme() -> None:
     text = "Defaults: A_B=9\nexport SEED=1\nX_Y=1 \\\n  NAME='a b' torchrun --nproc_per_node=8 train_gpt.py\n"
     text += "`OTHER=$HOME torchrun x.py`"
     assert command_settings(text) == {"SEED": "1", "X_Y": "1", "NAME": "a b"}
+
+
+def test_the_first_launch_of_a_readme_is_the_submission() -> None:
+    text = "CACHE=7 torchrun train_gpt.py\n\nAblation:\n\nCACHE=0 EXTRA=1 torchrun train_gpt.py\n"
+    assert command_settings(text) == {"CACHE": "7"}
 
 
 def test_settings_of_a_log_and_a_wrapper() -> None:

@@ -6,14 +6,13 @@ import ast
 from typing import TYPE_CHECKING
 
 from toolkit.check.static import constants
-from toolkit.check.static.flow import is_realised
+from toolkit.check.static.flow import is_realised, summed
 from toolkit.check.static.machine import sequence
 from toolkit.check.static.values import (
     CONTEXT,
     LOSS,
     NO_TAGS,
     PAIR_KEY,
-    SUMMED,
     UNKNOWN,
     External,
     Instance,
@@ -95,7 +94,7 @@ def builtin_call(
         case "hash" if arguments and is_realised(arguments[0].tags) and CONTEXT in arguments[0].tags:
             return Value(UNKNOWN, data_tags(*arguments) | {PAIR_KEY})
         case "sum":
-            return Value(UNKNOWN, data_tags(*arguments) | {SUMMED})
+            return Value(UNKNOWN, summed(data_tags(*arguments)))
         case "isinstance" | "callable" | "hasattr":
             return Value()
         case "len":

@@ -55,6 +55,8 @@ class Calls(Containers):
         match ref:
             case Instance():
                 if name in ref.attributes:
+                    if self.read and ref.attributes[name].known:
+                        self.read[-1].add((ref, name))
                     return ref.attributes[name]
                 found = ref.cls.find(name)
                 return self._bind(found[0], holder) if found else None
@@ -241,10 +243,12 @@ class Calls(Containers):
         entered = function.owner is not None and marks.is_model(function.owner) and not marks.inside_model(self)
         if remembered is not None and not entered:
             return Value(remembered.const, remembered.tags, remembered.refs)
+        if entered:
+            arguments = marks.model_inputs(function, arguments)
         scope = Scope(self._bind_arguments(function, arguments, keywords), function.scope, function.scope.module)
         scope.names["__function__"] = Value(refs=(function,))
         frame = Frame(function.name, scope, function.owner)
-        events = len(self.trace.events)
+        events, writes = len(self.trace.events), self.writes
         before = [value.tags for value in everything]
         self.frames.append(frame)
         uncertain, pruned, self.pruned = self.uncertain, self.pruned, []
@@ -262,7 +266,8 @@ class Calls(Containers):
         if marks.names_a_loss(function.name) and marks.is_scored(result.tags | {LOSS}):
             result.add({LOSS})
         untouched = all(a.tags == old for a, old in zip(everything, before, strict=True))
-        if len(self.trace.events) == events and untouched and not isinstance(function.node, ast.Lambda):
+        still = (len(self.trace.events), self.writes) == (events, writes)
+        if still and untouched and not isinstance(function.node, ast.Lambda):
             self.memo[key] = Value(result.const, result.tags, result.refs)
         return result
 

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable
 from functools import lru_cache
 
-from toolkit.check.static.values import NO_TAGS, TRAIN, UNKNOWN, VAL
+from toolkit.check.static.values import NO_TAGS, PATH, TRAIN, UNKNOWN, VAL
 
 MAX_INT_BITS = 256
 MAX_TEXT = 10_000
@@ -161,4 +161,4 @@ def text_tags(text: str) -> frozenset[str]:
         tags.add(VAL)
     elif _TRAIN.search(text):
         tags.add(TRAIN)
-    return frozenset(tags)
+    return frozenset(tags | {PATH}) if tags else NO_TAGS

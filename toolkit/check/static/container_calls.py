@@ -16,6 +16,7 @@ from toolkit.check.static.values import (
     Value,
     data_tags,
     join,
+    split_of,
 )
 
 if TYPE_CHECKING:
@@ -41,6 +42,8 @@ def container_call(
                 return table.entries[key.const]
             if key.known and table.exact and name == "get":
                 return arguments[1] if len(arguments) > 1 else Value(None)
+            if table.splits and (split := split_of(key)):
+                return table.splits.get(split, table.rest)
             value = machine.any_entry(table)
         else:
             value = Value(UNKNOWN, data_tags(receiver))

@@ -12,6 +12,7 @@ from toolkit.check.static.values import (
     ITEM,
     LOSS,
     NO_TAGS,
+    PATH,
     ROLES,
     SUMMED,
     UNKNOWN,
@@ -27,6 +28,7 @@ from toolkit.check.static.values import (
     Value,
     data_tags,
     join,
+    split_of,
     sticky,
 )
 
@@ -50,7 +52,7 @@ class Containers(Statements):
                 return None, self.items_of(result)[1]
             return None, Value(UNKNOWN, data_tags(value, result))
         tags = data_tags(value)
-        return None, Value(UNKNOWN, tags | {ITEM} if VAL in tags and not tags & ROLES else tags)
+        return None, Value(UNKNOWN, tags | {ITEM} if VAL in tags and not tags & {*ROLES, PATH} else tags)
 
     def subscript(self, node: ast.Subscript) -> Value:
         holder = self.evaluate(node.value)
@@ -69,6 +71,8 @@ class Containers(Statements):
         if isinstance(table, Mapping):
             if key.known and key.const in table.entries:
                 return table.entries[key.const]
+            if table.splits and (split := split_of(key)):
+                return table.splits.get(split, table.rest)
             return marks.looked_up(self, self.any_entry(table), holder, key, node)
         if isinstance(row, Sequence) and len(holder.refs) == 1:
             if row.items is not None and isinstance(key.const, int) and -len(row.items) <= key.const < len(row.items):
@@ -85,7 +89,7 @@ class Containers(Statements):
 
     def any_entry(self, table: Mapping) -> Value:
         value = table.rest
-        for entry in list(table.entries.values())[:8]:
+        for entry in [*list(table.entries.values())[:8], *table.splits.values()]:
             value = join(value, entry)
         return value
 
@@ -153,6 +157,13 @@ class Containers(Statements):
                 names = ref.scope.names
             if names is not None:
                 old = names.get(name)
+                self.writes += 1
+                if (
+                    isinstance(ref, Instance)
+                    and self.written
+                    and not (old and value.known and old.const == value.const)
+                ):
+                    self.written[-1].add((ref, name))
                 names[name] = (
                     join(old, value) if old is not None and (self.uncertain or len(holder.refs) > 1) else value
                 )
@@ -177,7 +188,11 @@ class Containers(Statements):
         self.touch(holder)
         table, row = holder.ref(Mapping), holder.ref(Sequence)
         if isinstance(table, Mapping):
-            if key.known and not isinstance(key.const, list | dict):
+            if split := split_of(key):
+                table.exact = False
+                old = table.splits.get(split)
+                table.splits[split] = value if old is None else join(old, value)
+            elif key.known and not isinstance(key.const, list | dict):
                 old = table.entries.get(key.const)
                 table.entries[key.const] = join(old, value) if old is not None and self.uncertain else value
             else:
@@ -215,11 +230,10 @@ class Containers(Statements):
             # `table[key] += 1` counts; it does not look anything up.
             if not isinstance(node.op, ast.Add | ast.Sub):
                 value = self.binary(node, node.op, self.evaluate(node.target), value)
-            self._store(node.target, Value(UNKNOWN, value.tags))
-            if not isinstance(node.op, ast.Add):
-                return
-            holder = self.evaluate(node.target.value)
-            self.score(node, holder, value)
+            label = NO_TAGS
+            if isinstance(node.op, ast.Add):
+                label = self.score(node, self.evaluate(node.target.value), value) - {SUMMED}
+            self._store(node.target, Value(UNKNOWN, value.tags | label))
             return
         else:
             current = self.evaluate(node.target)

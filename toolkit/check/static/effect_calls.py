@@ -7,11 +7,12 @@ import re
 from typing import TYPE_CHECKING
 
 from toolkit.check.static import marks
-from toolkit.check.static.events import FORWARD, LOAD, NETWORK, SAVE, STEP
+from toolkit.check.static.events import FORWARD, LOAD, NETWORK, READ, SAVE, STEP
 from toolkit.check.static.values import (
     CLOCK,
     FILE,
     NO_TAGS,
+    STORED,
     TRAIN,
     UNKNOWN,
     VAL,
@@ -19,6 +20,8 @@ from toolkit.check.static.values import (
     External,
     Function,
     Instance,
+    Mapping,
+    Sequence,
     Value,
     data_tags,
 )
@@ -54,6 +57,17 @@ SAME = {
 }
 
 
+def states(*values: Value, levels: int = 4) -> frozenset[str]:
+    """Models whose parameters these values hold, perhaps inside containers or after a round trip through a file."""
+    found = {"state:" + t.partition(":")[2] for t in data_tags(*values) if t.startswith(("model:", "state:"))}
+    for ref in (r for value in values for r in value.refs if levels):
+        if isinstance(ref, Mapping):
+            found |= states(ref.rest, *list(ref.entries.values())[:64], levels=levels - 1)
+        elif isinstance(ref, Sequence):
+            found |= states(ref.rest, *(ref.items or [])[:64], levels=levels - 1)
+    return frozenset(found)
+
+
 def effect_call(
     machine: Statements,
     ref: External,
@@ -86,9 +100,15 @@ def effect_call(
     ):
         return Value(UNKNOWN, frozenset({CLOCK}))
     if name in READERS and (receiver is None or not receiver.ref(Instance)):
-        return Value(UNKNOWN, (tags & {VAL, TRAIN}) or frozenset({FILE}))
+        if arguments and isinstance(arguments[0].const, str):
+            mode = (arguments[1] if len(arguments) > 1 else keywords.get("mode", Value(""))).const
+            writes = name == "open" and str(mode)[:1] in ("w", "x", "a")
+            machine.emit(SAVE if writes else READ, node, detail=arguments[0].const)
+        return Value(UNKNOWN, (tags & {VAL, TRAIN}) or frozenset({FILE}) | machine.saved)
     if name in ("save", "write", "write_bytes", "tofile", "savez", "dump"):
-        machine.emit(SAVE, node, tags)
+        path = next((a.const for a in arguments if isinstance(a.const, str)), "")
+        machine.emit(SAVE, node, tags, detail=path)
+        machine.saved |= states(*arguments) | ({STORED} if marks.is_token_loss(tags) else NO_TAGS)
         return Value(None)
     if _DOWNLOAD.search(ref.name) and receiver is None:
         machine.emit(NETWORK, node, detail=ref.name)
@@ -111,7 +131,7 @@ def effect_call(
     if name == "result" and receiver is not None and not arguments:
         return receiver
     if name == "load_state_dict" and receiver is not None:
-        machine.emit(LOAD, node, params=data_tags(receiver))
+        machine.emit(LOAD, node, states(*arguments), params=data_tags(receiver))
         return Value(None)
     if "nn." in ref.name and name[:1].isupper() and name != "Parameter" and not marks.inside_model(machine):
         machine.model_count += 1

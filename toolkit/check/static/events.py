@@ -15,6 +15,7 @@ DEADLINE = "deadline"  # time is compared with a constant
 LOAD = "load"  # a model's state is replaced
 NATIVE = "native"  # a function of C source in the submission is called
 SAVE = "save"  # something is written to a file
+READ = "read"  # a file of a known name is opened
 NETWORK = "network"  # a download, or an installer
 IMPORT = "import"
 
@@ -41,6 +42,7 @@ class Trace:
     guards: dict[tuple[int, int], tuple[str, ...]] = field(
         default_factory=dict
     )  # settings that opened the way to a line
+    reached: set[tuple[int, int]] = field(default_factory=set)  # (file, line) of every statement that was run
     stopped: str = ""  # why the run ended early
 
     def of(self, kind: str) -> list[Event]:

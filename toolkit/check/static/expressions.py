@@ -25,6 +25,7 @@ from toolkit.check.static.values import (
     Value,
     data_tags,
     join,
+    sticky,
 )
 
 
@@ -108,7 +109,8 @@ class Expressions(Calls):
 
     def truth(self, value: Value) -> bool | None:
         if value.known:
-            return bool(value.const)
+            named = (t[4:].partition("=")[0] for t in value.tags if t.startswith("cfg:")) if self.contradicted else ()
+            return None if self.contradicted.intersection(named) else bool(value.const)
         if value.refs and all(isinstance(r, Function | Class | Module | Bound) for r in value.refs):
             return True
         return None
@@ -182,6 +184,8 @@ class Expressions(Calls):
         tags = frozenset().union(*(v.tags for v in values))
         if len(node.ops) == 1 and isinstance(node.ops[0], ast.Eq):
             tags |= marks.match_tags(values[0], values[1], self.frame.scope.module, node.lineno)
+        if all(marks.is_token_loss(v.tags) for v in values):
+            tags |= {sticky("better", self.frame.scope.module, node.lineno)}
         if any(v is False for v in verdicts):
             return Value(False, tags)
         if UNKNOWN not in verdicts:

@@ -15,11 +15,14 @@ from toolkit.check.static.values import (
     MASK,
     PAIR_KEY,
     PAIR_SUM,
+    PATH,
     PREFIX,
     REALISED,
     ROLES,
     SUMMED,
     TARGET,
+    TOTAL,
+    TRAIN,
     VAL,
     Module,
     Value,
@@ -60,7 +63,7 @@ def index_tokens(tags: frozenset[str], index: ast.expr | None) -> frozenset[str]
             continue
         elif isinstance(part, ast.BinOp) and isinstance(part.op, ast.Sub):
             tags = (tags - REALISED) | {CONTEXT}
-        elif not tags & ROLES:
+        elif not tags & ROLES and not places(tags, "hash"):  # an element of an array of hashes is no token
             tags |= {ITEM}
     return tags
 
@@ -113,6 +116,8 @@ def _slice_tokens(tags: frozenset[str], part: ast.Slice, *, alone: bool) -> froz
 def combine(op: ast.operator, a: Value, b: Value, module: Module, line: int) -> frozenset[str]:
     """Labels of `a op b`: their union, and what it makes of a context and a target, or of a loss and a length."""
     tags = data_tags(a, b)
+    if PATH in b.tags and isinstance(op, ast.Div):
+        return path_tags(data_tags(a), b.tags)
     selects = isinstance(op, ast.BitAnd | ast.BitOr) and all(MASK in v.tags or VAL not in v.tags for v in (a, b))
     if MASK in tags and not selects:
         tags -= {MASK}
@@ -147,9 +152,29 @@ def _hashed(op: ast.operator, a: frozenset[str], b: frozenset[str], module: Modu
         for one, other in ((a, b), (b, a)):
             if is_realised(one) and VAL in other and (CONTEXT in other or not is_realised(other)):
                 return frozenset({PAIR_SUM})
-    if isinstance(op, ast.Mod | ast.BitAnd) and PAIR_SUM in a | b:
-        return frozenset({PAIR_KEY})
+            if VAL in one and CONTEXT not in one and not places(one, "hash") and _hashed_elsewhere(other, line):
+                return frozenset({PAIR_SUM})
+    if isinstance(op, ast.Mod | ast.BitAnd):
+        return frozenset({here, PAIR_KEY}) if PAIR_SUM in a | b else frozenset({here})
     return frozenset()
+
+
+def path_tags(folder: frozenset[str], name: frozenset[str]) -> frozenset[str]:
+    """Labels of a path: the name of the files says more than that of their folder."""
+    return (folder - {VAL, TRAIN} if PATH in name else folder) | data_tags(Value(tags=name))
+
+
+def window_pair(context: frozenset[str], token: frozenset[str]) -> frozenset[str]:
+    """A window of context with the realised token put behind it: its hash is one of the pair."""
+    if LOSS in context | token or not {CONTEXT, VAL} <= context or not is_realised(token) or CONTEXT in token:
+        return frozenset()
+    return frozenset({PAIR_SUM})
+
+
+def _hashed_elsewhere(tags: frozenset[str], line: int) -> bool:
+    """A hash of tokens that another line has made; one grown in a loop by the same line is still of the context."""
+    lines = [at for _, at in places(tags, "hash")]
+    return bool(lines) and VAL in tags and line not in lines
 
 
 def _pairs(token: frozenset[str], rest: frozenset[str], here: str) -> bool:
@@ -162,12 +187,17 @@ def _pairs(token: frozenset[str], rest: frozenset[str], here: str) -> bool:
     return hashed
 
 
+def summed(tags: frozenset[str]) -> frozenset[str]:
+    """Labels of a sum or mean over values that have these."""
+    return tags | {SUMMED if LOSS in tags else TOTAL}
+
+
 def spreads(loss: frozenset[str], length: frozenset[str]) -> bool:
     """A token's own loss divided by something that depends on that token: its number of bytes."""
     if any(t.startswith("model:") for t in length):  # a probability, not a number of bytes
         return False
     own = {LOSS, VAL} <= loss and not loss & {SUMMED}
-    return own and is_realised(length) and not length & {SUMMED, LOSS} and not places(length, "hash")
+    return own and is_realised(length) and not length & {SUMMED, TOTAL, LOSS} and not places(length, "hash")
 
 
 def byte_mix(a: frozenset[str], b: frozenset[str], module: Module, line: int) -> frozenset[str]:
@@ -220,9 +250,9 @@ def mark_mix(node: ast.BinOp, labels: Callable[[ast.expr], frozenset[str]], modu
         rest = labels(node)
         if LOSS not in rest and COUNT not in rest:
             continue
-        if is_realised(tags) and SUMMED not in tags and MASK not in tags:
+        if is_realised(tags) and not tags & {SUMMED, TOTAL, MASK}:
             return frozenset({sticky("gate", module, node.lineno)})
-        if CONTROL in tags or (is_realised(tags) and SUMMED not in tags):
+        if CONTROL in tags or (is_realised(tags) and not tags & {SUMMED, TOTAL}):
             return frozenset({sticky("softgate", module, node.lineno)})
     return frozenset()
 

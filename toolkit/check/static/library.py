@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import ast
+import re
 from typing import TYPE_CHECKING
 
 from toolkit.check.static import builtin_calls, constants, container_calls, effect_calls, marks, tensor_calls
 from toolkit.check.static.events import NATIVE
+from toolkit.check.static.flow import path_tags
 from toolkit.check.static.values import (
     LOSS,
     MASK,
     NO_TAGS,
+    PATH,
     SUMMED,
     UNKNOWN,
     VAL,
@@ -22,6 +25,10 @@ from toolkit.check.static.values import (
 if TYPE_CHECKING:
     from toolkit.check.static.machine import Statements
 
+# Functions and methods that give a path for a path; what others give was read from the file.
+_OF_PATHS = re.compile(
+    r"(?i)path|glob|^(str|sorted|list|resolve|absolute|format|iterdir|with_\w+|name|parent|stem|f?join)$"
+)
 RANKS = {"RANK", "WORLD_SIZE", "LOCAL_RANK"}
 
 
@@ -72,6 +79,10 @@ def call(
     tags = data_tags(receiver, *everything)
     if marks.names_a_loss(ref.name) and VAL in tags:
         tags = tags - {SUMMED, MASK} | {LOSS}
+    if name in ("join", "joinpath") and arguments:
+        return Value(UNKNOWN, path_tags(data_tags(receiver, *arguments[:-1]), arguments[-1].tags))
+    if PATH in tags and not _OF_PATHS.search(ref.name):
+        tags -= {PATH}
     return Value(UNKNOWN, tags)
 
 

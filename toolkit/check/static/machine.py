@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from toolkit.check.static.events import Event, Trace
 from toolkit.check.static.native import Native
+from toolkit.check.static.printed import Printed
 from toolkit.check.static.settings import Settings
 from toolkit.check.static.values import (
     CONTROL,
@@ -31,6 +32,8 @@ from toolkit.check.static.values import (
     Value,
     data_tags,
     join,
+    places,
+    sticky,
 )
 
 MAX_STEPS = 200_000  # the longest published script takes about 60,000
@@ -57,9 +60,10 @@ class Frame:
 class State:
     """What a run carries along; expressions and statements build on it."""
 
-    def __init__(self, modules: dict[str, Module], settings: Settings) -> None:
+    def __init__(self, modules: dict[str, Module], settings: Settings, printed: Printed) -> None:
         self.modules = modules
         self.settings = settings
+        self.printed = printed
         self.trace = Trace()
         self.frames: list[Frame] = []
         self.loops: list[tuple[int, int]] = []
@@ -72,12 +76,17 @@ class State:
         self.pruned: list[set[str]] = []  # per loop being walked: names in conditions that folded
         self.touched: list[list[Mapping | Sequence]] = []  # per loop being walked: containers it has stored into
         self.exits: list[list[dict[str, Value]]] = []  # per loop being walked: names where an arm left the body early
+        self.read: list[set[tuple[Instance, str]]] = []  # per loop being walked: attributes whose constants were used
+        self.written: list[set[tuple[Instance, str]]] = []  # and attributes set
+        self.writes = 0
         self.gradient: frozenset[str] = frozenset()
         self.array_count = 0
+        self.saved: frozenset[str] = frozenset()  # labels of model states and losses written to files so far
         self.mixed: set[tuple[int, int, int]] = set()  # places of additions walked before
         self.environment: dict[str, Value] = {}  # variables that the code itself sets
         self.natives: dict[str, Native] = {}
         self.memo: dict[object, Value] = {}
+        self.contradicted: set[str] = set()  # settings whose value the log's lines do not agree with
 
     @property
     def frame(self) -> Frame:
@@ -204,6 +213,7 @@ class Statements(State):
 
     def run_statement(self, node: ast.stmt) -> str:
         self.tick()
+        self.trace.reached.add((self.frame.scope.module.number, node.lineno))
         self.depth += 1
         if self.depth > MAX_DEPTH:
             raise Stopped(f"analysis stopped: nested deeper than {MAX_DEPTH}")
@@ -280,19 +290,38 @@ class Statements(State):
                 seen |= names_in(node.test)
             if known and node.body and isinstance(node.body[-1], ast.Raise):
                 known = False  # the run was made, so this check passed
+            taken, other = (node.body, node.orelse) if known else (node.orelse, node.body)
             settings = [tag[4:] for tag in sorted(test.tags) if tag.startswith("cfg:")]
+            if self.printed.shows(other) and not self.printed.shows(taken):
+                self.contradicted |= {setting.partition("=")[0] for setting in settings}
+                taken, settings = other, ["printed in the log (log)"]
             self.guards.extend(settings)
             try:
-                return self.run_block(node.body if known else node.orelse)
+                return self.run_block(taken)
             finally:
                 del self.guards[len(self.guards) - len(settings) :]
         before = self.frame.scope.names
+        if places(test.tags, "better"):
+            status = self._branches([node.body, node.orelse], test, NEXT)
+            self._keep_better(node)
+            return status
         if TARGET in test.tags or CONTROL in test.tags:
             old = dict(before)
             status = self._branches([node.body, node.orelse], test, NEXT)
             self._implicit(node, test, old)
             return status
         return self._branches([node.body, node.orelse], test, NEXT)
+
+    def _keep_better(self, node: ast.If) -> None:
+        """`if new < old: kept = new` on losses of a token."""
+        tests = [part for part in ast.walk(node.test) if isinstance(part, ast.Compare)]
+        compared = {ast.dump(operand) for part in tests for operand in (part.left, *part.comparators)}
+        for statement in ast.walk(ast.Module(node.body, [])):
+            if isinstance(statement, ast.Assign) and ast.dump(statement.value) in compared:
+                for target in statement.targets:
+                    holder = target.value if isinstance(target, ast.Subscript) else target
+                    label = sticky("oracle", self.frame.scope.module, statement.lineno)
+                    self.evaluate(holder).add({label})
 
     def _implicit(self, node: ast.If, test: Value, old: dict[str, Value]) -> None:
         """A name assigned in both arms is chosen by the test; in one arm only, perhaps."""
@@ -380,6 +409,8 @@ class Statements(State):
         self.pruned.append(set())
         self.exits.append([])
         self.touched.append([])
+        self.read.append(set())
+        self.written.append(set())
         status = NEXT
         try:
             for iteration, item in enumerate((first, later)):
@@ -392,9 +423,11 @@ class Statements(State):
                     self.loops.pop()
                 self._join_exits()
                 changed = assigned_names(body) | (names_in(target) if target is not None else set())
-                if iteration == 1 or status == RETURN or not (changed & self.pruned[-1]):
+                stale = self.read[-1] & self.written[-1]
+                if iteration == 1 or status == RETURN or not (changed & self.pruned[-1] or stale):
                     break
                 self._forget(changed)
+                self._forget_attributes(stale)
                 for container in self.touched[-1]:
                     age(container)
         finally:
@@ -403,6 +436,10 @@ class Statements(State):
             inner = self.touched.pop()
             if self.touched:
                 self.touched[-1].extend(inner)
+            for levels in (self.read, self.written):
+                seen = levels.pop()
+                if levels:
+                    levels[-1] |= seen
         if status == RETURN and not self.uncertain and target is None:
             return RETURN
         if orelse and status != BREAK:
@@ -424,6 +461,14 @@ class Statements(State):
             value = scope.names.get(name)
             if value is not None and value.known:
                 scope.names[name] = Value(UNKNOWN, value.tags, value.refs)
+
+    def _forget_attributes(self, stale: set[tuple[Instance, str]]) -> None:
+        for instance, name in stale:
+            value = instance.attributes.get(name)
+            if value is not None and value.known:
+                instance.attributes[name] = Value(UNKNOWN, value.tags, value.refs)
+        if stale:
+            self.memo.clear()  # calls that used the old constants
 
     def _try(self, node: ast.Try | ast.TryStar) -> str:
         status = self.run_block(node.body)

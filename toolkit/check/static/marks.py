@@ -20,7 +20,9 @@ from toolkit.check.static.values import (
     NO_TAGS,
     PAIR_KEY,
     PAIR_SUM,
+    PATH,
     PREFIX,
+    ROLES,
     SUMMED,
     TARGET,
     TRAIN,
@@ -44,6 +46,7 @@ if TYPE_CHECKING:
 _LOSS_NAME = re.compile(r"cross_entropy|crossentropy|nll|xent|(^|_)ce($|_)|ce_loss", re.IGNORECASE)
 _LOGGER = re.compile(r"log|print|write|info|echo|report|emit", re.IGNORECASE)
 _BPB = re.compile(r"bpb|bits_per_byte|bits/byte", re.IGNORECASE)
+_TARGETS = re.compile(r"y$|.*(?:target|tgt|label)", re.IGNORECASE)
 _MODEL_RESULT = frozenset(
     {VAL, TRAIN, TARGET, CONTEXT, LOSS, LEAF, PREFIX}
 )  # what a model's inside leaves on its output
@@ -70,6 +73,10 @@ def is_scored(tags: frozenset[str]) -> bool:
     return LOSS in tags and VAL in tags
 
 
+def is_token_loss(tags: frozenset[str]) -> bool:
+    return is_scored(tags) and SUMMED not in tags
+
+
 def names_a_loss(name: str) -> bool:
     return _LOSS_NAME.search(name) is not None
 
@@ -87,6 +94,8 @@ def is_optimizer(cls: Class) -> bool:
 def looked_up(machine: Statements, result: Value, holder: Value, key: Value, node: ast.AST) -> Value:
     """What a table or tensor gives for a key."""
     module, line = machine.frame.scope.module, getattr(node, "lineno", 0)
+    if PATH in key.tags:
+        return result
     if MASK in key.tags:  # a selection or position: which elements, not what they are
         return result if result.refs else Value(UNKNOWN, data_tags(result, holder))
     tags = (
@@ -122,7 +131,7 @@ def tables(holder: Value) -> frozenset[str]:
 
 def counted(machine: Statements, holder: Value, key: Value, node: ast.AST) -> None:
     """Note that a table learns from tokens."""
-    if key.tags & {VAL, TRAIN} and MASK not in key.tags:
+    if key.tags & {VAL, TRAIN} and not key.tags & {MASK, PATH}:
         machine.emit(UPDATE, node, data_tags(key), params=tables(holder))
         holder.add(key.tags & {TRAIN})
 
@@ -145,7 +154,7 @@ def keep_loss(machine: Statements, node: ast.AST, value: Value, key: Value | Non
 def match_tags(a: Value, b: Value, module: Module, line: int) -> frozenset[str]:
     """Stored tokens compared with the realised ones."""
     for one, other in ((a, b), (b, a)):
-        stored = not other.known and CONTEXT not in other.tags and bool(other.tags & {FILE, VAL})
+        stored = not other.known and not other.tags & {CONTEXT, PATH} and bool(other.tags & {FILE, VAL})
         if is_realised(one.tags) and stored and LOSS not in other.tags:
             return frozenset({sticky("match", module, line)})
     return NO_TAGS
@@ -153,6 +162,16 @@ def match_tags(a: Value, b: Value, module: Module, line: int) -> frozenset[str]:
 
 def inside_model(machine: Statements, frames: list[Frame] | None = None) -> bool:
     return any(f.owner is not None and is_model(f.owner) for f in (machine.frames if frames is None else frames))
+
+
+def model_inputs(function: Function, arguments: list[Value]) -> list[Value]:
+    """Tokens whose role is not known yet are what the model reads, unless its parameter says otherwise."""
+    names = [p.arg for p in function.node.args.posonlyargs + function.node.args.args]
+    roles = [VAL in a.tags and not a.tags & ROLES for a in arguments]
+    return [
+        Value(a.const, a.tags | {CONTEXT}, a.refs) if open_role and not _TARGETS.match(name) else a
+        for a, open_role, name in zip(arguments, roles, [*names, *[""] * len(arguments)], strict=False)
+    ]
 
 
 def enter_model(
@@ -181,8 +200,10 @@ def leave(machine: Statements, function: Function, arguments: list[Value], resul
     if VAL in tags and not result.known and CONTEXT not in result.tags and LOSS not in result.tags:
         result.add({CONTEXT})
     row = result.ref(Sequence)
+    # A slice inside that yields no loss is of features, not of positions.
+    kept = _MODEL_RESULT if LOSS in result.tags or PREFIX in tags else _MODEL_RESULT - {PREFIX}
     for part in [result, *((row.items or [row.rest]) if isinstance(row, Sequence) else [])]:
-        part.tags &= _MODEL_RESULT | {t for t in part.tags if t.startswith(("model:", "cut:"))}
+        part.tags &= kept | {t for t in part.tags if t.startswith(("model:", "cut:"))}
     result.add({model})
 
 

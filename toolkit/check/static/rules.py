@@ -24,7 +24,7 @@ from toolkit.check.static.events import (
 from toolkit.check.static.findings import FAIL, WARN
 from toolkit.check.static.flow import is_realised
 from toolkit.check.static.native import Native
-from toolkit.check.static.values import FILE, LEAF, LOSS, PREFIX, TRAIN, VAL, places
+from toolkit.check.static.values import FILE, LEAF, LOSS, PREFIX, STORED, TRAIN, VAL, places
 
 TRAIN_CAP_SECONDS = 600.0
 RESERVE_SECONDS = 0.25  # a smaller reserve is none
@@ -100,6 +100,11 @@ def reported_scores(trace: Trace) -> list[Event]:
     return [e for e in scores if (e.file, e.line) in sums] if sums else scores
 
 
+def collects(score: Event) -> bool:
+    """Does it only add up what has been scored elsewhere?"""
+    return any(place != (score.file, score.line) for kind in ("sum", "kept") for place in places(score.tags, kind))
+
+
 def value_flow(trace: Trace) -> Iterator[Decision]:
     sinks = [*trace.of(REPORT), *reported_scores(trace)]
     conditional = any(places(e.tags, "conditional") for e in sinks)
@@ -136,9 +141,19 @@ def models(tags: frozenset[str]) -> set[str]:
     return {t for t in tags if t.startswith("model:")}
 
 
+def inheriting(trace: Trace, own: set[str], since: int) -> set[str]:
+    """These models and those that later load a state of theirs."""
+    found = set(own)
+    for load in trace.of(LOAD):
+        if load.order > since and {t.partition(":")[2] for t in load.tags} & {m.partition(":")[2] for m in found}:
+            found |= models(load.params)
+    return found
+
+
 def adaptation(trace: Trace) -> Iterator[Decision]:
     """Order of optimiser steps and scores on the same tokens: C3, SLOT, training on validation, rescoring."""
-    scores = reported_scores(trace)
+    reported = reported_scores(trace)
+    scores = [e for e in reported if not collects(e)] or reported
     steps = trace.of(STEP)
     on_train = [s for s in steps if TRAIN in s.tags and VAL not in s.tags]
     trained = {m for s in on_train for m in models(s.params) or models(s.tags)}
@@ -150,7 +165,7 @@ def adaptation(trace: Trace) -> Iterator[Decision]:
         shared_loop(s, d) == len(d.loops) > 0 and s.functions not in scored_in for s in own for d in clocks
     )
     for step in own:
-        if TRAIN in step.tags or (not on_train and in_training):
+        if (TRAIN in step.tags and step.functions not in scored_in) or (not on_train and in_training):
             yield at("NO-VAL-IN-TRAINING", FAIL, "the training loop takes optimiser steps on validation tokens", step)
             continue
         yield from _step_against_scores(trace, step, scores, trained)
@@ -179,7 +194,7 @@ def _step_against_scores(trace: Trace, step: Event, scores: list[Event], trained
         leaf = LEAF in step.tags or LEAF in step.params
         epochs = {trace.loop_names.get(n, "") for s in after for n, _ in step.loops[: shared_loop(step, s)]}
         if not same and all(_EPOCH.match(name) for name in epochs):
-            yield from _stream_trained_first(step, after, trained)
+            yield from _stream_trained_first(trace, step, after, trained)
         elif not same:
             yield at(
                 "C3-SCORE-FIRST",
@@ -202,15 +217,16 @@ def _step_against_scores(trace: Trace, step: Event, scores: list[Event], trained
                 "C1-CAUSAL", FAIL, "the score of a token depends on itself and on later tokens through the fit", step
             )
         return
-    yield from _stream_trained_first(step, [s for s in scores if s.order > step.order], trained)
+    yield from _stream_trained_first(trace, step, [s for s in scores if s.order > step.order], trained)
 
 
-def _stream_trained_first(step: Event, later: list[Event], trained: set[str]) -> Iterator[Decision]:
+def _stream_trained_first(trace: Trace, step: Event, later: list[Event], trained: set[str]) -> Iterator[Decision]:
     """Steps over the stream that are done before any of it is scored."""
     own = models(step.params) or models(step.tags)
     if not later:
         return
-    if own & trained or any(own & models(s.tags) for s in later):
+    heirs = inheriting(trace, own, step.order)
+    if own & trained or any(heirs & models(s.tags) for s in later):
         yield at("PREQUANT-TTT", FAIL, "the model is trained on the validation stream before the reported score", step)
         yield at(
             "C3-SCORE-FIRST", FAIL, "optimiser steps on validation tokens come before those tokens are scored", step
@@ -315,8 +331,7 @@ def native(trace: Trace, natives: Mapping[str, Native]) -> Iterator[Decision]:
         code = natives[event.detail]
         spread_line = code.spread_line(event.params) if code.mixes and event.tags & {LOSS, VAL, FILE} else 0
         if spread_line:
-            # Losses that went through a file on the way are no longer known as such.
-            status = FAIL if LOSS in event.tags else WARN
+            status = FAIL if event.tags & {LOSS, STORED} else WARN
             what = f"C function {event.detail} divides a token's loss over its bytes and mixes it with a byte model"
             yield Decision("BYTE-SPREAD", status, what, code.file, spread_line, event.guards)
             what = "neither tokens nor bytes get a normalised distribution once a spread loss is mixed"

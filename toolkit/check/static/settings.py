@@ -18,11 +18,15 @@ MAX_TEXT = 4_000_000
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Values by environment name and level; the log's dump is keyed by the lower-case attribute name."""
+    """Values by environment name and level; the log's dump is keyed by the lower-case attribute name.
+
+    `printed` is the text of the log, for what else its lines tell.
+    """
 
     wrapper: Mapping[str, str] = field(default_factory=dict)
     command: Mapping[str, str] = field(default_factory=dict)
     log: Mapping[str, str] = field(default_factory=dict)
+    printed: str = ""
 
     def lookup(self, name: str) -> tuple[str, str] | None:
         """(value, level) that overrides the code's default of an environment name or attribute."""
@@ -37,8 +41,12 @@ class Settings:
 
 
 def command_settings(text: str) -> dict[str, str]:
-    """`X=1 Y=2 torchrun ...` and `export X=1` of a README or shell script; the last launch decides."""
+    """`X=1 Y=2 torchrun ...` and `export X=1` of a README or shell script; the first launch decides.
+
+    Further launches of a README are ablations and other hardware.
+    """
     found: dict[str, str] = {}
+    launched = False
     text = text[:MAX_TEXT].replace("\\\n", " ")
     for line in text.splitlines():
         if len(line) > 20_000:
@@ -46,10 +54,13 @@ def command_settings(text: str) -> dict[str, str]:
         launch = _LAUNCH.search(line)
         exported = line.lstrip().startswith("export ")
         whole = re.fullmatch(r"\s*(?:[A-Z][A-Z0-9_]+=\S*\s*)+", line) is not None
+        if launch and launched:
+            continue
         if launch or exported or whole:
             for name, value in _ASSIGN.findall(line[: launch.start()] if launch else line):
                 if "$" not in value:
                     found[name] = value.strip("\"'")
+        launched = launched or (launch is not None and "train" in line)
     return found
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from toolkit.check.static import effect_calls, marks
 from toolkit.check.static.events import SOLVE
-from toolkit.check.static.flow import byte_mix, combine, is_realised, spreads
+from toolkit.check.static.flow import byte_mix, combine, is_realised, spreads, summed, window_pair
 from toolkit.check.static.values import (
     LEAF,
     LOSS,
@@ -192,7 +192,7 @@ def tensor_call(
     if name in SOLVERS and "linalg" in ref.name and is_realised(tags):
         machine.emit(SOLVE, node, tags)
     if name in MINIMA and len(everything) >= 2:
-        if all(_per_token_loss(v.tags) for v in everything[:2]):
+        if all(marks.is_token_loss(v.tags) for v in everything[:2]):
             # The larger of two logarithms is also how a sum of exponentials is kept in range.
             tags |= {sticky("oracle" if "min" in name else "maybe_oracle", module, line)}
         tags |= byte_mix(everything[0].tags, everything[1].tags, module, line)
@@ -213,9 +213,9 @@ def tensor_call(
         if len(arguments) == 1 or name in ("stack", "cat", "concatenate"):
             parts = machine.items_of(arguments[0])[0] or [] if arguments else []
         for left, right in pairwise(parts):
-            tags |= byte_mix(left.tags, right.tags, module, line)
+            tags |= byte_mix(left.tags, right.tags, module, line) | window_pair(left.tags, right.tags)
     if name in REDUCERS:
-        return Value(UNKNOWN, tags | {SUMMED})
+        return Value(UNKNOWN, summed(tags))
     if name in ("divide", "true_divide") and len(everything) == 2 and spreads(everything[0].tags, everything[1].tags):
         tags |= {sticky("spread", module, line)}
     if (
@@ -234,10 +234,6 @@ def tensor_call(
     return Value(UNKNOWN, tags) if tags != data_tags(*everything) else None
 
 
-def _per_token_loss(tags: frozenset[str]) -> bool:
-    return LOSS in tags and VAL in tags and SUMMED not in tags
-
-
 def _gather(machine: Statements, everything: list[Value], tags: frozenset[str], node: ast.AST) -> Value:
     keys = [v for v in everything[1:] if is_realised(v.tags) or PAIR_KEY in v.tags]
     if not keys:
@@ -253,7 +249,7 @@ def _where(arguments: list[Value], tags: frozenset[str], module: Module, line: i
     condition, a, b = arguments
     if places(condition.tags, "match") and any(v.known and v.const == 0 for v in (a, b)) and LOSS in a.tags | b.tags:
         tags |= {sticky("paid", module, line)}
-    chosen_by_loss = _per_token_loss(condition.tags) and MASK in condition.tags
-    if chosen_by_loss and _per_token_loss(a.tags) and _per_token_loss(b.tags) and not (a.known or b.known):
+    chosen_by_loss = marks.is_token_loss(condition.tags) and MASK in condition.tags
+    if chosen_by_loss and marks.is_token_loss(a.tags) and marks.is_token_loss(b.tags) and not (a.known or b.known):
         tags |= {sticky("oracle", module, line)}
     return Value(UNKNOWN, tags - {MASK})

@@ -22,6 +22,7 @@ UNKNOWN: Final = _Unknown()
 # Labels. Sources of data:
 VAL = "val"  # read from validation shards
 TRAIN = "train"  # read from training shards
+PATH = "path"  # the name of data files, not what is in them
 FILE = "file"  # read from any other file
 CLOCK = "clock"  # read from a clock
 # Roles of validation tokens:
@@ -33,7 +34,9 @@ REALISED: Final = frozenset({TARGET, ITEM})
 MASK = "mask"  # outcome of a comparison
 # What has been computed from them:
 LOSS = "loss"  # a loss or probability of the realised token
-SUMMED = "summed"  # no longer per token
+STORED = "stored"  # read from a file after losses of tokens were written to one
+SUMMED = "summed"  # a loss that is no longer per token
+TOTAL = "total"  # a sum over anything else
 COUNT = "count"  # read from a table by a key made of tokens
 PAIR_SUM = "pair_sum"  # context and target added up, not yet hashed
 PAIR_KEY = "pair_key"  # one hash of context and target
@@ -191,6 +194,7 @@ class Mapping:
     entries: dict[object, Value]
     rest: Value
     exact: bool = True
+    splits: dict[str, Value] = field(default_factory=dict)  # values kept by the path of a split's file
 
 
 @dataclass(eq=False, slots=True)
@@ -215,6 +219,12 @@ def data_tags(*values: Value | None) -> frozenset[str]:
     if len(merged) > MAX_TAGS:
         merged = {t for t in merged if not t.startswith(("cut:", "cfg:"))}
     return frozenset(t for t in merged if not t.startswith("cfg:"))
+
+
+def split_of(key: Value) -> str:
+    """The split whose file a path names, or ""."""
+    named = key.tags & {VAL, TRAIN}
+    return next(iter(named)) if PATH in key.tags and len(named) == 1 else ""
 
 
 def join(a: Value, b: Value) -> Value:
