@@ -8,9 +8,9 @@ import math
 import resource
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -19,12 +19,13 @@ from torch import Tensor
 from bench.mix.figure import write_figure
 from bench.mix.network import ALONE, network_on_text
 from bench.mix.text import long_text, read_dickens, split_dickens, target_regions
+from toolkit.components import ppm_trie
 from toolkit.components.byte_tables import byte_tables, count_target_bytes, token_strings
 from toolkit.components.config import Config
 from toolkit.components.evaluate import score_windows
 from toolkit.components.inputs import Inputs
 from toolkit.components.ppm_seed import mix_ppm_seed
-from toolkit.components.ppm_trie import TrieMixer, mix_ppm_trie
+from toolkit.components.ppm_trie import mix_ppm_trie
 from toolkit.components.trie import CLOSED, Trie, TrieFeed
 from toolkit.data.shards import token_stream
 from toolkit.probe.kraft import choose_targets, seed_sums, trie_sums
@@ -37,6 +38,13 @@ LINEAR_MEGABYTES = (1, 2, 4, 8, 16)
 PPMD_ORDERS = (5, 6, 8)
 
 
+class Seconds(NamedTuple):
+    """What something took, per MB of text."""
+
+    wall: float
+    cpu: float  # of all threads
+
+
 @dataclass(frozen=True)
 class Stream:
     """The validation text as the network sees it."""
@@ -45,7 +53,7 @@ class Stream:
     target_bytes: np.ndarray  # int64[n]
     nats: Tensor  # float64[n], the network's
     feed: TrieFeed
-    feed_seconds: float  # logits to stretches
+    feed_seconds: Seconds  # logits to stretches
     rows: dict[int, Tensor]  # logits [V] of a few targets
 
 
@@ -57,11 +65,11 @@ def with_gate(cfg: Config, gate: str) -> Config:
     return replace(cfg, ppm_seed=replace(cfg.ppm_seed, gate=gate))
 
 
-def timed(function: Callable[[], Tensor]) -> tuple[np.ndarray, float]:
+def timed(function: Callable[[], Tensor]) -> tuple[np.ndarray, Seconds]:
     """A score's nats and its seconds."""
-    started = time.perf_counter()
+    wall, cpu = time.perf_counter(), time.process_time()
     nats = function()
-    return nats.numpy(), time.perf_counter() - started
+    return nats.numpy(), Seconds(time.perf_counter() - wall, time.process_time() - cpu)
 
 
 def score_network(cfg: Config, model: torch.nn.Module, inputs: Inputs, strings: list[bytes]) -> Stream:
@@ -69,19 +77,19 @@ def score_network(cfg: Config, model: torch.nn.Module, inputs: Inputs, strings: 
     feed = TrieFeed(Trie(strings, ALONE.device), inputs.tokens[1:].numpy())
     chosen = choose_targets(inputs.tokenizer, inputs.tokens.numpy(), KRAFT_POSITIONS)
     rows: dict[int, Tensor] = {}
-    seconds = 0.0
+    wall = cpu = 0.0
 
     def take(first: int, logits: Tensor, targets: Tensor) -> None:
-        nonlocal seconds
-        started = time.perf_counter()
+        nonlocal wall, cpu
+        begin_wall, begin_cpu = time.perf_counter(), time.process_time()
         feed.add(first, logits, targets)
-        seconds += time.perf_counter() - started
+        wall, cpu = wall + time.perf_counter() - begin_wall, cpu + time.process_time() - begin_cpu
         for target in chosen:
             if first <= target < first + len(targets):
                 rows[target] = logits[target - first].clone()
 
     nats = score_windows(cfg, model, inputs.tokens, ALONE, cfg.evaluate.stride, take)
-    return Stream(inputs.tokens[1:].numpy(), inputs.target_bytes, nats, feed, seconds, rows)
+    return Stream(inputs.tokens[1:].numpy(), inputs.target_bytes, nats, feed, Seconds(wall, cpu), rows)
 
 
 def score_alone(cfg: Config, targets: np.ndarray, trie: Trie) -> Tensor:
@@ -94,21 +102,23 @@ def score_alone(cfg: Config, targets: np.ndarray, trie: Trie) -> Tensor:
     return mix_ppm_trie(cfg, targets, feed) - torch.from_numpy(math.log(2) * closed[targets])
 
 
-def stage_seconds(cfg: Config, targets: np.ndarray, feed: TrieFeed) -> dict[str, float]:
-    """The mixture's two stages one after the other, which overlap in a run: contexts on all cores, and one mixer."""
-    firsts = range(0, len(targets), cfg.ppm_trie.chunk_tokens)
-    capacity = int(np.diff(feed.starts[[*firsts, len(targets)]]).max())
-    mixer = TrieMixer(cfg, feed.trie, sum(len(feed.trie.strings[token]) or 1 for token in targets), capacity)
-    nats, seconds = np.zeros(len(targets)), {"context passes": 0.0, "mixer, one thread": 0.0}
-    with ThreadPoolExecutor() as pool:
-        for first in firsts:
-            started = time.perf_counter()
-            mixer.look(mixer.chunks[0], targets[first : first + cfg.ppm_trie.chunk_tokens], pool.map)
-            looked = time.perf_counter()
-            mixer.mix(0, mixer.chunks[0], feed.stretches.numpy()[feed.starts[first] :], nats[first:])
-            seconds["context passes"] += looked - started
-            seconds["mixer, one thread"] += time.perf_counter() - looked
-    return seconds
+def stage_seconds(run: Callable[[], Tensor]) -> dict[str, Seconds]:
+    """CPU seconds of each C function that a run of the mixture calls, in whatever threads."""
+    spent: list[tuple[str, float]] = []
+    call = ppm_trie.call
+
+    def timed_call(function: Any, *arguments: Any) -> None:
+        started = time.thread_time()
+        call(function, *arguments)
+        spent.append((function.__name__, time.thread_time() - started))
+
+    ppm_trie.call = timed_call
+    try:
+        run()
+    finally:
+        ppm_trie.call = call
+    names = dict.fromkeys(name for name, _ in spent)
+    return {f"  {name} in C": Seconds(math.nan, sum(s for n, s in spent if n == name)) for name in names}
 
 
 def print_scores(scores: dict[str, np.ndarray], stream: Stream, regions: dict[str, np.ndarray]) -> None:
@@ -140,7 +150,7 @@ def print_kraft_sums(cfg: Config, stream: Stream, strings: list[bytes]) -> None:
 
 def print_ppmd(text: bytes, alone_bits: float, alone_seconds: float) -> None:
     """PPMd7 of several orders on the same bytes, against the context model alone."""
-    print(f"{'without a network':<24}{'BPB':>9}{'s':>8}{'times':>8}")
+    print(f"{'without a network':<24}{'BPB':>9}{'CPU s':>8}{'times':>8}")
     print(f"{'context model alone':<24}{alone_bits:9.4f}{alone_seconds:8.2f}")
     try:
         import pyppmd
@@ -148,10 +158,10 @@ def print_ppmd(text: bytes, alone_bits: float, alone_seconds: float) -> None:
         print("PPMd7: not measured; pip install pyppmd")
         return
     for order in PPMD_ORDERS:
-        started = time.perf_counter()
+        started = time.process_time()
         encoder = pyppmd.Ppmd7Encoder(order, 1 << 28)
         size = len(encoder.encode(text)) + len(encoder.flush())
-        seconds = time.perf_counter() - started
+        seconds = time.process_time() - started
         print(
             f"{f'PPMd7 order {order}':<24}{8 * size / len(text):9.4f}{seconds:8.2f}{alone_seconds / seconds:8.1f}",
             flush=True,
@@ -162,17 +172,15 @@ def print_linearity(cfg: Config, texts: Path, inputs: Inputs, trie: Trie) -> Non
     """Seconds per MB of the context model alone over ever longer pieces of one text."""
     tokens = token_stream(inputs.tokenizer, long_text(texts))
     num_bytes = count_target_bytes(byte_tables(inputs.tokenizer), tokens).cumsum()
-    print(f"{'MB of text':>10}{'s':>8}{'s/MB':>8}{'BPB':>9}{'peak GiB':>10}")
+    print(f"{'MB of text':>10}{'wall s':>8}{'CPU s':>8}{'CPU s/MB':>10}{'BPB':>9}{'peak GiB':>10}")
     for megabytes in LINEAR_MEGABYTES:
         count = int(np.searchsorted(num_bytes, 1_000_000 * megabytes))
         targets = tokens[1 : count + 1].astype(np.int64)
-        nats, seconds = timed(lambda targets=targets: score_alone(cfg, targets, trie))  # type: ignore[misc]
+        nats, (wall, cpu) = timed(lambda targets=targets: score_alone(cfg, targets, trie))  # type: ignore[misc]
         bits = nats.sum() / math.log(2) / num_bytes[count - 1]
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-        print(
-            f"{megabytes:10}{seconds:8.1f}{1e6 * seconds / num_bytes[count - 1]:8.2f}{bits:9.4f}{peak:10.2f}",
-            flush=True,
-        )
+        per_megabyte = 1e6 * cpu / num_bytes[count - 1]
+        print(f"{megabytes:10}{wall:8.1f}{cpu:8.1f}{per_megabyte:10.2f}{bits:9.4f}{peak:10.2f}", flush=True)
 
 
 def main(texts: str = "../shared/data", folder: str = "build/bench/mix") -> None:
@@ -185,19 +193,23 @@ def main(texts: str = "../shared/data", folder: str = "build/bench/mix") -> None
     scores = {"network alone": stream.nats.numpy()}
     seconds = {"rows to stretches": stream.feed_seconds}
     for engine in ENGINES:
-        scores[f"mixture, {engine}"], seconds[engine] = timed(
+        scores[f"mixture, {engine}"], seconds[f"mixture, {engine}"] = timed(
             lambda engine=engine: mix_ppm_trie(with_engine(cfg, engine), stream.targets, stream.feed)  # type: ignore[misc]
         )
-    scores["context model alone"], seconds["alone"] = timed(lambda: score_alone(cfg, stream.targets, trie))
+    scores["context model alone"], seconds["context model alone"] = timed(
+        lambda: score_alone(cfg, stream.targets, trie)
+    )
     for gate in GATES:
-        scores[f"seed, gate {gate}"], seconds[f"seed {gate}"] = timed(
+        scores[f"seed, gate {gate}"], seconds[f"seed, gate {gate}"] = timed(
             lambda gate=gate: mix_ppm_seed(with_gate(cfg, gate), strings, stream.targets, stream.nats)  # type: ignore[misc]
         )
     print_scores(scores, stream, target_regions(train, val, stream.target_bytes))
     print_kraft_sums(cfg, stream, strings)
-    seconds |= stage_seconds(cfg, stream.targets, stream.feed)
-    print("seconds per MB of text: " + ", ".join(f"{name} {value:.2f}" for name, value in seconds.items()), flush=True)
-    print_ppmd(val, scores["context model alone"].sum() / math.log(2) / len(val), seconds["alone"])
+    seconds |= stage_seconds(lambda: mix_ppm_trie(cfg, stream.targets, stream.feed))
+    print(f"{'seconds per MB of text':<24}{'wall':>8}{'CPU':>8}")
+    for name, (wall, cpu) in seconds.items():
+        print(f"{name:<24}{wall:8.2f}{cpu:8.2f}", flush=True)
+    print_ppmd(val, scores["context model alone"].sum() / math.log(2) / len(val), seconds["context model alone"].cpu)
     print_linearity(cfg, Path(texts), inputs, trie)
     figure = Path(folder, "mix.svg")
     write_figure(figure, scores["network alone"], scores["mixture, logistic"], stream.target_bytes, val)
