@@ -29,7 +29,7 @@ typedef struct {
 } Chunk;
 
 typedef struct {
-    double shares[16][256]; // by context and state: of what was mixed before, above the initial 0.8
+    double shares[16][256]; // by context and state: of what was mixed before, above the initial 0.98
 } Mixer;
 
 void mix(Model *m, Chunk *c, Mixer *mixer, const float *log_odds, double *nats)
@@ -40,12 +40,12 @@ void mix(Model *m, Chunk *c, Mixer *mixer, const float *log_odds, double *nats)
         for (int i = 0; i < m->contexts && c->places[d] != CLOSED; i++) {
             u32 slot = c->slots[i * c->capacity + d];
             if (slot >> 16) {
-                double *learned = &mixer->shares[i][slot >> 16], share = .8 + *learned, before = p[outcome];
+                double *learned = &mixer->shares[i][slot >> 16], share = .98 + *learned, before = p[outcome];
                 double p1 = ((slot & 65535 ^ 32768) + .5) / 65536;
                 p[0] = share * p[0] + (1 - share) * (1 - p1);
                 p[1] = share * p[1] + (1 - share) * p1;
                 // KEEP(*learned);
-                *learned += .005 * (share * before / p[outcome] - share);
+                *learned += .02 * (share * before / p[outcome] - share);
             }
         }
         *nats -= log(p[outcome]);
