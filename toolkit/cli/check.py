@@ -89,7 +89,7 @@ def _source(paths: tuple[str, ...], repository: Path | None, diff: str | None) -
 
 
 def print_report(report: "Report") -> None:
-    """A table on a terminal; elsewhere a line for each finding, its evidence below it. Worst first, the verdict last."""
+    """A table on a terminal, elsewhere a line for each finding with its evidence below; worst first, verdict last."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
