@@ -42,9 +42,34 @@ def test_backslashes_and_lambdas():
     assert ast.unparse(joined.values[2].value) == "(lambda x: x['k'])(b)"
 
 
-def test_positions_are_those_of_the_field():
-    tree = parse_newer('x = 1\ny = f"{a["b"]}"\nz = c')
-    assert [node.lineno for node in ast.walk(tree) if isinstance(node, ast.Name)] == [1, 2, 3, 3, 2]
+@pytest.mark.parametrize(
+    ("source", "lines"),
+    [
+        ('x = 1\ny = f"{a["b"]}"\nz = c', {"x": 1, "y": 2, "a": 2, "z": 3, "c": 3}),
+        ("x = f'{a[\n\n\"b\"\n]!r:>{n}}' + y\nz = c", {"x": 1, "a": 1, "n": 4, "y": 4, "z": 5, "c": 5}),
+        ("x = rf'\\d{a[\n'b']}\\'' + y\nz", {"x": 1, "a": 1, "y": 2, "z": 3}),
+        ("x = f'''\n{a[\n'b'\n]}{b}\n''' + y\nz", {"x": 1, "a": 2, "b": 4, "y": 5, "z": 6}),
+        ("x = f'{f'{a[\n\"b\"\n]}'}' + y", {"x": 1, "a": 1, "y": 3}),
+    ],
+)
+def test_positions_are_those_of_the_field(source, lines):
+    assert {n.id: n.lineno for n in ast.walk(parse_newer(source)) if isinstance(n, ast.Name)} == lines
+
+
+@pytest.mark.parametrize(
+    ("source", "value"),
+    [
+        ("""f"{a["b"]=}" """, """a["b"]='c'"""),
+        (r"""rf"\d{ a["b"] = }" """, r"""\d a["b"] = 'c'"""),
+        ("""f"{a["b"]=!s} {a["b"]=:>3}" """, """a["b"]=c a["b"]=  c"""),
+        (r"""f"{"{}\n"=}" """, r""""{}\n"='{}\n'"""),
+        ("""f"{f"{a["b"]=}"=}" """, r"""f"{a["b"]=}"='a["b"]=\'c\''"""),
+        ("""f"{a[\n"b"]=}" """, """a[\n"b"]='c'"""),
+    ],
+)
+def test_a_field_may_show_its_own_text(source, value):
+    expression = ast.Expression(parse_newer(source.strip()).body[0].value)
+    assert eval(compile(expression, "", "eval"), {"a": {"b": "c"}}) == value
 
 
 @pytest.mark.parametrize("path", sorted(Path(ast.__file__).parent.glob("*.py"))[::12], ids=lambda path: path.name)
@@ -59,7 +84,7 @@ def test_ordinary_source_is_copied_as_it_is(path):
 
 @pytest.mark.parametrize(
     "source",
-    ["x = = 1", 'f"{a["b"]', 'f"{a["b"]} ', "'", 'f"{a["b"]=}"', 'f"{a["b" c]}"', 'f"{', 'f"{a!', 'f"{a["b"]!r"'],
+    ["x = = 1", 'f"{a["b"]', 'f"{a["b"]} ', "'", "f'\\N{'", 'f"{a["b" c]}"', 'f"{', 'f"{a!', 'f"{a["b"]!r"'],
 )
 def test_what_cannot_be_read(source):
     with pytest.raises(NotReadable):

@@ -14,10 +14,10 @@ from typing import Any
 PURE_BUILTINS: dict[str, Callable[..., Any]] = {
     f.__name__: f for f in (abs, bool, float, int, len, max, min, round, str, sum, tuple)
 }
-_MAX_BITS = 256  # of an integer result
-_MAX_ITEMS = 4096  # of a string or tuple result
+MAX_BITS = 256  # of an integer result
+MAX_ITEMS = 4096  # of a string or tuple result
 
-_BINARY: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
+BINARY: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
     ast.Mult: operator.mul,
@@ -31,13 +31,13 @@ _BINARY: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.BitOr: operator.or_,
     ast.BitXor: operator.xor,
 }
-_UNARY: dict[type[ast.unaryop], Callable[[Any], Any]] = {
+UNARY: dict[type[ast.unaryop], Callable[[Any], Any]] = {
     ast.UAdd: operator.pos,
     ast.USub: operator.neg,
     ast.Not: operator.not_,
     ast.Invert: operator.invert,
 }
-_COMPARE: dict[type[ast.cmpop], Callable[[Any, Any], bool]] = {
+COMPARE: dict[type[ast.cmpop], Callable[[Any, Any], bool]] = {
     ast.Eq: operator.eq,
     ast.NotEq: operator.ne,
     ast.Lt: operator.lt,
@@ -110,24 +110,24 @@ def _same_singleton(a: object, b: object) -> bool:
 def _checked(value: Any) -> Any:
     if not is_literal_value(value):
         raise NotConstant(f"no literal can write {type(value).__name__}")
-    if isinstance(value, int) and value.bit_length() > _MAX_BITS:
+    if isinstance(value, int) and value.bit_length() > MAX_BITS:
         raise NotConstant("too large")
-    if isinstance(value, (str, bytes, tuple)) and len(value) > _MAX_ITEMS:
+    if isinstance(value, (str, bytes, tuple)) and len(value) > MAX_ITEMS:
         raise NotConstant("too long")
     return value
 
 
 def apply_binary(op: ast.operator, left: Any, right: Any) -> Any:
     """Apply an operator, refusing work that would take long before `_checked` could refuse its result."""
-    if isinstance(op, (ast.Pow, ast.LShift)) and isinstance(right, int) and abs(right) > _MAX_BITS:
+    if isinstance(op, (ast.Pow, ast.LShift)) and isinstance(right, int) and abs(right) > MAX_BITS:
         raise NotConstant("too large")
     if isinstance(op, ast.Mult) and isinstance(left, int) != isinstance(right, int):
         count, items = (left, right) if isinstance(left, int) else (right, left)
-        if not isinstance(items, float) and count * len(items) > _MAX_ITEMS:
+        if not isinstance(items, float) and count * len(items) > MAX_ITEMS:
             raise NotConstant("too long")
     if isinstance(op, ast.Mod) and isinstance(left, (str, bytes)):
         raise NotConstant("printf-style formatting")
-    return _BINARY[type(op)](left, right)
+    return BINARY[type(op)](left, right)
 
 
 def _evaluate(node: ast.expr, shadowed: frozenset[str]) -> Any:
@@ -140,7 +140,7 @@ def _evaluate(node: ast.expr, shadowed: frozenset[str]) -> Any:
         case ast.Tuple(elts=items):
             return tuple(value(item) for item in items)
         case ast.UnaryOp(op=unary, operand=operand):
-            return _UNARY[type(unary)](value(operand))
+            return UNARY[type(unary)](value(operand))
         case ast.BinOp(left=left, op=binary, right=right):
             return apply_binary(binary, value(left), value(right))
         case ast.BoolOp(op=op, values=values):
@@ -167,7 +167,7 @@ def _compare(left: Any, ops: list[ast.cmpop], nodes: list[ast.expr], value: Call
         # A list or set has identity, but on the right of `in` only its items count.
         in_display = isinstance(op, (ast.In, ast.NotIn)) and isinstance(node, (ast.List, ast.Set))
         right = tuple(value(item) for item in node.elts) if in_display else value(node)  # type: ignore[attr-defined]
-        if not _COMPARE[type(op)](left, right):
+        if not COMPARE[type(op)](left, right):
             return False
         left = right
     return True

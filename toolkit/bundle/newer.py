@@ -1,12 +1,15 @@
-"""Read f-strings that only Python 3.12 and later can: with the same quotes, backslashes, comments or lines inside.
+"""Parse the source of strangers, also f-strings of Python 3.12: with the same quotes, backslashes or lines inside.
 
 Most scripts of the field are written for a newer Python than ours may be. Each replacement field that an older parser
 would stumble over becomes a name of its own; the expressions are parsed apart and put in the place of those names. The
-tree is the one that a newer Python makes, but for positions inside the fields.
+tree is the one that a newer Python makes, but that a field which shows its own text (`{a["b"]=}`) becomes two, and that
+everything inside a field is at its first line.
 """
 
 import ast
 import re
+import warnings
+from typing import Any
 
 _PREFIXES = {"", "r", "u", "b", "f", "br", "rb", "fr", "rf"}
 _WORD = re.compile(r"\w+")
@@ -15,7 +18,19 @@ _TROUBLE = re.compile(r"[\"'\\#\n]")  # what an older parser does not accept ins
 
 
 class NotReadable(Exception):
-    """The text is no Python of any version, or uses something that this reader does not know."""
+    """The text is no Python of any version, or uses something that this reader does not know: why, in one line."""
+
+
+def parse(source: str) -> ast.Module:
+    """The tree of untrusted source; `NotReadable` instead of anything that the parser may raise."""
+    try:
+        return _parse(source)
+    except SyntaxError as error:
+        reason = f"{error.msg} in line {error.lineno}"
+    try:
+        return parse_newer(source)
+    except (NotReadable, RecursionError, MemoryError):
+        raise NotReadable(reason) from None
 
 
 def parse_newer(source: str) -> ast.Module:
@@ -25,8 +40,19 @@ def parse_newer(source: str) -> ast.Module:
     if not reader.fields:
         raise NotReadable("there is no such f-string")
     try:
-        return ast.fix_missing_locations(_Restore(reader.fields).visit(ast.parse(text)))
-    except (SyntaxError, ValueError) as error:
+        return ast.fix_missing_locations(_Restore(reader.fields).visit(_parse(text)))
+    except SyntaxError as error:
+        raise NotReadable(str(error)) from None
+
+
+def _parse(source: str, mode: str = "exec") -> Any:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return ast.parse(source, mode=mode)
+    except (RecursionError, MemoryError):
+        raise NotReadable("nested too deeply") from None
+    except ValueError as error:
         raise NotReadable(str(error)) from None
 
 
@@ -37,7 +63,7 @@ class _Restore(ast.NodeTransformer):
     def visit_Name(self, node: ast.Name) -> ast.expr:
         if node.id not in self.fields:
             return node
-        value: ast.expr = self.visit(ast.parse(f"({self.fields[node.id]}\n)", mode="eval").body)
+        value: ast.expr = self.visit(_parse(f"({self.fields[node.id]}\n)", "eval").body)
         for inner in ast.walk(value):
             if isinstance(inner, (ast.expr, ast.keyword, ast.arg)):
                 ast.copy_location(inner, node)
@@ -90,9 +116,9 @@ class _Reader:
         return self.source[start:i], i
 
     def fstring(self, i: int, quote: re.Match[str], raw: bool) -> tuple[str, int]:
-        out = self.source[i : quote.end()]
-        text, i = self.pieces(quote.end(), quote[0], raw)
-        return out + text + quote[0], i + len(quote[0])
+        text, end = self.pieces(quote.end(), quote[0], raw)
+        older = quote[0] * 3 if "\n" in text and len(quote[0]) == 1 else quote[0]
+        return self.source[i : quote.start()] + older + text + older, end + len(quote[0])
 
     def pieces(self, i: int, end: str, raw: bool) -> tuple[str, int]:
         """Text and fields up to `end`: the quote, or the bracket behind a format specification."""
@@ -109,10 +135,12 @@ class _Reader:
                 continue
             elif source[i] == "\\" and not raw and source[i + 1 : i + 3] == "N{":
                 step = source.find("}", i) + 1 - i
+                if step < 0:
+                    raise NotReadable("the name of a character does not end")
             elif source[i] == "\\" and source[i + 1 : i + 2] not in ("{", "}"):
                 step = 2
-            out += source[i : i + max(step, 1)]
-            i += max(step, 1)
+            out += source[i : i + step]
+            i += step
         return out, i
 
     def field(self, i: int) -> tuple[str, int]:
@@ -120,11 +148,12 @@ class _Reader:
         start = i
         text, i = self.code(i, in_field=True)
         if _TROUBLE.search(self.source[start:i]):
-            if re.search(r"(?<![=!<>])=\s*$", text):
-                raise NotReadable("a field that shows its own text")
-            name = f"{self.name}{len(self.fields)}_"
-            self.fields[name] = text
-            text = name
+            lines = "\n" * self.source.count("\n", start, i)  # those behind the field keep their numbers
+            if shows_itself := re.fullmatch(r"(?s)(.*[^=!<>])=\s*", text):
+                shown = self.replace(repr(self.source[start:i])) + "}{"
+                text = shown + self.replace(shows_itself[1]) + lines + ("!r" if self.source[i] == "}" else "")
+            else:
+                text = self.replace(text) + lines
         if self.source[i] == "!":
             text += self.source[i : i + 2]
             i += 2
@@ -134,3 +163,9 @@ class _Reader:
         if self.source[i : i + 1] != "}":
             raise NotReadable("a field does not end")
         return "{" + text + "}", i + 1
+
+    def replace(self, expression: str) -> str:
+        """The name that stands for an expression."""
+        name = f"{self.name}{len(self.fields)}_"
+        self.fields[name] = expression
+        return name

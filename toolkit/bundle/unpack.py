@@ -12,14 +12,13 @@ and whatever `exec` does inside functions.
 """
 
 import ast
-import contextlib
 import io
 import textwrap
 import tokenize
 from dataclasses import dataclass
 from pathlib import Path
 
-from toolkit.bundle.newer import NotReadable, parse_newer
+from toolkit.bundle.newer import NotReadable, parse
 from toolkit.bundle.stubs import Stub, read_stub
 from toolkit.errors import GolfError
 
@@ -69,15 +68,11 @@ def decode_source(data: bytes) -> str:
 
 
 def parse_source(source: str) -> ast.Module:
-    """The tree of untrusted source; `GolfError` instead of anything the parser may raise."""
+    """The tree of untrusted source; `GolfError` for what is no Python."""
     try:
-        return ast.parse(source)
-    except SyntaxError as error:
-        with contextlib.suppress(NotReadable, RecursionError, MemoryError):
-            return parse_newer(source)
-        raise GolfError(f"script: expected Python source, found: {error.msg} in line {error.lineno}") from None
-    except (ValueError, RecursionError, MemoryError) as error:
-        raise GolfError(f"script: expected Python source, found: {error or type(error).__name__}") from None
+        return parse(source)
+    except NotReadable as error:
+        raise GolfError(f"script: expected Python source, found: {error}") from None
 
 
 def _tree_or_none(source: str) -> ast.Module | None:

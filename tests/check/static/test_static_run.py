@@ -4,7 +4,7 @@ import pytest
 
 from toolkit.check.static import Settings, read_settings, trace_run
 from toolkit.check.static.events import NETWORK, REPORT
-from toolkit.check.static.rules import reported_sums
+from toolkit.check.static.rules.reported import reported_sums
 from toolkit.check.static.settings import command_settings, log_settings, wrapper_settings
 
 

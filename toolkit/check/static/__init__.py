@@ -10,24 +10,24 @@ from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
-from toolkit.check.static.contained import self_contained
-from toolkit.check.static.documents import document_boundary
+from toolkit.bundle.newer import NotReadable, parse
 from toolkit.check.static.events import IMPORT, Trace
-from toolkit.check.static.expressions import Expressions
 from toolkit.check.static.findings import UNKNOWN, WARN, StaticFinding
 from toolkit.check.static.machine import MAX_DEPTH, Frame, Stopped
 from toolkit.check.static.native import Native, looks_native, native_functions
 from toolkit.check.static.packages import undeclared
 from toolkit.check.static.printed import Printed
 from toolkit.check.static.rules import decide
+from toolkit.check.static.run import Run
 from toolkit.check.static.settings import LEVELS, Settings, read_settings
-from toolkit.check.static.syntax import Unreadable, parse
 from toolkit.check.static.values import Module, Value
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 __all__ = ["Settings", "StaticFinding", "analyze", "read_settings", "trace_run"]
+
+MAX_SOURCE = 4_000_000
 
 
 def analyze(
@@ -44,15 +44,11 @@ def analyze(
     """
     try:
         trace, modules, natives = trace_run(sources, entry, settings or Settings())
-    except Unreadable as error:
-        return [StaticFinding("STATIC-ANALYSIS", UNKNOWN, f"analysis stopped: {error}", entry, 0, "", "code")]
+    except Stopped as stop:
+        return [StaticFinding("STATIC-ANALYSIS", UNKNOWN, str(stop), entry, 0, "", "code")]
     found = [
         _finding(d.rule, d.status, d.message, modules[d.file], d.line, d.guards, sources)
-        for d in (
-            *decide(trace, natives),
-            *document_boundary(trace, modules),
-            *self_contained(trace, modules, names),
-        )
+        for d in decide(trace, natives, modules, names)
     ]
     imports = {e.detail: e for e in reversed(trace.of(IMPORT))}
     for name in undeclared(set(imports), {m.name for m in modules}, requirements):
@@ -69,19 +65,19 @@ def trace_run(
 ) -> tuple[Trace, list[Module], dict[str, Native]]:
     """The events of an abstract run of `entry`, the files by number, and the C functions by name."""
     with _deep_stack():
-        modules = [Module("__main__", entry, 0, parse(sources[entry]))]
+        modules = [Module("__main__", entry, 0, _parse(sources[entry]))]
         side: dict[str, Module] = {}
         for path in sorted(sources):
             if path != entry and path.endswith(".py"):
                 try:
-                    module = Module(PurePosixPath(path).stem, path, len(modules), parse(sources[path]))
-                except Unreadable:
+                    module = Module(PurePosixPath(path).stem, path, len(modules), _parse(sources[path]))
+                except Stopped:
                     continue
                 modules.append(module)
                 side[module.name] = module
         printed = Printed(settings.printed, modules[0].tree)
         settings = replace(settings, log={**printed.settings, **settings.log})
-        run = Expressions(side, settings, printed)
+        run = Run(side, settings, printed)
         run.natives = _natives(sources, modules)
         main = modules[0]
         main.scope.names["__name__"] = Value("__main__")
@@ -94,6 +90,15 @@ def trace_run(
         except RecursionError:
             run.trace.stopped = "analysis stopped: nested too deeply"
         return run.trace, modules, run.natives
+
+
+def _parse(source: str) -> ast.Module:
+    if len(source) > MAX_SOURCE:
+        raise Stopped(f"analysis stopped: source of {len(source):,} characters, at most {MAX_SOURCE:,} are read")
+    try:
+        return parse(source)
+    except NotReadable as error:
+        raise Stopped(f"analysis stopped: not Python: {error}") from None
 
 
 def _natives(sources: Mapping[str, str], modules: list[Module]) -> dict[str, Native]:

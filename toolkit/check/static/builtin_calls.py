@@ -2,48 +2,40 @@
 
 from __future__ import annotations
 
-import ast
 from typing import TYPE_CHECKING
 
 from toolkit.check.static import constants
 from toolkit.check.static.flow import is_realised, summed
-from toolkit.check.static.machine import sequence
 from toolkit.check.static.values import (
     CONTEXT,
     LOSS,
     NO_TAGS,
     PAIR_KEY,
     UNKNOWN,
-    External,
+    Call,
     Instance,
     Sequence,
     Value,
     data_tags,
     join,
+    sequence,
 )
 
 if TYPE_CHECKING:
-    from toolkit.check.static.machine import Statements
+    from toolkit.check.static.machine import Machine
 
 
-def builtin_call(
-    machine: Statements,
-    ref: External,
-    name: str,
-    receiver: Value | None,
-    arguments: list[Value],
-    keywords: dict[str, Value],
-    node: ast.AST,
-) -> Value | None:
+def builtin_call(machine: Machine, call: Call) -> Value | None:
+    name, receiver, arguments = call.name, call.receiver, call.arguments
     if receiver is not None and receiver.known:
         if all(a.known for a in arguments):
             const = constants.fold_method(receiver.const, name, [a.const for a in arguments])
             if const is not UNKNOWN:
                 return Value(const, data_tags_with_settings(receiver, *arguments))
         return None
-    if receiver is not None or ("." in ref.name and ref.name != "dataclasses.field"):
+    if receiver is not None or ("." in call.callee.name and call.callee.name != "dataclasses.field"):
         return None
-    if arguments and not keywords and all(a.known for a in arguments):
+    if arguments and not call.keywords and all(a.known for a in arguments):
         const = constants.fold_builtin(name, [a.const for a in arguments])
         if const is not UNKNOWN:
             return Value(const, data_tags_with_settings(*arguments))
@@ -51,27 +43,13 @@ def builtin_call(
         case "range":
             return _range(arguments)
         case "enumerate" if arguments:
-            items, rest = machine.items_of(arguments[0])
-            first = items[0] if items else rest
-            later = rest
-            for item in (items or [])[1:4]:
-                later = join(later, item)
-            start = sequence([Value(0), first])
-            return Value(
-                UNKNOWN, start.tags, (Sequence([start, sequence([Value(), later])], sequence([Value(), later])),)
-            )
+            return _enumerate(machine, arguments[0])
         case "zip":
-            firsts, rests = [], []
-            for argument in arguments:
-                items, rest = machine.items_of(argument)
-                firsts.append(items[0] if items else rest)
-                rests.append(rest)
-            start = sequence(firsts)
-            return Value(UNKNOWN, start.tags, (Sequence([start, sequence(rests)], sequence(rests)),))
-        case "field" if "default_factory" in keywords:
-            return machine.call(keywords["default_factory"], [], {}, node)
-        case "field" if "default" in keywords:
-            return keywords["default"]
+            return _zip(machine, arguments)
+        case "field" if "default_factory" in call.keywords:
+            return machine.call(call.keywords["default_factory"], [], {}, call.node)
+        case "field" if "default" in call.keywords:
+            return call.keywords["default"]
         case "field":
             return Value()
         case "getattr" if len(arguments) >= 2 and isinstance(arguments[1].const, str):
@@ -89,7 +67,7 @@ def builtin_call(
         case "next" if arguments:
             return machine.items_of(arguments[0])[1]
         case "map" if len(arguments) >= 2:
-            result = machine.call(arguments[0], [machine.items_of(a)[1] for a in arguments[1:]], {}, node)
+            result = machine.call(arguments[0], [machine.items_of(a)[1] for a in arguments[1:]], {}, call.node)
             return Value(UNKNOWN, result.tags, (Sequence(None, result),))
         case "hash" if arguments and is_realised(arguments[0].tags) and CONTEXT in arguments[0].tags:
             return Value(UNKNOWN, data_tags(*arguments) | {PAIR_KEY})
@@ -119,7 +97,26 @@ def _range(arguments: list[Value]) -> Value:
     return Value(UNKNOWN, NO_TAGS, (Sequence([first, Value()], Value()),))
 
 
-def _getattr(machine: Statements, arguments: list[Value]) -> Value:
+def _enumerate(machine: Machine, iterable: Value) -> Value:
+    items, rest = machine.items_of(iterable)
+    later = rest
+    for item in (items or [])[1:4]:
+        later = join(later, item)
+    return _walked([Value(0), items[0] if items else rest], [Value(), later])
+
+
+def _zip(machine: Machine, iterables: list[Value]) -> Value:
+    pairs = [machine.items_of(iterable) for iterable in iterables]
+    return _walked([items[0] if items else rest for items, rest in pairs], [rest for _, rest in pairs])
+
+
+def _walked(first: list[Value], later: list[Value]) -> Value:
+    """What gives one tuple first and others later."""
+    start = sequence(first)
+    return Value(UNKNOWN, start.tags, (Sequence([start, sequence(later)], sequence(later)),))
+
+
+def _getattr(machine: Machine, arguments: list[Value]) -> Value:
     holder, name = arguments[0], arguments[1].const
     assert isinstance(name, str)
     for ref in holder.refs:

@@ -3,37 +3,14 @@
 from __future__ import annotations
 
 import ast
-import operator
 import re
-from collections.abc import Callable
 from functools import lru_cache
 
+from toolkit.bundle.constants import BINARY, COMPARE, MAX_BITS, PURE_BUILTINS, UNARY
 from toolkit.check.static.values import NO_TAGS, PATH, TRAIN, UNKNOWN, VAL
 
-MAX_INT_BITS = 256
-MAX_TEXT = 10_000
+MAX_TEXT = 10_000  # more than the bundler's: scripts hold whole sources as text
 
-_BINARY: dict[type, Callable] = {
-    ast.Add: operator.add,
-    ast.Sub: operator.sub,
-    ast.Mult: operator.mul,
-    ast.Div: operator.truediv,
-    ast.FloorDiv: operator.floordiv,
-    ast.Mod: operator.mod,
-    ast.BitXor: operator.xor,
-    ast.BitAnd: operator.and_,
-    ast.BitOr: operator.or_,
-}
-_COMPARE: dict[type, Callable] = {
-    ast.Eq: operator.eq,
-    ast.NotEq: operator.ne,
-    ast.Lt: operator.lt,
-    ast.LtE: operator.le,
-    ast.Gt: operator.gt,
-    ast.GtE: operator.ge,
-    ast.In: lambda a, b: a in b,
-    ast.NotIn: lambda a, b: a not in b,
-}
 _METHODS = {
     "lower",
     "upper",
@@ -48,67 +25,57 @@ _METHODS = {
     "encode",
     "join",
 }
-_BUILTINS: dict[str, Callable] = {
-    "int": int,
-    "float": float,
-    "str": str,
-    "bool": bool,
-    "abs": abs,
-    "round": round,
-    "min": min,
-    "max": max,
-    "len": len,
-}
+# `sum` and `tuple` stay calls: labels go their own way through them.
+_BUILTINS = {name: PURE_BUILTINS[name] for name in ("int", "float", "str", "bool", "abs", "round", "min", "max", "len")}
 
 
 def _small(value: object) -> bool:
     if isinstance(value, int):
-        return value.bit_length() <= MAX_INT_BITS
+        return value.bit_length() <= MAX_BITS
     if isinstance(value, str | bytes | tuple):
         return len(value) <= MAX_TEXT
     return True
 
 
+def _folds(op: ast.operator, a: object, b: object) -> bool:
+    """Is it one of the operations that are followed? Powers and shifts are while they cannot grow, texts only join."""
+    numbers = isinstance(a, int | float) and isinstance(b, int | float)
+    match op:
+        case ast.Pow():
+            return numbers and abs(b) <= 64 and _small(a)  # type: ignore[arg-type]
+        case ast.LShift():
+            return isinstance(a, int) and isinstance(b, int) and 0 <= b <= 64 and _small(a)
+        case ast.Mult():
+            return numbers
+        case ast.Mod():
+            return not isinstance(a, str | bytes)
+        case ast.RShift() | ast.MatMult():
+            return False
+    return True
+
+
 def fold_binary(op: ast.operator, a: object, b: object) -> object:
     """The constant of `a op b`, or UNKNOWN."""
+    if not _folds(op, a, b):
+        return UNKNOWN
     try:
-        if (
-            isinstance(op, ast.Pow)
-            and isinstance(a, int | float)
-            and isinstance(b, int | float)
-            and abs(b) <= 64
-            and _small(a)
-        ):
-            result = a**b
-        elif isinstance(op, ast.LShift) and isinstance(a, int) and isinstance(b, int) and 0 <= b <= 64 and _small(a):
-            result = a << b
-        elif (isinstance(op, ast.Mult) and not (isinstance(a, int | float) and isinstance(b, int | float))) or (
-            isinstance(op, ast.Mod) and isinstance(a, str | bytes)
-        ):
-            return UNKNOWN
-        elif type(op) in _BINARY:
-            result = _BINARY[type(op)](a, b)
-        else:
-            return UNKNOWN
+        result = BINARY[type(op)](a, b)
     except (TypeError, ValueError, ArithmeticError):
         return UNKNOWN
     return result if _small(result) and not isinstance(result, complex) else UNKNOWN
 
 
 def fold_compare(op: ast.cmpop, a: object, b: object) -> object:
+    """The outcome of a comparison, or UNKNOWN; of identity only the caller can know."""
     try:
-        return _COMPARE[type(op)](a, b) if type(op) in _COMPARE else UNKNOWN
+        return COMPARE[type(op)](a, b)
     except TypeError:
         return UNKNOWN
 
 
 def fold_unary(op: ast.unaryop, a: object) -> object:
     try:
-        if isinstance(op, ast.Not):
-            return not a
-        if isinstance(op, ast.USub):
-            return -a  # type: ignore[operator]
-        return ~a if isinstance(op, ast.Invert) else +a  # type: ignore[operator]
+        return UNARY[type(op)](a)
     except TypeError:
         return UNKNOWN
 
@@ -132,13 +99,7 @@ def fold_builtin(name: str, arguments: list[object]) -> object:
     if name not in _BUILTINS or len(arguments) > 4:
         return UNKNOWN
     try:
-        if (
-            name in ("int", "bool")
-            and arguments
-            and isinstance(arguments[0], str)
-            and arguments[0] in ("True", "False")
-            and name == "int"
-        ):
+        if name == "int" and arguments and arguments[0] in ("True", "False"):  # a flag that the log shows so
             return int(arguments[0] == "True")
         result = _BUILTINS[name](*arguments)
     except (TypeError, ValueError, ArithmeticError):

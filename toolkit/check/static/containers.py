@@ -7,7 +7,7 @@ import ast
 from toolkit.check.static import library, marks
 from toolkit.check.static.events import SCORE
 from toolkit.check.static.flow import index_tokens, keeps_best, stored_tags
-from toolkit.check.static.machine import Statements, sequence
+from toolkit.check.static.machine import Machine
 from toolkit.check.static.values import (
     ITEM,
     LOSS,
@@ -28,12 +28,13 @@ from toolkit.check.static.values import (
     Value,
     data_tags,
     join,
+    sequence,
     split_of,
     sticky,
 )
 
 
-class Containers(Statements):
+class Containers(Machine):
     def items_of(self, value: Value) -> tuple[list[Value] | None, Value]:
         """(items if their number is known, what any item may be)."""
         if isinstance(value.const, tuple | str | bytes):

@@ -19,6 +19,8 @@ READ = "read"  # a file of a known name is opened
 NETWORK = "network"  # a download, or an installer
 IMPORT = "import"
 
+TRAIN_CAP_SECONDS = 600.0
+
 
 @dataclass(frozen=True, slots=True)
 class Event:
@@ -33,6 +35,24 @@ class Event:
     params: frozenset[str] = frozenset()  # STEP: labels of what is optimised; NATIVE: of arguments, with their position
     detail: str = ""
     number: float = 0.0
+
+    @property
+    def seconds(self) -> float:
+        """The constant of a DEADLINE; large ones are milliseconds."""
+        return self.number / 1000 if self.number > 3000 else self.number
+
+    def shared_loops(self, other: Event) -> int:
+        """Number of enclosing loops that both are in, in the same iteration."""
+        count = 0
+        for mine, its in zip(self.loops, other.loops, strict=False):
+            if mine != its:
+                break
+            count += 1
+        return count
+
+    def shares_a_loop(self, other: Event) -> bool:
+        """Are both in one loop, be it in other iterations?"""
+        return bool({n for n, _ in self.loops} & {n for n, _ in other.loops})
 
 
 @dataclass(slots=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import re
 from typing import TYPE_CHECKING
 
@@ -17,13 +16,13 @@ from toolkit.check.static.values import (
     SUMMED,
     UNKNOWN,
     VAL,
-    External,
+    Call,
     Value,
     data_tags,
 )
 
 if TYPE_CHECKING:
-    from toolkit.check.static.machine import Statements
+    from toolkit.check.static.machine import Machine
 
 # Functions and methods that give a path for a path; what others give was read from the file.
 _OF_PATHS = re.compile(
@@ -32,7 +31,7 @@ _OF_PATHS = re.compile(
 RANKS = {"RANK", "WORLD_SIZE", "LOCAL_RANK"}
 
 
-def environment(machine: Statements, name: str, default: Value) -> Value:
+def environment(machine: Machine, name: str, default: Value) -> Value:
     """An environment variable under the effective settings."""
     if name in RANKS:
         return Value()
@@ -50,22 +49,13 @@ def environment(machine: Statements, name: str, default: Value) -> Value:
     )
 
 
-def call(
-    machine: Statements,
-    ref: External,
-    callee: Value,
-    arguments: list[Value],
-    keywords: dict[str, Value],
-    node: ast.AST,
-) -> Value:
+def call(machine: Machine, call: Call) -> Value:
     """The result of a library call, and its effects."""
-    name = ref.name.rsplit(".", 1)[-1]
-    receiver = ref.receiver
-    everything = [*arguments, *keywords.values()]
+    name, arguments = call.name, call.arguments
     if name in machine.natives:
         labels = [LOSS if LOSS in argument.tags else VAL if VAL in argument.tags else "" for argument in arguments]
         passed = frozenset(f"{label}:{i}" for i, label in enumerate(labels) if label)
-        machine.emit(NATIVE, node, data_tags(*everything), params=passed, detail=name)
+        machine.emit(NATIVE, call.node, data_tags(*arguments, *call.keywords.values()), params=passed, detail=name)
     for family in (
         _environment,
         builtin_calls.builtin_call,
@@ -73,42 +63,32 @@ def call(
         effect_calls.effect_call,
         tensor_calls.tensor_call,
     ):
-        result = family(machine, ref, name, receiver, arguments, keywords, node)
+        result = family(machine, call)
         if result is not None:
             return result
-    tags = data_tags(receiver, *everything)
-    if marks.names_a_loss(ref.name) and VAL in tags:
+    tags = call.tags
+    if marks.names_a_loss(call.callee.name) and VAL in tags:
         tags = tags - {SUMMED, MASK} | {LOSS}
     if name in ("join", "joinpath") and arguments:
-        return Value(UNKNOWN, path_tags(data_tags(receiver, *arguments[:-1]), arguments[-1].tags))
-    if PATH in tags and not _OF_PATHS.search(ref.name):
+        return Value(UNKNOWN, path_tags(data_tags(call.receiver, *arguments[:-1]), arguments[-1].tags))
+    if PATH in tags and not _OF_PATHS.search(call.callee.name):
         tags -= {PATH}
     return Value(UNKNOWN, tags)
 
 
-def unknown_call(
-    machine: Statements, callee: Value, arguments: list[Value], keywords: dict[str, Value], node: ast.AST | None
-) -> Value:
-    tags = data_tags(callee, *arguments, *keywords.values())
-    return Value(UNKNOWN, tags)
+def unknown_call(callee: Value, arguments: list[Value], keywords: dict[str, Value]) -> Value:
+    return Value(UNKNOWN, data_tags(callee, *arguments, *keywords.values()))
 
 
-def _environment(
-    machine: Statements,
-    ref: External,
-    name: str,
-    receiver: Value | None,
-    arguments: list[Value],
-    keywords: dict[str, Value],
-    node: ast.AST,
-) -> Value | None:
+def _environment(machine: Machine, call: Call) -> Value | None:
+    name, arguments = call.name, call.arguments
     if (
         name in ("get", "getenv", "setdefault")
-        and ("environ" in ref.name or name == "getenv")
+        and ("environ" in call.callee.name or name == "getenv")
         and arguments
         and isinstance(arguments[0].const, str)
     ):
-        default = arguments[1] if len(arguments) > 1 else keywords.get("default", Value(None))
+        default = arguments[1] if len(arguments) > 1 else call.keywords.get("default", Value(None))
         value = environment(machine, arguments[0].const, default)
         if name == "setdefault":
             machine.environment[arguments[0].const] = value

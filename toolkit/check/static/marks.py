@@ -41,7 +41,7 @@ from toolkit.check.static.values import (
 )
 
 if TYPE_CHECKING:
-    from toolkit.check.static.machine import Statements
+    from toolkit.check.static.machine import Machine
 
 _LOSS_NAME = re.compile(r"cross_entropy|crossentropy|nll|xent|(^|_)ce($|_)|ce_loss", re.IGNORECASE)
 _LOGGER = re.compile(r"log|print|write|info|echo|report|emit", re.IGNORECASE)
@@ -91,7 +91,7 @@ def is_optimizer(cls: Class) -> bool:
     )
 
 
-def looked_up(machine: Statements, result: Value, holder: Value, key: Value, node: ast.AST) -> Value:
+def looked_up(machine: Machine, result: Value, holder: Value, key: Value, node: ast.AST) -> Value:
     """What a table or tensor gives for a key."""
     module, line = machine.frame.scope.module, getattr(node, "lineno", 0)
     if PATH in key.tags:
@@ -119,7 +119,7 @@ def looked_up(machine: Statements, result: Value, holder: Value, key: Value, nod
     return Value(UNKNOWN, tags, result.refs)
 
 
-def new_array(machine: Statements, node: ast.AST) -> Array:
+def new_array(machine: Machine, node: ast.AST) -> Array:
     machine.array_count += 1
     return Array(machine.array_count)
 
@@ -129,14 +129,14 @@ def tables(holder: Value) -> frozenset[str]:
     return frozenset(f"table:{r.number}" for r in holder.refs if isinstance(r, Array))
 
 
-def counted(machine: Statements, holder: Value, key: Value, node: ast.AST) -> None:
+def counted(machine: Machine, holder: Value, key: Value, node: ast.AST) -> None:
     """Note that a table learns from tokens."""
     if key.tags & {VAL, TRAIN} and not key.tags & {MASK, PATH}:
         machine.emit(UPDATE, node, data_tags(key), params=tables(holder))
         holder.add(key.tags & {TRAIN})
 
 
-def keep_loss(machine: Statements, node: ast.AST, value: Value, key: Value | None) -> frozenset[str]:
+def keep_loss(machine: Machine, node: ast.AST, value: Value, key: Value | None) -> frozenset[str]:
     """Note that per-token losses are kept in a list or array, to be summed later."""
     memory = (
         key is not None
@@ -160,7 +160,7 @@ def match_tags(a: Value, b: Value, module: Module, line: int) -> frozenset[str]:
     return NO_TAGS
 
 
-def inside_model(machine: Statements, frames: list[Frame] | None = None) -> bool:
+def inside_model(machine: Machine, frames: list[Frame] | None = None) -> bool:
     return any(f.owner is not None and is_model(f.owner) for f in (machine.frames if frames is None else frames))
 
 
@@ -174,9 +174,7 @@ def model_inputs(function: Function, arguments: list[Value]) -> list[Value]:
     ]
 
 
-def enter_model(
-    machine: Statements, function: Function, arguments: list[Value], keywords: dict[str, Value]
-) -> str | None:
+def enter_model(machine: Machine, function: Function, arguments: list[Value], keywords: dict[str, Value]) -> str | None:
     """Label of the model whose method is entered from outside; notes the data that goes in."""
     if function.owner is None or not arguments or not is_model(function.owner) or function.name == "__init__":
         return None
@@ -191,7 +189,7 @@ def enter_model(
     return instance.tag
 
 
-def leave(machine: Statements, function: Function, arguments: list[Value], result: Value, model: str | None) -> None:
+def leave(machine: Machine, function: Function, arguments: list[Value], result: Value, model: str | None) -> None:
     if model is None:
         return
     tags = data_tags(*arguments[1:])
@@ -207,7 +205,7 @@ def leave(machine: Statements, function: Function, arguments: list[Value], resul
     result.add({model})
 
 
-def optimizer_step(machine: Statements, optimizer: Value, node: ast.AST) -> None:
+def optimizer_step(machine: Machine, optimizer: Value, node: ast.AST) -> None:
     if machine.gradient:
         machine.emit(STEP, node, machine.gradient, params=data_tags(optimizer))
 
@@ -218,7 +216,7 @@ def figure(node: ast.JoinedStr) -> frozenset[str]:
     return frozenset({FIGURE}) if any(_BPB.search(text) for text in texts) else NO_TAGS
 
 
-def reports(machine: Statements, node: ast.Call, arguments: list[Value]) -> bool:
+def reports(machine: Machine, node: ast.Call, arguments: list[Value]) -> bool:
     """A printed line that speaks of bits per byte and shows a loss on validation tokens."""
     name = (
         node.func.attr

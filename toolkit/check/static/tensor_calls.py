@@ -19,7 +19,7 @@ from toolkit.check.static.values import (
     UNKNOWN,
     VAL,
     Array,
-    External,
+    Call,
     Instance,
     Mapping,
     Module,
@@ -31,7 +31,7 @@ from toolkit.check.static.values import (
 )
 
 if TYPE_CHECKING:
-    from toolkit.check.static.machine import Statements
+    from toolkit.check.static.machine import Machine
 
 CREATORS = {
     "zeros",
@@ -97,39 +97,39 @@ MINIMA = {"minimum", "maximum", "fmin", "fmax", "min", "max", "amin"}
 SOLVERS = {"solve", "lstsq", "cholesky_solve", "pinv", "lbfgs"}
 
 
-def tensor_call(
-    machine: Statements,
-    ref: External,
-    name: str,
-    receiver: Value | None,
-    arguments: list[Value],
-    keywords: dict[str, Value],
-    node: ast.AST,
-) -> Value | None:
-    module, line = machine.frame.scope.module, getattr(node, "lineno", 0)
-    everything = [*([receiver] if receiver is not None else []), *arguments, *keywords.values()]
-    tags = data_tags(*everything)
-    inside = marks.inside_model(machine)
-    if name in CREATORS and (name != "array" or not tags):
+def tensor_call(machine: Machine, call: Call) -> Value | None:
+    for kind in (_create, _keep, _count, _operate, _exchange, _gather):
+        result = kind(machine, call)
+        if result is not None:
+            return result
+    return _derive(machine, call)
+
+
+def _create(machine: Machine, call: Call) -> Value | None:
+    name, arguments, keywords = call.name, call.arguments, call.keywords
+    if name in CREATORS and (name != "array" or not call.tags):
         leaf = keywords.get("requires_grad")
-        made = frozenset({LEAF}) if leaf is not None and leaf.const is True and not inside else NO_TAGS
+        fitted = leaf is not None and leaf.const is True and not marks.inside_model(machine)
+        made = frozenset({LEAF}) if fitted else NO_TAGS
         if name in ("full", "dict", "defaultdict", "Counter", "bytearray", "set"):
             made |= data_tags(*arguments) - {LOSS}
-        refs: tuple[object, ...] = (marks.new_array(machine, node),)
+        refs: tuple[object, ...] = (marks.new_array(machine, call.node),)
         if name in ("dict", "defaultdict", "OrderedDict", "Counter"):
             rest = Value()
             if name == "defaultdict" and arguments:
-                rest = machine.call(arguments[0], [], {}, node)
+                rest = machine.call(arguments[0], [], {}, call.node)
             entries: dict[object, Value] = {k: v for k, v in keywords.items() if name == "dict"}
-            refs = (
-                Mapping(entries, rest, False),
-                marks.new_array(machine, node),
-            )
+            refs = (Mapping(entries, rest, False), marks.new_array(machine, call.node))
             made = NO_TAGS
         return Value(UNKNOWN, made, refs)
-    if name == "Parameter" and not inside:
-        return Value(UNKNOWN, tags | {LEAF})
-    if name == "requires_grad_" and receiver is not None and receiver.ref(Array) and not inside:
+    if name == "Parameter" and not marks.inside_model(machine):
+        return Value(UNKNOWN, call.tags | {LEAF})
+    return None
+
+
+def _keep(machine: Machine, call: Call) -> Value | None:
+    name, receiver, arguments = call.name, call.receiver, call.arguments
+    if name == "requires_grad_" and receiver is not None and receiver.ref(Array) and not marks.inside_model(machine):
         receiver.add({LEAF})
         return receiver
     if name in effect_calls.SAME and arguments:
@@ -137,25 +137,36 @@ def tensor_call(
     if name in KEEPS and receiver is not None:
         if receiver.ref(Instance) or (name.endswith("_") and not receiver.known):
             return receiver
-        return Value(UNKNOWN, tags, receiver.refs)
+        return Value(UNKNOWN, call.tags, receiver.refs)
     if name in KEEPS and arguments:
-        return Value(UNKNOWN, tags, arguments[0].refs)
+        return Value(UNKNOWN, call.tags, arguments[0].refs)
+    return None
+
+
+def _count(machine: Machine, call: Call) -> Value | None:
+    name, receiver, arguments = call.name, call.receiver, call.arguments
     if name in SCATTERS and receiver is not None:
         for argument in arguments[:-1]:
             for key in machine.items_of(argument)[0] or [argument]:
-                marks.counted(machine, receiver, key, node)
+                marks.counted(machine, receiver, key, call.node)
         receiver.add(data_tags(*arguments[-1:]) - {LOSS})
         return receiver
     if name == "at" and len(arguments) >= 2:
-        marks.counted(machine, arguments[0], arguments[1], node)
+        marks.counted(machine, arguments[0], arguments[1], call.node)
     if name == "bincount" and arguments:
-        made_table = Value(UNKNOWN, NO_TAGS, (marks.new_array(machine, node),))
-        marks.counted(machine, made_table, arguments[0], node)
+        made_table = Value(UNKNOWN, NO_TAGS, (marks.new_array(machine, call.node),))
+        marks.counted(machine, made_table, arguments[0], call.node)
     if name in ("at", "bincount"):
-        return Value(UNKNOWN, NO_TAGS, (marks.new_array(machine, node),)) if name == "bincount" else Value(None)
-    if name in ("bitwise_xor", "bitwise_xor_", "logical_xor"):
-        pair = everything[:2]
-        result = combine(ast.BitXor(), pair[0], pair[-1], module, line)
+        return Value(UNKNOWN, NO_TAGS, (marks.new_array(machine, call.node),)) if name == "bincount" else Value(None)
+    return None
+
+
+def _operate(machine: Machine, call: Call) -> Value | None:
+    name, receiver, arguments = call.name, call.receiver, call.arguments
+    module, line, everything = machine.frame.scope.module, call.line, call.everything()
+    if name in ("bitwise_xor", "bitwise_xor_", "logical_xor") and everything:
+        first, *others = everything
+        result = combine(ast.BitXor(), first, others[0] if others else first, module, line)
         if name.endswith("_") and receiver is not None:
             receiver.add(result)
             return receiver
@@ -174,10 +185,15 @@ def tensor_call(
         return Value(UNKNOWN, combine(op, everything[0], everything[1], module, line))
     if name in ("add_", "sub_") and receiver is not None and arguments:
         receiver.add(data_tags(*arguments))
-        receiver.add(machine.score(node, receiver, arguments[0]))
+        receiver.add(machine.score(call.node, receiver, arguments[0]))
         return receiver
+    return None
+
+
+def _exchange(machine: Machine, call: Call) -> Value | None:
+    name, arguments = call.name, call.arguments
     if name in ("all_gather", "all_gather_into_tensor", "all_gather_object", "gather_object") or (
-        name == "gather" and "dist" in ref.name
+        name == "gather" and "dist" in call.callee.name
     ):
         for one, other in ((0, 1), (1, 0)):
             if len(arguments) > 1 and (name.startswith("all") or one == 1):
@@ -187,10 +203,29 @@ def tensor_call(
                 if name.startswith("all"):
                     break
         return Value(None)
-    if name in GATHERS:
-        return _gather(machine, everything, tags, node)
-    if name in SOLVERS and "linalg" in ref.name and is_realised(tags):
-        machine.emit(SOLVE, node, tags)
+    return None
+
+
+def _gather(machine: Machine, call: Call) -> Value | None:
+    if call.name not in GATHERS:
+        return None
+    source, *others = call.everything() or [Value()]
+    keys = [v for v in others if is_realised(v.tags) or PAIR_KEY in v.tags]
+    if not keys:
+        return Value(UNKNOWN, call.tags)
+    if PAIR_KEY in keys[0].tags or source.ref(Array):
+        return marks.looked_up(machine, Value(), source, keys[0], call.node)
+    if VAL in source.tags:
+        return Value(UNKNOWN, call.tags - {SUMMED, MASK} | {LOSS})
+    return Value(UNKNOWN, call.tags)
+
+
+def _derive(machine: Machine, call: Call) -> Value | None:
+    """Everything else, for what it makes of losses; None when nothing is to be said."""
+    name, receiver, arguments, everything = call.name, call.receiver, call.arguments, call.everything()
+    module, line, tags = machine.frame.scope.module, call.line, call.tags
+    if name in SOLVERS and "linalg" in call.callee.name and is_realised(tags):
+        machine.emit(SOLVE, call.node, tags)
     if name in MINIMA and len(everything) >= 2:
         if all(marks.is_token_loss(v.tags) for v in everything[:2]):
             # The larger of two logarithms is also how a sum of exponentials is kept in range.
@@ -231,18 +266,7 @@ def tensor_call(
         if name in ("eq", "equal") and len(everything) >= 2:
             tags |= marks.match_tags(everything[0], everything[1], module, line)
         return Value(UNKNOWN, tags | {MASK})
-    return Value(UNKNOWN, tags) if tags != data_tags(*everything) else None
-
-
-def _gather(machine: Statements, everything: list[Value], tags: frozenset[str], node: ast.AST) -> Value:
-    keys = [v for v in everything[1:] if is_realised(v.tags) or PAIR_KEY in v.tags]
-    if not keys:
-        return Value(UNKNOWN, tags)
-    if PAIR_KEY in keys[0].tags or everything[0].ref(Array):
-        return marks.looked_up(machine, Value(), everything[0], keys[0], node)
-    if VAL in everything[0].tags:
-        tags = tags - {SUMMED, MASK} | {LOSS}
-    return Value(UNKNOWN, tags)
+    return Value(UNKNOWN, tags) if tags != call.tags else None
 
 
 def _where(arguments: list[Value], tags: frozenset[str], module: Module, line: int) -> Value:

@@ -183,6 +183,35 @@ class External:
     receiver: Value | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A call of something outside of the program."""
+
+    callee: External
+    arguments: list[Value]
+    keywords: dict[str, Value]
+    node: ast.AST
+    name: str  # the last part of the callee's
+    tags: frozenset[str]  # of all that goes in
+
+    @classmethod
+    def of(cls, callee: External, arguments: list[Value], keywords: dict[str, Value], node: ast.AST) -> Call:
+        tags = data_tags(callee.receiver, *arguments, *keywords.values())
+        return cls(callee, arguments, keywords, node, callee.name.rsplit(".", 1)[-1], tags)
+
+    @property
+    def receiver(self) -> Value | None:
+        return self.callee.receiver
+
+    @property
+    def line(self) -> int:
+        return getattr(self.node, "lineno", 0)
+
+    def everything(self) -> list[Value]:
+        """The receiver, if there is one, and all arguments."""
+        return [*([self.receiver] if self.receiver is not None else []), *self.arguments, *self.keywords.values()]
+
+
 @dataclass(eq=False, slots=True)
 class Sequence:
     items: list[Value] | None  # None: number and order unknown
@@ -219,6 +248,12 @@ def data_tags(*values: Value | None) -> frozenset[str]:
     if len(merged) > MAX_TAGS:
         merged = {t for t in merged if not t.startswith(("cut:", "cfg:"))}
     return frozenset(t for t in merged if not t.startswith("cfg:"))
+
+
+def sequence(items: list[Value], *, exact: bool = True) -> Value:
+    """A list or tuple of known items."""
+    rest = Value(UNKNOWN, data_tags(*items), tuple(dict.fromkeys(r for i in items for r in i.refs))[:MAX_REFS])
+    return Value(UNKNOWN, rest.tags, (Sequence(items if exact else None, rest),))
 
 
 def split_of(key: Value) -> str:

@@ -13,7 +13,9 @@ from pathlib import PurePosixPath
 
 from toolkit.check.static.events import LOAD, READ, SAVE, STEP, Event, Trace
 from toolkit.check.static.findings import FAIL, WARN
-from toolkit.check.static.rules import Decision, at, reported_scores, tables
+from toolkit.check.static.rules.decision import Decision, at
+from toolkit.check.static.rules.reported import reported_scores
+from toolkit.check.static.rules.tables import tables
 from toolkit.check.static.values import TRAIN, VAL, Module
 
 RULE = "ARTIFACT-SELF-CONTAINED"
@@ -32,7 +34,7 @@ def self_contained(trace: Trace, modules: Sequence[Module], names: Iterable[str]
     if names is not None:
         written = {PurePosixPath(event.detail).name for event in trace.of(SAVE)}
         shipped = {PurePosixPath(name).name for name in names}
-        yield from _missing_files(trace, shipped | written | _written(modules))
+        yield from _missing_files(trace, shipped | written, modules)
 
 
 def _never_decoded(trace: Trace) -> Iterator[Decision]:
@@ -47,14 +49,16 @@ def _never_decoded(trace: Trace) -> Iterator[Decision]:
         )
 
 
-def _missing_files(trace: Trace, known: set[str]) -> Iterator[Decision]:
+def _missing_files(trace: Trace, known: set[str], modules: Sequence[Module]) -> Iterator[Decision]:
     missing: dict[str, Event] = {}
     for event in trace.of(READ):
         path = PurePosixPath(event.detail)
         if path.suffix and path.name not in known and not _ELSEWHERE.search(event.detail):
             missing.setdefault(path.name, event)
+    written = _written(modules) if missing else set()
     for name, event in missing.items():
-        yield at(RULE, WARN, f"reads {name}, which is not in the folder", event)
+        if name not in written:
+            yield at(RULE, WARN, f"reads {name}, which is not in the folder", event)
 
 
 def _written(modules: Sequence[Module]) -> set[str]:

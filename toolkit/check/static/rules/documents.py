@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 
 from toolkit.check.static.events import Trace
 from toolkit.check.static.findings import WARN
-from toolkit.check.static.rules import Decision
+from toolkit.check.static.rules.decision import Decision
 from toolkit.check.static.values import Module
 
 _TOKENS = re.compile(r"ids?$|tok|tgt|targ|label|idx|^y$", re.IGNORECASE)
@@ -23,11 +23,14 @@ _SHIFTS = ("cat", "concatenate", "pad", "roll", "zeros_like")
 
 def document_boundary(trace: Trace, modules: Sequence[Module]) -> Iterator[Decision]:
     """One warning for each function that carries a token's state over a boundary."""
-    for module in modules:
+    reached: dict[int, set[int]] = {}
+    for file, line in trace.reached:
+        reached.setdefault(file, set()).add(line)
+    for module in (module for module in modules if module.number in reached):
         for function in ast.walk(module.tree):
             if not isinstance(function, ast.FunctionDef) or _watches_boundaries(function):
                 continue
-            place = _blend(function, {line for file, line in trace.reached if file == module.number})
+            place = _blend(function, reached[module.number])
             if place is not None:
                 message = "the state of a token is mixed into the next one, the first of a new document included"
                 guards = trace.guards.get((module.number, place.lineno), ())
