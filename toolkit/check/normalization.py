@@ -27,6 +27,7 @@ _TOKENIZES = re.compile(r"SentencePieceTrainer|\bencode(?:_as_\w+|_batch|_ordina
 _NORMALIZER = re.compile(rb"n(?:mt_n)?fkc_cf")  # the name that a SentencePiece model keeps of its normaliser
 _DATA_SETTINGS = ("data_path", "data_dir", "datasets_dir", "dataset", "train_loader", "tokenizer_path", "tokenizer")
 _MAX_SOURCE_BYTES = 1 << 20
+_MAX_SOURCES_BYTES = 2 << 20  # of all together; some folders hold every script of a sweep
 _MAX_MODEL_BYTES = 8 << 20
 _SHOWN = 10
 
@@ -58,8 +59,10 @@ def _data_settings(subject: Subject) -> Iterator[_Sign]:
 
 def _in_files(source: Source) -> Iterator[_Sign]:
     """Sources that fold text which they tokenize, and models whose own normaliser folds."""
+    left = _MAX_SOURCES_BYTES
     for name in source.names:
-        if name.endswith(".py") and source.size(name) <= _MAX_SOURCE_BYTES:
+        if name.endswith(".py") and source.size(name) <= min(_MAX_SOURCE_BYTES, left):
+            left -= source.size(name)
             with source.open(name) as stream:
                 yield from _folds(name, stream.read(_MAX_SOURCE_BYTES))
         elif name.endswith(".model") and source.size(name) <= _MAX_MODEL_BYTES:
