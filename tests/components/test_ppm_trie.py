@@ -140,8 +140,10 @@ def test_repetition_gets_cheap_and_noise_stays_near_the_network(settings: PpmTri
     phrase = generator.integers(2, len(WORDS), 50)
     targets = np.concatenate([phrase] * 4)
     logits = torch.zeros(200, len(WORDS))
-    nats = mix(targets, logits, settings)
-    assert nats[150:].mean() < 0.75 * nats[:50].mean()
+    first, second, third, fourth = mix(targets, logits, settings).reshape(4, 50).mean(1)
+    assert fourth < third < second < first
+    # Linear shares start at 2 % a context: a phrase three times over moves them little.
+    assert fourth < first * {"logistic": 0.25, "linear": 0.8}[settings.engine]
     noise = generator.integers(0, len(WORDS), 3000)
     rows = torch.zeros(3000, len(WORDS))
     assert mix(noise, rows, settings).sum() < 1.03 * network_nats(noise, rows).sum()
