@@ -140,8 +140,10 @@ def test_repetition_gets_cheap_and_noise_stays_near_the_network(settings: PpmTri
     phrase = generator.integers(2, len(WORDS), 50)
     targets = np.concatenate([phrase] * 4)
     logits = torch.zeros(200, len(WORDS))
-    nats = mix(targets, logits, settings)
-    assert nats[150:].mean() < 0.5 * nats[:50].mean()
+    first, second, third, fourth = mix(targets, logits, settings).reshape(4, 50).mean(1)
+    assert fourth < third < second < first
+    # Linear shares start at 2 % a context: a phrase three times over moves them little.
+    assert fourth < first * {"logistic": 0.25, "linear": 0.8}[settings.engine]
     noise = generator.integers(0, len(WORDS), 3000)
     rows = torch.zeros(3000, len(WORDS))
     assert mix(noise, rows, settings).sum() < 1.03 * network_nats(noise, rows).sum()
@@ -171,7 +173,7 @@ def test_shards_learn_in_turn() -> None:
     ("changes", "line"),
     [
         ({"contexts": ("o1", "o9")}, r"ppm_trie\.contexts: expected parts o0, .* word3, found 'o9'"),
-        ({"contexts": ()}, r"ppm_trie\.contexts: expected 1 to 15 of them, found \(\)"),
+        ({"contexts": ()}, r"ppm_trie\.contexts: expected 1 to 14 of them, found \(\)"),
         ({"table_bits": 7}, r"ppm_trie\.table_bits: expected 8 to 30, found 7"),
         ({"shards": 0}, r"ppm_trie\.shards: expected a number above 0, found 0"),
         ({"engine": "log"}, r"ppm_trie\.engine: expected one of logistic, linear, found 'log'"),

@@ -323,17 +323,17 @@ class PpmTrie:
 
     engine: str = "logistic"  # logistic: gated mixing of log-odds; linear: shares of probabilities
     contexts: tuple[str, ...] = (
-        *("word", "o2", "o3", "o4", "o6", "o8", "word+word1", "word+word2", "word+word1+word2"),
+        *("word", "o1", "o2", "o3", "o4", "o6", "o8", "word+word1", "word+word2", "word+word1+word2"),
         *("o1+word", "token+token1+token2+token3"),
     )
-    table_bits: int = 22  # a context's table has so many lines of 64 bytes, as a power of two
+    table_bits: int = 22  # a context's table has so many lines of 32 bytes, as a power of two
     learning_rate: float = 0.00025  # of the weights; 0 leaves the network as it is
     shards: int = 1  # mixers that take turns; more of them use more cores and learn less each
     chunk_tokens: int = 4096  # tokens of a turn
 
     def __post_init__(self) -> None:
         require_choice(self, "ppm_trie", "engine", ("logistic", "linear"))
-        require(1 <= len(self.contexts) <= 15, "ppm_trie.contexts", "1 to 15 of them", self.contexts)
+        require(1 <= len(self.contexts) <= 14, "ppm_trie.contexts", "1 to 14 of them", self.contexts)
         require(8 <= self.table_bits <= 30, "ppm_trie.table_bits", "8 to 30", self.table_bits)
         require_positive(self, "ppm_trie", ("shards", "chunk_tokens"))
         require_unit_interval(self, "ppm_trie", ("learning_rate",))

@@ -9,12 +9,13 @@ ENGINE = r"""
 #include <math.h>
 #include <stdint.h>
 typedef uint8_t u8;
+typedef uint16_t u16;
 typedef uint32_t u32;
 typedef int64_t i64;
 typedef uint64_t u64;
 typedef float floats __attribute__((vector_size(64)));
 typedef int ints __attribute__((vector_size(64)));
-typedef union { // lanes: each context's, and behind them the match's or the network's
+typedef union { // lanes: each context's, behind them the match's, and the network's as the last
     float x[16];
     u32 n[16];
     floats f;
@@ -39,7 +40,7 @@ typedef struct {
     const u64 *masks; // [contexts][2]
     i64 contexts, bits;
     i64 rate; // of learning, in billionths
-    u32 *tables; // [contexts][2^bits][16]
+    u16 *tables; // [contexts][2^bits][16]
     u32 *lasts;  // [2^22]: where the text went on after the same eight bytes, by their hash
     u8 *text; // so far
     i64 length;
@@ -57,16 +58,12 @@ typedef struct {
     u64 *tails;     // [units] the seven bytes before, and this one
     i64 *matches;   // [units] where the match expects it, times 64, plus how well it has done
     u64 *hashes;    // [units][contexts]
-    u32 *slots;     // [contexts + 1][capacity]
+    u8 *states;     // [contexts + 1][capacity]
 } Chunk;
-
-typedef struct {
-    floats a, b;
-} Row;
 
 // What a mixer has learned, 0 at first.
 typedef struct {
-    Row weights[SETS][1 << 16];
+    floats weights[SETS][1 << 16];
     int maps[16][256]; // by lane and state: probability of outcome 1 less a half in 22 bits, times it was met in 10
 } Mixer;
 
@@ -151,50 +148,47 @@ void walk(Model *m, Chunk *c, const i64 *tokens, i64 n)
 }
 
 // The lines of a unit in a table, one for each half of its byte, and the checks of their slots.
-static void locate(Model *m, Chunk *c, i64 context, i64 unit, u32 **lines, u32 *checks)
+static void locate(Model *m, Chunk *c, i64 context, i64 unit, u16 **lines, u16 *checks)
 {
     u64 x = c->hashes[unit * m->contexts + context];
     for (int half = 0; half < 2; half++) {
         lines[half] = m->tables + ((context << m->bits) + (x >> 64 - m->bits)) * 16;
-        checks[half] = x << 24;
+        checks[half] = x << 8;
         __builtin_prefetch(lines[half]);
         x = hash(x + (c->tails[unit] >> 4 & 15));
     }
 }
 
-// What one context has seen at each decision, before it sees this one. A slot holds a check of 8 bits, how often
-// outcomes 0 and 1 came (4 bits each; the other one fades) and the probability of 1 less a half (16 bits). After the
-// last context comes the match: how long it has been right and the outcome above 16 bits, or 0 for nothing expected.
+// The state of one context at each decision, before it sees this one: how often outcomes 0 and 1 came, 4 bits each, where
+// the other one fades. A slot holds it below a check of 8 bits. After the last context comes the match, whose state is
+// how long it has been right and the outcome expected, or 0 for none.
 void look(Model *m, Chunk *c, i64 context)
 {
-    u32 *lines[2], checks[2];
+    u16 *lines[2], checks[2];
     int unit = -1;
     for (i64 d = 0; d < c->decisions; d++) {
         int place = c->places[d], half = place >> 4 & 1, outcome = c->nodes[d] & 1, before = unit;
-        u32 *out = c->slots + context * c->capacity + d;
+        u8 *state = c->states + context * c->capacity + d;
         if (place == CLOSED)
             continue;
         unit = place >> 5;
         if (context == m->contexts) {
             int bits = m->partials[c->nodes[d] >> 2], rest = __builtin_clz(bits | 1) - 23;
             i64 match = c->matches[unit], byte = m->text[match >> 6] | 256;
-            *out = match > 63 && byte >> rest == bits ? (match * 4 & 252 | 2 | byte >> rest - 1 & 1) << 16 : 0;
+            *state = match > 63 && byte >> rest == bits ? match * 4 | 2 | byte >> rest - 1 & 1 : 0;
             continue;
         }
         if (unit != before) {
             locate(m, c, context, unit + AHEAD, lines, checks);
             locate(m, c, context, unit, lines, checks);
         }
-        u32 *slot = lines[half] + (place & 15), value = *slot;
-        if ((value ^ checks[half]) >> 24)
-            value = 0;
-        *out = value &= 0xffffff;
-        int n[] = {value >> 20, value >> 16 & 15}, p = (short)value;
-        p += (65535 * outcome - 32768 - p) / (n[0] + n[1] + 1.5f);
+        u16 *slot = lines[half] + (place & 15);
+        *state = (*slot ^ checks[half]) >> 8 ? 0 : *slot;
+        int n[] = {*state >> 4, *state & 15};
         n[outcome] += n[outcome] < 15;
         n[!outcome] = "\0\1\2\2\3\3\4\4\4\5\5\5\6\6\6\7"[n[!outcome]];
         // KEEP(*slot);
-        *slot = checks[half] | n[0] << 20 | n[1] << 16 | p & 65535;
+        *slot = checks[half] | n[0] << 4 | n[1];
     }
 }
 
@@ -203,7 +197,7 @@ static float clip(float x) { return x > 20 ? 20 : x < -20 ? -20 : x; }
 // Nats of the tokens of a chunk, given the network's log-odds of outcome 1 in all its decisions.
 void mix(Model *m, Chunk *c, Mixer *mixer, const float *log_odds, double *nats)
 {
-    Lanes a = {0}, b = {0}, entries = {0};
+    Lanes input = {0}, entries = {0};
     float stretch[4096];
     for (int i = 0; i < 4096; i++)
         stretch[i] = logf((i + .5f) / (4095.5f - i));
@@ -213,22 +207,20 @@ void mix(Model *m, Chunk *c, Mixer *mixer, const float *log_odds, double *nats)
         float z = clip(log_odds[d]), less = 1 / (1 + expf(fabsf(z)));
         if (place != CLOSED) {
             for (int i = 0; i <= m->contexts; i++) {
-                u32 slot = c->slots[i * c->capacity + d];
-                state[i] = slot >> 16;
-                seen |= (slot >> 16 > 0) << i;
-                entries.n[i] = mixer->maps[i][slot >> 16];
-                a.x[i] = stretch[entries.n[i] >> 20 ^ 2048];
-                b.x[i] = i < m->contexts ? stretch[slot >> 4 & 4095 ^ 2048] : z;
+                state[i] = c->states[i * c->capacity + d];
+                seen |= (state[i] > 0) << i;
+                entries.n[i] = mixer->maps[i][state[i]];
+                input.x[i] = stretch[entries.n[i] >> 20 ^ 2048];
             }
+            input.x[15] = z;
             u64 tail = c->tails[place >> 5];
             u32 keys[] = {node, seen, tail >> 8, tail >> 16, tail & 65280 | bits, *state, 0};
-            Row *weights[SETS], w = {0};
+            floats *weights[SETS], all = {0};
             for (int i = 0; i < SETS; i++) {
                 weights[i] = mixer->weights[i] + (keys[i] & 65535);
-                w.a += weights[i]->a;
-                w.b += weights[i]->b;
+                all += *weights[i];
             }
-            Lanes sum = {.f = w.a * a.f + w.b * b.f};
+            Lanes sum = {.f = all * input.f};
             for (int k = 8; k; k /= 2)
                 for (int i = 0; i < k; i++)
                     sum.x[i] += sum.x[i + k];
@@ -237,8 +229,7 @@ void mix(Model *m, Chunk *c, Mixer *mixer, const float *log_odds, double *nats)
             float step = m->rate * 1e-9f * (outcome - (z > 0 ? 1 - less : less));
             for (int i = 0; i < SETS; i++) {
                 // KEEP(*weights[i]);
-                weights[i]->a += a.f * step;
-                weights[i]->b += b.f * step;
+                *weights[i] += input.f * step;
             }
             ints count = entries.i & 1023;
             floats p = (__builtin_convertvector(entries.i >> 10, floats) + .5f) / 4194304;

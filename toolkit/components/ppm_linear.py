@@ -7,6 +7,7 @@ context's state and is learned online, as the share that would have been right.
 LINEAR = r"""
 #include <math.h>
 #include <stdint.h>
+typedef uint8_t u8;
 typedef uint32_t u32;
 typedef int64_t i64;
 typedef uint64_t u64;
@@ -25,7 +26,7 @@ typedef struct {
     u64 *tails;
     i64 *matches;
     u64 *hashes;
-    u32 *slots;
+    u8 *states;
 } Chunk;
 
 typedef struct {
@@ -38,10 +39,10 @@ void mix(Model *m, Chunk *c, Mixer *mixer, const float *log_odds, double *nats)
         int outcome = c->nodes[d] & 1;
         double p[] = {1 / (1 + exp(log_odds[d])), 1 / (1 + exp(-log_odds[d]))};
         for (int i = 0; i < m->contexts && c->places[d] != CLOSED; i++) {
-            u32 slot = c->slots[i * c->capacity + d];
-            if (slot >> 16) {
-                double *learned = &mixer->shares[i][slot >> 16], share = .98 + *learned, before = p[outcome];
-                double p1 = ((slot & 65535 ^ 32768) + .5) / 65536;
+            int state = c->states[i * c->capacity + d], n0 = state >> 4, n1 = state & 15;
+            if (state) {
+                double *learned = &mixer->shares[i][state], share = .98 + *learned, before = p[outcome];
+                double p1 = (n1 + .4) / (n0 + n1 + .8);
                 p[0] = share * p[0] + (1 - share) * (1 - p1);
                 p[1] = share * p[1] + (1 - share) * p1;
                 // KEEP(*learned);

@@ -24,7 +24,7 @@ from toolkit.components.ppm_engine import ENGINE
 from toolkit.components.ppm_linear import LINEAR
 from toolkit.components.trie import Trie, TrieFeed
 
-LINE_BYTES = 64  # of a context's table
+LINE_BYTES = 32  # of a context's table
 LASTS_BYTES = 1 << 24
 MIXER_BYTES = 1 << 27
 TEXT_MARGIN = 64  # bytes before and after the text that may be looked at
@@ -70,7 +70,7 @@ def model_fields(cfg: Config, trie: Trie, num_tokens: int) -> list[Any]:
 
 def chunk_fields(cfg: Config, capacity: int) -> list[Any]:
     """Of the C struct Chunk, for so many decisions."""
-    widths = (4, 4, 8, 8, 4 * len(cfg.ppm_trie.masks), 2 * len(cfg.ppm_trie.masks) + 4)
+    widths = (4, 4, 8, 8, 4 * len(cfg.ppm_trie.masks), len(cfg.ppm_trie.masks) // 2 + 1)
     return [0, capacity, *(zeros((capacity + AHEAD) * width) for width in widths)]
 
 
