@@ -159,9 +159,9 @@ static void locate(Model *m, Chunk *c, i64 context, i64 unit, u16 **lines, u16 *
     }
 }
 
-// The state of one context at each decision, before it sees this one: how often outcomes 0 and 1 came, 4 bits each, where
-// the other one fades. A slot holds it below a check of 8 bits. After the last context comes the match, whose state is
-// how long it has been right and the outcome expected, or 0 for none.
+// The state of one context at each decision, before it sees this one: how often outcomes 0 and 1 came, 4 bits each,
+// where the other one fades. A slot holds it below a check of 8 bits. After the last context comes the match, whose
+// state is how long it has been right and the outcome expected, or 0 for none.
 void look(Model *m, Chunk *c, i64 context)
 {
     u16 *lines[2], checks[2];
