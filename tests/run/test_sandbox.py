@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from toolkit.errors import GolfError
-from toolkit.run import sandbox
+from toolkit.run import pids, sandbox
+from toolkit.run.pids import bounded_group
 from toolkit.run.sandbox import OUTPUT_BYTES, WORK_DIR, Limits, Outcome, Sandbox, find_sandbox
 
 LIMITS = Limits(memory_bytes=512 << 20, seconds=60, processes=50)
@@ -111,13 +112,52 @@ def test_writing_outside(run, tmp_path: Path, path: str) -> None:
 
 
 def test_forking_endlessly(run) -> None:
-    """Doubling, up to 4,096 processes."""
+    """Doubling, up to 128 processes."""
     mark = f"bomb{time.monotonic_ns()}"
     outcome = run(
-        f"import os, time  # {mark}\nprint('start', flush=True)\nfor _ in range(12):\n    os.fork()\ntime.sleep(30)"
+        f"import os, time  # {mark}\nprint('start', flush=True)\nfor _ in range(7):\n    os.fork()\ntime.sleep(30)"
     )
     assert (outcome.stopped, outcome.stdout) == ("processes", "start\n")
     assert alive(mark) == []
+
+
+def test_the_kernel_alone_stops_forking(run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At most 200 times, with nobody to watch: what outruns the watch does no harm either."""
+    with bounded_group(10) as enter:
+        if os.geteuid() == 0 and not enter:
+            pytest.skip("root, who is bound by control groups alone, cannot make one here")
+
+    def wait(process: subprocess.Popen[bytes], *_: object) -> str:
+        process.wait(60)
+        return ""
+
+    monkeypatch.setattr(sandbox, "_watch", wait)
+    code = (
+        "import os, time\nfor made in range(200):\n    try:\n        child = os.fork()\n"
+        "    except OSError as error:\n        print(made < 50, error.strerror)\n        break\n"
+        "    if child == 0:\n        time.sleep(5)\n        os._exit(0)\n"
+    )
+    outcome = run(code, limits=Limits(512 << 20, 60, 20))
+    assert outcome == Outcome(0, "True Resource temporarily unavailable\n", "", "", ())
+
+
+@pytest.mark.parametrize(
+    ("groups", "places"),
+    [
+        ("8:pids:/\n4:memory:/a\n0::/\n", ["pids", ""]),
+        ("8:cpu,pids:/docker/1\n", ["pids/docker/1", "pids/docker"]),
+        ("0::/user.slice/session-1.scope\n", ["user.slice/session-1.scope", "user.slice"]),
+    ],
+)
+def test_places_of_control_groups(groups: str, places: list[str], tmp_path: Path) -> None:
+    (tmp_path / "cgroup").write_text(groups)
+    assert list(pids._places(str(tmp_path / "cgroup"), "/c")) == [Path("/c", place) for place in places]
+    assert list(pids._places(str(tmp_path / "none"), "/c")) == []
+
+
+def test_no_group_is_left_where_no_limit_can_be_set(tmp_path: Path) -> None:
+    assert pids._make_group(tmp_path) is None
+    assert not list(tmp_path.iterdir())
 
 
 def test_starting_threads_endlessly(run) -> None:
@@ -164,7 +204,7 @@ def test_sleeping_past_the_limit_with_children_of_their_own_session(run) -> None
         f"subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(50)  # {mark}'], start_new_session=True)\n"
         "time.sleep(50)"
     )
-    outcome = run(code, limits=Limits(512 << 20, 10.0, 50))
+    outcome = run(code, limits=Limits(512 << 20, 5.0, 50))
     assert (outcome.stopped, outcome.stdout) == ("seconds", "start\n")
     assert alive(mark) == []
 
@@ -221,6 +261,8 @@ def test_killing_the_caller_ends_what_is_inside(here: Sandbox, tmp_path: Path) -
     while alive(mark) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert alive(mark) == []
+    with bounded_group(1) as enter:  # the next one removes what the killed one could not
+        assert all(not list(Path(path).parents[1].glob(f"*-{process.pid}-*")) for path in enter[3:])
 
 
 def test_torch_works_inside(run) -> None:

@@ -3,8 +3,8 @@
 Inside there is a read-only root with the system's libraries, this Python environment and the files that are given; a
 scratch folder `WORK_DIR`, which outlives the run, and a small `/tmp`, which does not; a network of one loopback device;
 processes of its own, of which none outlives the run. Namespaces of the kernel are the guard (`bwrap` where installed,
-else `namespaces.py`); limits are watched from outside, from /proc, because a kernel limit on a user's processes does
-not bind root and one on address space counts what torch only reserves.
+else `namespaces.py`). Limits are watched from outside, from /proc, because one of the kernel's on address space counts
+what torch only reserves; processes the kernel limits as well, by `pids.py` or by RLIMIT_NPROC, which spares root.
 
 Not covered: holes of the kernel, and devices such as GPUs, which are absent. `Outcome.refused` is a report of Python's
 own audit events (`witness.py`) and no guard: what compiled code opens is refused too, but not told.
@@ -28,12 +28,14 @@ from pathlib import Path
 from typing import IO
 
 from toolkit.errors import GolfError
+from toolkit.run.pids import bounded_group
 
 WORK_DIR = Path("/sandbox")  # inside: where `writable` lies and the command starts
 OUTPUT_BYTES = 4 << 20  # kept of each of stdout and stderr
 _REPORT = Path("/golf/report")
 _WITNESS = Path("/golf/sitecustomize.py")  # every Python imports this module when it starts
 _POLL_SECONDS = 0.05
+_LEEWAY, _OWN_PROCESSES = 2, 8  # the kernel refuses twice as many processes as stop a command, and a few of ours
 _SYSTEM = (
     "/usr",
     "/lib",
@@ -85,11 +87,12 @@ class Sandbox:
         limits: Limits,
     ) -> Outcome:
         """Run a command to its end or to a limit. Whatever is raised, none of its processes is left."""
-        with tempfile.TemporaryDirectory(prefix="golf-sandbox-") as scratch:
+        most = _LEEWAY * limits.processes + _OWN_PROCESSES
+        with tempfile.TemporaryDirectory(prefix="golf-sandbox-") as scratch, bounded_group(most) as enter:
             room = _Room(Path(scratch), readable, writable, limits)
             launcher = room.bwrap_command() if self.kind == "bwrap" else room.namespaces_command()
             process = subprocess.Popen(
-                [*launcher, *_backstop(limits), *command],
+                [*enter, *launcher, *_resource_limit(most), *command],
                 env=room.environment(env),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
@@ -130,15 +133,15 @@ def find_sandbox(kinds: tuple[str, ...] = ("bwrap", "user namespaces")) -> Sandb
     )
 
 
-def _backstop(limits: Limits) -> list[str]:
-    """A prefix of the command by which the kernel stops what outruns the watch. Root it would not bind.
+def _resource_limit(most: int) -> list[str]:
+    """A prefix of the command under which the kernel refuses more processes. Root it would not bind.
 
     Since Linux 5.14 it counts the processes of a user namespace and not all of its user's.
     """
     kernel = tuple(int(number) for number in re.findall(r"\d+", os.uname().release)[:2])
     if os.geteuid() == 0 or kernel < (5, 14) or not shutil.which("prlimit"):
         return []
-    return ["prlimit", f"--nproc={2 * limits.processes}"]
+    return ["prlimit", f"--nproc={most}"]
 
 
 @dataclass(frozen=True)
