@@ -69,6 +69,13 @@ def score_first(table: Table, tokens: Tensor) -> Tensor:
 
 
 @toy
+def warmed_up(table: Table, tokens: Tensor) -> Tensor:
+    """A step on tokens that happen to be in the stream as well."""
+    adapt(table, STREAM[torch.randint(len(STREAM), (50,))])
+    return score(table, tokens)
+
+
+@toy
 def adapt_first(table: Table, tokens: Tensor) -> Tensor:
     nats = []
     for block in blocks(tokens):
@@ -143,7 +150,7 @@ def moved(evaluate: Evaluation, stream: Tensor = STREAM) -> set[str]:
     return {one.what for one in moved_states(evaluate, stream, TARGETS, SPARE)}
 
 
-@pytest.mark.parametrize(("evaluate", "updates"), [(plain, 0), (score_first, 6), (while_training, 3)])
+@pytest.mark.parametrize(("evaluate", "updates"), [(plain, 0), (score_first, 6), (while_training, 3), (warmed_up, 1)])
 def test_a_legal_order(evaluate: Evaluation, updates: int) -> None:
     assert order_of(evaluate) == StageOrder("toy", (), (), (), updates)
     assert not moved(evaluate)

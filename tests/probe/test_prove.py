@@ -100,7 +100,7 @@ def test_what_cannot_be_proven_is_refused(golf_prove, build: Path) -> None:
         (("--bytes", "10000000"), "--bytes: expected at most the"),
         (("--again",), "expected a proof of version 1, found none"),
     ]:
-        result = golf_prove(*arguments)
+        result = golf_prove("--bytes", "100", *arguments)
         assert result.exit_code == 1
         assert expected in result.output
     flip(build / "train_gpt.py", -2)

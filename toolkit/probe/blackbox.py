@@ -191,10 +191,10 @@ def _findings(measured: list[_Measured], vocab_size: int) -> Iterator[Finding]:
         outcome, found = _normalized(one, whole)
         detail = f"{found}; {len(one.ends)} of {vocab_size} tokens at the end, error {one.error:.0e}"
         expected = "a sum of 1 over the vocabulary"
-        yield rules["C2-NORMALIZED"].finding(outcome, where, expected, detail, evidence, "probe")
+        yield rules["C2-NORMALIZED"].finding(outcome, where, expected, detail, evidence)
         causal, found = _causal(one, outcome)
         expected = "totals that grow with the stream, and a Kraft sum of 1 at its end"
-        yield rules["C1-CAUSAL"].finding(causal, where, expected, found, evidence, "probe")
+        yield rules["C1-CAUSAL"].finding(causal, where, expected, found, evidence)
 
 
 def _normalized(one: _Measured, whole: bool) -> tuple[str, str]:

@@ -1,8 +1,9 @@
 """What an evaluation does with its tokens, in order: which targets it charges, and which tokens its optimizers use.
 
-A stream in which no token comes twice lets every token tell its place; 0 is left to padding. Watched are
-`cross_entropy` and `nll_loss`, which see logits and targets, lookups in embeddings, and every step of a `torch.optim`
-optimizer, whoever makes it.
+A stream in which no token comes twice lets every token tell its place; 0 is left to padding. Tokens that are none of
+the stream's, such as random ones to warm up with, stay the same when the stream is rotated by one, so that a place
+counts only if both streams have it. Watched are `cross_entropy` and `nll_loss`, which see logits and targets, lookups
+in embeddings, and every step of a `torch.optim` optimizer, whoever makes it.
 
 Not covered: counters and caches outside of torch, and weights changed by hand; the sums over the vocabulary and the
 comparison of changed streams see what these do.
@@ -56,31 +57,45 @@ class StageTrace:
 
 def trace(evaluate: Evaluation, tokens: Tensor) -> list[StageTrace]:
     """Run an evaluation on a stream of unique tokens int64[N], none of them 0, and write down what its stages do."""
-    watch = _Watch(tokens)
-    stages: list[StageTrace] = []
-
-    def report(stage: str, nats: np.ndarray) -> None:
-        stages.append(StageTrace(stage, tuple(watch.events), nats))
-        watch.events.clear()
-
-    handle = register_optimizer_step_post_hook(watch.stepped)
-    try:
-        with watch:
-            evaluate(tokens, report)
-    finally:
-        handle.remove()
-    return stages
+    rotated = _Watch(tokens.roll(1), [])
+    rotated.run(evaluate)
+    return _Watch(tokens, rotated.seen).run(evaluate)
 
 
 class _Watch(TorchFunctionMode):
-    def __init__(self, tokens: Tensor) -> None:
+    def __init__(self, tokens: Tensor, before: list[list[int]]) -> None:
         super().__init__()
+        self.tokens = tokens
         self.places = {token: place for place, token in enumerate(tokens.tolist())}
+        self.before = before  # `seen` by another watch
+        self.seen: list[list[int]] = []  # places of tokens, by call
         self.events: list[Scoring | Update] = []
         self.pending: set[int] = set()  # tokens in graphs of gradients
 
+    def run(self, evaluate: Evaluation) -> list[StageTrace]:
+        stages: list[StageTrace] = []
+
+        def report(stage: str, nats: np.ndarray) -> None:
+            stages.append(StageTrace(stage, tuple(self.events), nats))
+            self.events.clear()
+
+        handle = register_optimizer_step_post_hook(self.stepped)
+        try:
+            with torch.random.fork_rng(devices=[]), self:
+                torch.manual_seed(0)
+                evaluate(self.tokens, report)
+        finally:
+            handle.remove()
+        return stages
+
     def places_of(self, tokens: Tensor) -> list[int]:
-        return [self.places.get(token, -1) for token in tokens.flatten().tolist()]
+        """Places of tokens in the stream, -1 for those that are not of it."""
+        places = [self.places.get(token, -1) for token in tokens.flatten().tolist()]
+        before = self.before[len(self.seen)] if len(self.seen) < len(self.before) else []
+        self.seen.append(places)
+        if len(before) != len(places):
+            return places
+        return [place if place == other else -1 for place, other in zip(places, before, strict=True)]
 
     def __torch_function__(
         self, func: Callable[..., Any], types: Iterable[type], args: Any = (), kwargs: dict[str, Any] | None = None
