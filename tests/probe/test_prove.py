@@ -2,13 +2,14 @@
 
 import json
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
 
-from toolkit.bundle import write_build
+from toolkit.bundle import order, write_build
 from toolkit.cli.main import golf
 from toolkit.errors import GolfError
 from toolkit.probe import prove
@@ -20,15 +21,17 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def trained(tiny_run: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def trained(tiny_run: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A build of the tiny recipe with all legal stages and an illegal one, and its run seed42."""
     recipe = tmp_path_factory.mktemp("recipe") / "tiny.toml"
     stages = 'stages = ["roundtrip", "sliding", "ppm_seed", "ppm_trie"]'
     recipe.write_text(tiny_run.recipe.read_text().replace('stages = ["roundtrip", "sliding"]', stages))
     build = tmp_path_factory.mktemp("build") / "tiny"
-    write_build(load_recipe(recipe), build)
-    launch(build, 42, env=data_environment(build, tiny_run.root))
-    return build
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(order, "STEPS", 1)  # a short search for the build and for those it is compared with
+        write_build(load_recipe(recipe), build)
+        launch(build, 42, env=data_environment(build, tiny_run.root))
+        yield build
 
 
 @pytest.fixture
@@ -50,45 +53,65 @@ def flip(path: Path, at: int) -> None:
     path.write_bytes(data)
 
 
-@pytest.mark.parametrize("stage", ["roundtrip", "sliding", "ppm_trie"])
-def test_text_comes_back_at_the_length_of_the_score(golf_prove, build: Path, stage: str) -> None:
-    result = golf_prove("--bytes", "500", "--stage", stage)
+@pytest.fixture(scope="module")
+def proven(trained: Path, tiny_run: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same with a proof of its last stage."""
+    build = tmp_path_factory.mktemp("proven") / "tiny"
+    shutil.copytree(trained, build)
+    arguments = ["prove", str(build), "--data-root", str(tiny_run.root), "--bytes", "300"]
+    result = CliRunner().invoke(golf, arguments)
     assert result.exit_code == 0, result.output
-    assert "decoded equal" in result.output
-    proof = json.loads((build / "runs" / "seed42" / "proof.json").read_text())
-    assert proof["stage"] == stage
-    assert proof["text_bytes"] >= 500
-    assert proof["code_bytes"] == (build / "runs" / "seed42" / "proof.bin").stat().st_size
+    assert result.output.splitlines()[-2].startswith("ppm_trie: 30")
+    assert "; decoded equal\n" in result.output
+    return build
+
+
+def check_lengths(proof: dict[str, Any]) -> None:
     assert abs(proof["code_bytes"] - proof["claimed_bytes"]) < 0.001 * proof["claimed_bytes"] + 64
     assert proof["step_val_bpb"] == pytest.approx(proof["claimed_val_bpb"], rel=1e-4)
-    assert str(build) not in json.dumps(proof)
-    assert find_proof(build / "runs" / "seed42") == build / "runs" / "seed42" / "proof.json"
 
 
-def test_without_a_sandbox_it_says_so(golf_prove, build: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_text_comes_back_at_the_length_of_the_score(proven: Path) -> None:
+    run = proven / "runs" / "seed42"
+    proof = json.loads((run / "proof.json").read_text())
+    assert proof["stage"] == "ppm_trie"
+    assert proof["text_bytes"] >= 300
+    assert proof["code_bytes"] == (run / "proof.bin").stat().st_size
+    check_lengths(proof)
+    assert str(proven) not in json.dumps(proof)
+    assert find_proof(run) == run / "proof.json"
+
+
+def test_any_stage_and_without_a_sandbox_it_says_so(golf_prove, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse() -> None:
         raise GolfError("sandbox: expected one, found none")
 
     monkeypatch.setattr(prove, "find_sandbox", refuse)
-    result = golf_prove("--bytes", "100", "--json")
+    result = golf_prove("--bytes", "100", "--stage", "sliding", "--json")
     assert result.exit_code == 0, result.output
-    assert json.loads(result.stdout)["sandbox"] == "none: sandbox: expected one, found none"
+    proof = json.loads(result.stdout)
+    assert (proof["stage"], proof["sandbox"]) == ("sliding", "none: sandbox: expected one, found none")
+    check_lengths(proof)
 
 
-def test_a_proof_can_be_repeated_and_a_flipped_byte_is_found(golf_prove, build: Path) -> None:
-    run = build / "runs" / "seed42"
-    assert golf_prove("--bytes", "200").exit_code == 0
-    assert golf_prove("--again").exit_code == 0
+def test_a_proof_can_be_repeated_and_a_flipped_byte_is_found(proven: Path, tiny_run: Any) -> None:
+    def again() -> Result:
+        return CliRunner().invoke(golf, ["prove", str(proven), "--data-root", str(tiny_run.root), "--again"])
+
+    run = proven / "runs" / "seed42"
+    assert again().exit_code == 0
     flip(run / "proof.bin", 40)
-    assert "decode: error: /given/code/proof.bin: expected checksum" in golf_prove("--again").output.replace(
-        str(run), "/given/code"
-    )
+    result = again()
+    assert result.exit_code == 1
+    assert "proof.bin: expected checksum" in result.output
+    assert "damaged; encode it again" in result.output
     flip(run / "proof.bin", 40)
     flip(run / "final_model.ptz", 5000)
-    result = golf_prove("--again")
+    result = again()
     assert result.exit_code == 1
     assert "Error: decode: error: artifact: expected checksum" in result.output
     assert find_proof(run) is None
+    flip(run / "final_model.ptz", 5000)
 
 
 def test_what_cannot_be_proven_is_refused(golf_prove, build: Path) -> None:

@@ -159,7 +159,7 @@ def _case(build: Path, seed: int | None, stage: str | None, data_root: Path) -> 
     if stage not in found.cfg.evaluate.stages:
         raise GolfError(f"stage: expected one of {', '.join(found.cfg.evaluate.stages)}, found {stage}")
     script = (found.folder / "train_gpt.py").read_bytes()
-    if not any(script == bundle(found.cfg, encoding).packed for encoding in ("base85", "latin1")):
+    if script != bundle(found.cfg, "base85" if script.isascii() else "latin1").packed:
         raise GolfError(
             f"{found.folder / 'train_gpt.py'}: expected what this toolkit makes of recipe.toml, found another script; "
             "build and train it again, or use the toolkit that built it"
