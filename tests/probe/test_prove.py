@@ -79,7 +79,7 @@ def test_text_comes_back_at_the_length_of_the_score(proven: Path) -> None:
     assert proof["code_bytes"] == (run / "proof.bin").stat().st_size
     check_lengths(proof)
     assert str(proven) not in json.dumps(proof)
-    assert find_proof(run) == run / "proof.json"
+    assert find_proof(run) == proof
 
 
 def test_any_stage_and_without_a_sandbox_it_says_so(golf_prove, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -110,7 +110,7 @@ def test_a_proof_can_be_repeated_and_a_flipped_byte_is_found(proven: Path, tiny_
     result = again()
     assert result.exit_code == 1
     assert "Error: decode: error: artifact: expected checksum" in result.output
-    assert find_proof(run) is None
+    assert not find_proof(run)
     flip(run / "final_model.ptz", 5000)
 
 

@@ -102,9 +102,8 @@ def test_an_evaluation_that_needs_more_than_the_artifact(name: str, broken: str,
 
 @pytest.mark.slow
 def test_the_honest_program_passes(honest: Scene) -> None:
-    """Two runs more of it, and one in a sandbox where there is one."""
-    outcomes = {finding.outcome for probe in (independence, repeat) for finding in probe.probe(honest)}
-    assert outcomes == {"PASS"}
+    """A run more of it, and one in a sandbox where there is one; `golf probe`'s own test has it `repeat`."""
+    assert [finding.outcome for finding in independence.probe(honest)] == ["PASS"]
     assert {finding.outcome for finding in contained.probe(honest)} <= {"PASS", "UNKNOWN"}
 
 

@@ -279,3 +279,31 @@ def test_the_record_track_asks_for_all_probes(names, found, stand_in_runs):
     missing = [finding for finding in refused.value.report.findings if finding.where == "probe.json"]
     assert [(finding.rule, finding.outcome) for finding in missing] == [("C2-NORMALIZED", "UNKNOWN")] * bool(found)
     assert all(found in finding.found and "run `golf probe " in finding.found for finding in missing)
+
+
+def test_the_codec_proof_of_a_run_goes_with_the_record(stand_in_runs):
+    run = stand_in_runs[1]
+    (run / "proof.bin").write_bytes(b"code")
+    files = [run / "proof.bin", run / "final_model.ptz", run.parents[1] / "train_gpt.py"]
+    proof = {
+        "schema_version": 1,
+        "run": run.name,
+        "stage": "sliding",
+        "text_bytes": 20_000,
+        "code_bytes": 5_000,
+        "code_val_bpb": 2.0,
+        "claimed_val_bpb": 1.99,
+        "sha256": {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files},
+    }
+    (run / "proof.json").write_text(json.dumps(proof))
+    record = pack(stand_in_runs)
+    assert json.loads((record / "proof.json").read_text()) == proof
+    assert "5,000 bytes, 2.0000 bits a byte where the script claims 1.9900" in (record / "README.md").read_text()
+
+
+def test_a_proof_of_another_artifact_stays_behind(stand_in_runs):
+    run = stand_in_runs[0]
+    digests = dict.fromkeys(("proof.bin", "final_model.ptz", "train_gpt.py"), "0" * 64)
+    (run / "proof.bin").write_bytes(b"code")
+    (run / "proof.json").write_text(json.dumps({"schema_version": 1, "sha256": digests}))
+    assert sorted(path.name for path in pack(stand_in_runs).iterdir()) == FILES

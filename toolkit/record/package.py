@@ -25,6 +25,7 @@ from toolkit.check.probes import FILE, missing_probes, read_findings, read_probe
 from toolkit.check.ruleset import load_rules
 from toolkit.check.subject import RECORD_TRACK
 from toolkit.errors import GolfError
+from toolkit.record.proof import PROOF_NAME, find_proof
 from toolkit.record.runs import Build, Run, read_matching_runs
 from toolkit.record.submission import make_submission
 from toolkit.record.texts import render_pr_body, render_readme, render_requirements
@@ -150,9 +151,12 @@ def _assemble(folder: Path, draft: _Draft) -> None:
         shutil.copyfile(draft.build.folder / FILE, folder / FILE)
     else:
         probes = {}
+    proof = next(filter(None, (find_proof(run.folder) for run in draft.runs)), {})
+    if proof:
+        (folder / PROOF_NAME).write_text(json.dumps(proof, indent=2) + "\n", encoding="utf-8")
     readable = (folder / "train_gpt_readable.py").read_text(encoding="utf-8")
     texts = {
-        "README.md": render_readme(draft.build.cfg, draft.runs, draft.submission, list(read_findings(probes))),
+        "README.md": render_readme(draft.build.cfg, draft.runs, draft.submission, list(read_findings(probes)), proof),
         "submission.json": json.dumps(draft.submission, indent=2, ensure_ascii=False) + "\n",
         "requirements.txt": render_requirements(readable, draft.runs[0].launched["packages"]),
     }

@@ -22,15 +22,15 @@ def read_proof(run: Path) -> dict[str, Any]:
     raise GolfError(f"{run / PROOF_NAME}: expected a proof of version {_VERSION}, found none; `golf prove` writes it")
 
 
-def find_proof(run: Path) -> Path | None:
-    """A run's proof.json where it is of the script and the artifact as they lie there."""
+def find_proof(run: Path) -> dict[str, Any]:
+    """A run's proof where it is of the script and the artifact as they lie there, else nothing."""
     try:
-        digests = read_proof(run)["sha256"]
+        proof = read_proof(run)
         files = (run.parent.parent / "train_gpt.py", run / "final_model.ptz", run / CODE_NAME)
-        is_ours = all(digests[path.name] == sha256_of(path) for path in files)
+        is_ours = all(proof["sha256"][path.name] == sha256_of(path) for path in files)
     except (GolfError, OSError, KeyError, TypeError):
-        return None
-    return run / PROOF_NAME if is_ours else None
+        return {}
+    return proof if is_ours else {}
 
 
 def sha256_of(path: Path) -> str:

@@ -22,7 +22,8 @@ def render_readme(
     cfg: Config,
     runs: Sequence[Run],
     submission: dict[str, Any],
-    probes: Sequence[dict[str, str]] = (),  # findings of the probes
+    probes: Sequence[dict[str, str]],  # findings of the probes
+    proof: dict[str, Any],  # of the codec, or empty
 ) -> str:
     """README.md of the record: score, table by seed, sizes, how to run it, what was probed, settings, hardware."""
     return _render(
@@ -36,6 +37,7 @@ def render_readme(
         tokenizer_path=f"../../../data/tokenizers/{cfg.data.tokenizer}",
         settings=_settings_off_baseline(cfg),
         probes=probes,
+        proof=proof,
     )
 
 
