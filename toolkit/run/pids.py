@@ -5,14 +5,15 @@
 
 import contextlib
 import os
+import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from subprocess import DEVNULL
 
 _PREFIX = "golf-sandbox-"
 _REMOVAL_SECONDS = 30.0
-_ENTER = 'echo $$ > "$0" && exec "$@"'
 
 
 @contextlib.contextmanager
@@ -27,7 +28,7 @@ def bounded_group(most: int) -> Iterator[list[str]]:
         return
     try:
         (group / "pids.max").write_text(str(most))
-        yield ["sh", "-c", _ENTER, str(group / "cgroup.procs")]
+        yield _enter(group)
     finally:
         _remove(group)
 
@@ -45,17 +46,21 @@ def _places(own: str = "/proc/self/cgroup", root: str = "/sys/fs/cgroup") -> Ite
 
 
 def _make_group(place: Path) -> Path | None:
-    """An empty group with a limit to set, or nothing and no trace. Its name tells whose it is."""
+    """An empty group that has a limit and can be entered, or nothing and no trace. Its name tells whose it is."""
     for group in place.glob(f"{_PREFIX}*"):
         if not Path("/proc", group.name.split("-")[2]).exists():  # killed before it could remove it
             with contextlib.suppress(OSError):
                 group.rmdir()
     with contextlib.suppress(OSError):
         group = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-", dir=place))
-        if os.access(group / "pids.max", os.W_OK) and os.access(group / "cgroup.procs", os.W_OK):
+        if (group / "pids.max").exists() and not subprocess.run([*_enter(group), "true"], stderr=DEVNULL).returncode:
             return group
-        group.rmdir()
+        _remove(group)
     return None
+
+
+def _enter(group: Path) -> list[str]:
+    return ["sh", "-c", 'echo $$ > "$0" && exec "$@"', str(group / "cgroup.procs")]
 
 
 def _remove(group: Path) -> None:
