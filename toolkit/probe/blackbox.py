@@ -6,8 +6,8 @@ cannot be shorter than that of s, and exp(-T(s, v)) over all tokens v of the voc
 ratio is Z, the Kraft sum at the end of s. A sum over some of the tokens is a lower bound: above 1 it is a proof.
 
 Precision: a loss that is printed to d decimals for n targets tells T to n * 10^-d / 2, so that streams must be short
-and decimals many. 64 targets and 8 decimals leave 6e-7 of Z open, 4 decimals 0.6 %. Where that, or what two equal runs
-differ by, is more than a verdict needs, the outcome is UNKNOWN. So it is for a script that does not score the end of a
+and decimals many. 64 targets and 8 decimals leave 6e-7 of Z open, 4 decimals 0.6 %. Where that is more than a verdict needs, or two
+equal runs differ, the outcome is UNKNOWN. So it is for a script that does not score the end of a
 stream, as those that drop what does not fill a window; a shorter window may be among their settings.
 
 Not covered: other places of the stream than its end, and a script that knows when it is watched.
@@ -127,7 +127,7 @@ class _Measured:
     @property
     def is_no_code(self) -> bool:
         """Proven, and by no more than some of the tokens."""
-        return self.is_scored and self.z * (1 - self.error) > 1 + PROOF
+        return self.is_scored and not self.noise and self.z * (1 - self.error) > 1 + PROOF
 
     @property
     def start(self) -> Total:
@@ -136,13 +136,13 @@ class _Measured:
     @property
     def error(self) -> float:
         """Of a difference of two totals, and so of Z as a share of it."""
-        return 2 * self.start.error + 2 * self.noise
+        return 2 * self.start.error
 
 
 def _measure(
     box: BlackBox, stream: np.ndarray, order: np.ndarray, jobs: int, show: Callable[[float], None]
 ) -> list[_Measured]:
-    """Run everything, until one total is proven to be none."""
+    """Run everything, until one total is proven to be no code's, or none can be told."""
     start = stream[:-1]
     prefixes = [stream[: len(start) * part // 4] for part in (2, 3, 4)]
     changed = [np.append(prefix[:-1], order[order != prefix[-1]][0]) for prefix in prefixes]
@@ -175,7 +175,7 @@ def _measure(
                     raise GolfError(
                         f"{box.script}: expected lines with val_loss that begin alike in all runs, found none"
                     )
-                if any(one.is_no_code for one in measured):
+                if any(one.is_no_code for one in measured) or all(one.noise for one in measured):
                     break
         finally:
             pool.shutdown(cancel_futures=True)
@@ -199,6 +199,8 @@ def _findings(measured: list[_Measured], vocab_size: int) -> Iterator[Finding]:
 
 def _normalized(one: _Measured, whole: bool) -> tuple[str, str]:
     z = f"Z = {one.z:.6f}" if whole else f"Z >= {one.z:.6f}"
+    if one.noise:
+        return "UNKNOWN", f"two equal runs differ by {one.noise:.6f} nats"
     if not one.is_scored:
         return "UNKNOWN", "the last token of a stream does not change its total: it is not scored"
     if one.is_no_code:
@@ -215,8 +217,8 @@ def _normalized(one: _Measured, whole: bool) -> tuple[str, str]:
 
 
 def _causal(one: _Measured, normalized: str) -> tuple[str, str]:
-    if not one.is_scored:
-        return "UNKNOWN", "the end of the stream is not scored"
+    if one.noise or not one.is_scored:
+        return "UNKNOWN", "two equal runs differ" if one.noise else "the end of the stream is not scored"
     lengths = sorted(one.prefixes)
     totals = [one.prefixes[length].nats for length in lengths]
     for shorter, longer, length in zip(totals, totals[1:], lengths[1:], strict=False):
