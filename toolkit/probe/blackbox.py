@@ -6,9 +6,9 @@ cannot be shorter than that of s, and exp(-T(s, v)) over all tokens v of the voc
 ratio is Z, the Kraft sum at the end of s. A sum over some of the tokens is a lower bound: above 1 it is a proof.
 
 Precision: a loss that is printed to d decimals for n targets tells T to n * 10^-d / 2, so that streams must be short
-and decimals many. 64 targets and 8 decimals leave 6e-7 of Z open, 4 decimals 0.6 %. Where that is more than a verdict needs, or two
-equal runs differ, the outcome is UNKNOWN. So it is for a script that does not score the end of a
-stream, as those that drop what does not fill a window; a shorter window may be among their settings.
+and decimals many. 64 targets and 8 decimals leave 6e-7 of Z open, 4 decimals 0.6 %. Where that is more than a verdict
+needs, or two equal runs differ, the outcome is UNKNOWN. So it is for a script that does not score the end of a stream,
+as those that drop what does not fill a window; a shorter window may be among their settings.
 
 Not covered: other places of the stream than its end, and a script that knows when it is watched.
 """
