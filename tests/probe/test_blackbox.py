@@ -1,6 +1,10 @@
 """Printed totals alone tell a code from what is none: `black_box_script.py` through the shell in the sandbox."""
 
 import json
+import os
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -116,6 +120,19 @@ def test_the_command(data: Path) -> None:
     assert result.exit_code == 1
     assert json.loads(result.stdout)["verdict"] == "FAIL"
     assert CliRunner().invoke(command, [*options, "--run", f"python {SCRIPT.name} legal"]).exit_code == 0
+
+
+def test_termination_leaves_nothing(data: Path, tmp_path: Path) -> None:
+    options = ["--script", str(SCRIPT), "--data", str(data), "--vocab-size", "6", "--tokens", "12"]
+    command = [sys.executable, "-c", "from toolkit.cli.main import golf; golf()", "probe", *options]
+    env = os.environ | {"TMPDIR": str(tmp_path)}
+    process = subprocess.Popen([*command, "--run", "sleep 3"], env=env, stderr=subprocess.PIPE, text=True)
+    while process.poll() is None and not list(tmp_path.glob("golf-probe-*")):
+        time.sleep(0.05)
+    process.terminate()
+    _, errors = process.communicate()
+    assert (process.returncode, errors.splitlines()[-1]) == (1, "Aborted!")
+    assert not list(tmp_path.iterdir())
 
 
 def test_wrong_usage() -> None:

@@ -74,12 +74,13 @@ def _probe_recipe(what: str, names: tuple[str, ...]) -> tuple[Report, dict[str, 
     from toolkit.probe.run import readable_script, run_probes, write_probes
     from toolkit.recipe import load_recipe
     from toolkit.record.runs import read_build
+    from toolkit.run.processes import interrupt_on_termination
 
     if unknown := set(names) - set(NAMES):
         raise click.UsageError(f"probes: expected names of {', '.join(NAMES)}, found {', '.join(sorted(unknown))}")
     build = read_build(Path(what)) if (Path(what) / "bundle.json").is_file() else None
     cfg = build.cfg if build else load_recipe(what)
-    with Display() as display:
+    with interrupt_on_termination(), Display() as display:
         probed = run_probes(
             cfg,
             [name for name in NAMES if name in names] or NAMES,
@@ -107,10 +108,11 @@ def _probe_script(
     from toolkit.check.report import Report
     from toolkit.cli.display import Display
     from toolkit.probe.blackbox import run
+    from toolkit.run.processes import interrupt_on_termination
 
     if shell is None or data is None or vocab_size is None:
         raise click.UsageError("--script: expected --run, --data and --vocab-size beside it")
-    with Display() as display:
+    with interrupt_on_termination(), Display() as display:
 
         def show(share: float) -> None:
             display.show(script.name, f"{share:.0%}", share)

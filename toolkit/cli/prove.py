@@ -28,8 +28,9 @@ def command(
     """
     from toolkit.cli.display import Display
     from toolkit.probe.prove import prove, prove_again
+    from toolkit.run.processes import interrupt_on_termination
 
-    with Display() as display:
+    with interrupt_on_termination(), Display() as display:
 
         def show(action: str) -> None:
             display.show("prove", action, {"encode": 0.0, "score": 0.4, "decode": 0.6}[action])
