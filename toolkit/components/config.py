@@ -241,6 +241,11 @@ class Quantize:
     """How weights become bytes."""
 
     method: str = "gptq"  # gptq: full GPTQ with SDClip; percentile: round to nearest, per-row percentile clip (B0)
+    trellis_states: int = 8
+    input_damping: float = 0.03
+    output_damping: float = 0.2
+    row_steps: bool = False
+    two_sided: bool = True
     matrix_bits: int = 6
     embed_bits: int = 8
     matrix_clip_sigmas: float = 12.85  # SDClip k: scale = k * std(row) / Q (#1394)
@@ -254,7 +259,7 @@ class Quantize:
     reserve_seconds: float = 10.0  # kept back from the training clock for calibration
 
     def __post_init__(self) -> None:
-        require_choice(self, "quantize", "method", ("gptq", "percentile"))
+        require_choice(self, "quantize", "method", ("gptq", "percentile", "tcq"))
         require_choice(self, "quantize", "compressor", ("brotli", "zlib"))
         for key in ("matrix_bits", "embed_bits"):
             require(2 <= getattr(self, key) <= 8, f"quantize.{key}", "2 to 8", getattr(self, key))

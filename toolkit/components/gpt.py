@@ -58,11 +58,14 @@ class GPT(nn.Module):
                 skips.append(x)
         return rms_norm(x)
 
+    def logits(self, hidden: Tensor) -> Tensor:
+        """fp32 logits [B, T, vocab_size] of `final_hidden`, bounded by the softcap."""
+        z = F.linear(hidden, self.tok_emb.weight.to(hidden.dtype)).float()
+        return self.cfg.model.logit_softcap * torch.tanh(z / self.cfg.model.logit_softcap)
+
     def forward(self, tokens: Tensor, targets: Tensor | None = None) -> Tensor:
-        """fp32 logits [B, T, vocab_size], bounded by the softcap, or the mean loss in nats of targets int64 [B, T]."""
-        x = self.final_hidden(tokens)
-        z = F.linear(x, self.tok_emb.weight.to(x.dtype)).float()
-        logits = self.cfg.model.logit_softcap * torch.tanh(z / self.cfg.model.logit_softcap)
+        """Logits of `tokens`, or the mean loss in nats of targets int64 [B, T]."""
+        logits = self.logits(self.final_hidden(tokens))
         if targets is None:
             return logits
         return F.cross_entropy(logits.flatten(0, 1), targets.flatten())
