@@ -42,18 +42,23 @@ def outer_products(x: Tensor) -> Tensor:
     return (x.T @ x).double()
 
 
+def add_moments(total: Tensor, x: Tensor) -> None:
+    """Hook of a tensor: add its outer products."""
+    total += outer_products(x)
+
+
 def watch_linear(curvature: Curvature, _module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
     """Forward hook of a linear map."""
     curvature.inputs += outer_products(inputs[0])
     curvature.uses += inputs[0][..., 0].numel()
-    output.register_hook(lambda gradient: curvature.outputs.add_(outer_products(gradient)))
+    output.register_hook(partial(add_moments, curvature.outputs))
 
 
 def watch_table(curvature: Curvature, _module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
     """Forward hook of a table: a row is what one-hot inputs read, so it is the rows that are independent."""
     curvature.outputs += inputs[0].flatten().bincount(minlength=len(curvature.outputs))
     curvature.uses += inputs[0].numel()
-    output.register_hook(lambda gradient: curvature.inputs.add_(outer_products(gradient)))
+    output.register_hook(partial(add_moments, curvature.inputs))
 
 
 def watch(cfg: Config, model: GPT, device: torch.device) -> tuple[dict[str, Curvature], list[torch.utils.hooks.RemovableHandle]]:
