@@ -2,7 +2,7 @@
 
 A symbol's table is that of a Gaussian. Its deviation follows from the codes of row and column, in quarters of octaves;
 whether its points are even or odd is a matter of the trellis, whose states the decoder follows. Columns are taken
-`TCQ_LANES` at a time, each in a lane from the top down.
+`model_dim` at a time, each in a lane from the top down.
 """
 
 import math
@@ -13,7 +13,6 @@ import numpy as np
 from toolkit.components.config import Config
 from toolkit.components.rans import RansDecoder, RansEncoder, normalize_frequencies
 
-TCQ_LANES = 512
 CLASSES = 44
 FIRST_CLASS = -16  # the first one's deviation is 2^(-16 / 4) steps
 SYMBOL_OFFSET = 512  # symbols are -512 to 511
@@ -72,31 +71,31 @@ def deviation_codes(points: np.ndarray, column_codes: np.ndarray) -> np.ndarray:
     return np.maximum(codes, needed.max(1)).clip(-128, 127).astype(np.int8)
 
 
-def lane_steps(shape: tuple[int, int]) -> Iterator[tuple[int, slice]]:
+def lane_steps(cfg: Config, shape: tuple[int, ...]) -> Iterator[tuple[int, slice]]:
     """Row and columns of each step through a matrix [R, C]."""
-    for first in range(0, shape[1], TCQ_LANES):
+    for first in range(0, shape[1], cfg.model.model_dim):
         for row in range(shape[0]):
-            yield row, slice(first, first + TCQ_LANES)
+            yield row, slice(first, first + cfg.model.model_dim)
 
 
-def encode_points(matrices: list[tuple[np.ndarray, np.ndarray, np.ndarray]]) -> bytes:
+def encode_points(cfg: Config, matrices: list[tuple[np.ndarray, np.ndarray, np.ndarray]]) -> bytes:
     """The stream of points int16 [R, C] with their deviation codes [R] and column codes [C]."""
-    encoder = RansEncoder(TCQ_LANES, class_tables())
+    encoder = RansEncoder(cfg.model.model_dim, class_tables())
     for points, deviations, columns in reversed(matrices):
         tables, symbols = even_tables(deviations, columns) + (points & 1), (points >> 1) + SYMBOL_OFFSET
-        for row, lanes in reversed(list(lane_steps(points.shape))):
+        for row, lanes in reversed(list(lane_steps(cfg, points.shape))):
             encoder.encode(symbols[row, lanes], tables[row, lanes])
     return encoder.finish()
 
 
 def decode_points(cfg: Config, data: bytes, codes: list[tuple[np.ndarray, np.ndarray]]) -> list[np.ndarray]:
     """Inverse of `encode_points`, given deviation and column codes; `InputError` for a stream that is damaged."""
-    decoder, after = RansDecoder(data, TCQ_LANES, class_tables()), next_states(cfg.quantize.trellis_states)
+    decoder, after = RansDecoder(data, cfg.model.model_dim, class_tables()), next_states(cfg.quantize.trellis_states)
     matrices = []
     for deviations, columns in codes:
         tables = even_tables(deviations, columns)
         points = np.empty(tables.shape, np.int16)
-        for row, lanes in lane_steps(points.shape):
+        for row, lanes in lane_steps(cfg, points.shape):
             if not row:
                 state = np.zeros(len(columns[lanes]), np.intp)
             odd = state & 1
