@@ -20,14 +20,15 @@ from toolkit.components.artifact import decode_artifact, encode_artifact, read_p
 from toolkit.components.config import Config, Model, Quantize
 from toolkit.components.failure import InputError
 from toolkit.components.gpt import GPT
-from toolkit.components.quantize import SCHEME_FP16, SCHEME_FP32, QuantizedTensor, quantize_weights
+from toolkit.components.quantize import quantize_weights
+from toolkit.components.quantized import SCHEME_FP16, SCHEME_FP32, QuantizedTensor
 
 TINY = Config(
     model=Model(vocab_size=6, model_dim=4, num_heads=1, num_kv_heads=1, num_layers=1, mlp_mult=1),
     quantize=Quantize(passthrough_max_numel=16),
 )
 ZLIB = replace(TINY, quantize=replace(TINY.quantize, compressor="zlib"))
-HEAD_BYTES = 25  # 4 magic, 1 version, 8 recipe, 4 size, 8 checksum
+HEAD_BYTES = 29  # 4 magic, 1 version, 8 recipe, 4 and 4 sizes, 8 checksum
 
 
 def tiny_tensors(cfg: Config = TINY) -> dict[str, QuantizedTensor]:
@@ -40,7 +41,7 @@ def assert_equal(left: dict[str, QuantizedTensor], right: dict[str, QuantizedTen
     for name, tensor in left.items():
         other = right[name]
         assert (tensor.scheme, tensor.shape) == (other.scheme, other.shape)
-        for ours, theirs in ((tensor.values, other.values), (tensor.scale, other.scale)):
+        for ours, theirs in zip((tensor.values, *tensor.side), (other.values, *other.side), strict=True):
             assert (ours.dtype, ours.shape, ours.tobytes()) == (theirs.dtype, theirs.shape, theirs.tobytes())
 
 
@@ -68,11 +69,11 @@ def any_tensor(draw: st.DrawFn) -> QuantizedTensor:
         rows, columns = draw(st.integers(1, 6)), draw(st.integers(1, 6))
         q_max = 2 ** (scheme - 1) - 1
         values = rng.integers(-q_max, q_max + 1, (rows, columns), dtype=np.int8)
-        return QuantizedTensor(scheme, values, rng.integers(1, 0x7C00, rows, dtype=np.uint16).view(np.float16))
+        return QuantizedTensor(scheme, values, (rng.integers(1, 0x7C00, rows, dtype=np.uint16).view(np.float16),))
     shape = draw(st.lists(st.integers(1, 4), max_size=3))
     bits = rng.integers(0, 256, (*shape, scheme // 8), dtype=np.uint8)
     values = bits.view(f"<f{scheme // 8}").reshape(shape)
-    return QuantizedTensor(scheme, np.where(np.isfinite(values), values, 0).astype(values.dtype), np.empty(0, "<f2"))
+    return QuantizedTensor(scheme, np.where(np.isfinite(values), values, 0).astype(values.dtype))
 
 
 @given(
@@ -81,7 +82,7 @@ def any_tensor(draw: st.DrawFn) -> QuantizedTensor:
 @settings(deadline=None)
 def test_any_set_of_tensors_makes_the_round_trip(tensors: dict[str, QuantizedTensor]) -> None:
     shapes = {name: tensor.shape for name, tensor in tensors.items()}
-    assert_equal(read_payload(write_payload(tensors), shapes), dict(sorted(tensors.items())))
+    assert_equal(read_payload(TINY, write_payload(tensors), b"", shapes), dict(sorted(tensors.items())))
 
 
 def test_order_of_the_tensors_does_not_matter() -> None:
@@ -101,7 +102,7 @@ def test_gaussian_symbols_take_little_more_than_their_entropy() -> None:
     symbols = np.random.default_rng(0).normal(scale=31 / 12.85, size=(300, 1000)).round().clip(-31, 31).astype(np.int8)
     counts = np.unique(symbols, return_counts=True)[1] / symbols.size
     entropy_bytes = -(counts * np.log2(counts)).sum() * symbols.size / 8
-    tensor = QuantizedTensor(6, symbols, np.ones(300, np.float16))
+    tensor = QuantizedTensor(6, symbols, (np.ones(300, np.float16),))
     blob = encode_artifact(TINY, {"a": tensor})
     assert 1 < len(blob) / entropy_bytes < 1.02
 
@@ -110,7 +111,7 @@ def test_gaussian_symbols_take_little_more_than_their_entropy() -> None:
 def test_every_cut_is_an_error(cfg: Config) -> None:
     blob = encode_artifact(cfg, tiny_tensors(cfg))
     for length in range(len(blob)):
-        with pytest.raises(InputError, match=r"^artifact: expected (at least 25 bytes|checksum \w{16}), found .+; "):
+        with pytest.raises(InputError, match=r"^artifact: expected (at least 29 bytes|checksum \w{16}), found .+; "):
             decode_artifact(cfg, blob[:length])
 
 
@@ -141,11 +142,12 @@ def forge(
     cfg: Config = TINY,
     *,
     magic: bytes = b"GOLF",
-    version: int = 1,
+    version: int = 2,
+    coded: bytes = b"",
 ) -> bytes:
     """A file with a valid checksum, whatever it holds."""
-    head = struct.pack("<4sB8sI", magic, version, bytes.fromhex(cfg.artifact_id), payload_bytes)
-    return head + hashlib.sha256(head + body).digest()[:8] + body
+    head = struct.pack("<4sB8sII", magic, version, bytes.fromhex(cfg.artifact_id), payload_bytes, len(body))
+    return head + hashlib.sha256(head + body + coded).digest()[:8] + body + coded
 
 
 def refusal(blob: bytes, cfg: Config = TINY) -> str:
@@ -167,7 +169,7 @@ def test_the_documented_layout_is_the_one_written() -> None:
 
 def test_foreign_files_and_versions_are_refused() -> None:
     assert "magic b'GOLF', found b'PK\\x03\\x04'" in refusal(forge(b"", 0, magic=b"PK\x03\x04"))
-    assert "format version 1, found 2" in refusal(forge(b"", 0, version=2))
+    assert "format version 2, found 1" in refusal(forge(b"", 0, version=1))
 
 
 def test_sizes_no_model_of_the_recipe_can_have_are_refused_before_anything_is_decoded() -> None:
@@ -206,6 +208,7 @@ def test_a_decompression_bomb_is_stopped_at_the_declared_size(cfg: Config) -> No
         (b"c_k.weight 16 4 4\n", b"c_z.weight 16 4 4\n"),
         (b"c_k.weight 16 4 4\n", b"c_k.weight  16 4 4\n"),
         (b"attn_scale 32 4\n", b"attn_scale 6 4\n"),  # integers need rows
+        (b"c_k.weight 16 4 4\n", b"c_k.weight -5 4 4\n"),  # of another quantizer
         (b"attn_scale 32 4\n", b"attn_scale 32 4\nattn_scale 32 4\n"),
         (b"attn_scale 32 4\n", b""),
         (b"attn_scale 32 4\n", b"attn_scale 32 4\n\n"),
@@ -245,7 +248,8 @@ def test_numbers_missing_or_left_over_are_refused(change: int) -> None:
 )
 def test_numbers_that_no_writer_produces_are_refused(name: str, field: str, value: float) -> None:
     tensors = tiny_tensors()
-    getattr(tensors[name], field).reshape(-1)[3] = value
+    tensor = tensors[name]
+    (tensor.values if field == "values" else tensor.side[0]).reshape(-1)[3] = value
     assert f"in {name}, found others" in refusal_of_payload(write_payload(tensors))
 
 

@@ -1,18 +1,21 @@
 """The model's half of a submission: quantized weights in one compressed file, read back without trusting a byte of it.
 
-Layout: magic, format version, recipe (8 bytes of its hash), size of the payload, 8 bytes of a SHA-256 over everything
-else, compressed payload. The payload is a table, one line `name scheme dimensions` for each tensor in order of name,
-then all int8 symbols, all fp16 numbers (passthrough, then scales) and all fp32 numbers, the latter two as planes of
-first, second, ... bytes. Nothing in it is executed or unpickled, and equal weights give equal bytes.
+Layout: magic, format version, recipe (8 bytes of its hash), size of the payload, size of its compressed form, 8 bytes
+of a SHA-256 over everything else, compressed payload, coded stream. The payload is a table, one line `name scheme
+dimensions` for each tensor in order of name, then all numbers of one dtype after the other: the values of the tensors,
+then the arrays beside them. Numbers of several bytes form planes of first, second, ... bytes. The values of coded
+schemes are not there but in the coded stream, in an order of the scheme's own. Nothing is executed or unpickled, and
+equal weights give equal bytes.
 
-Not covered: an entropy coder of our own. Brotli stays about 1.2 % above the order-0 entropy of Gaussian symbols however
-they are arranged, which is the price of code lengths in whole bits.
+What a scheme stores, and how to add one, says `quantized.py`. Brotli stays about 1.2 % above the order-0 entropy of
+Gaussian symbols however they are arranged, the price of code lengths in whole bits; the coded stream does not.
 """
 
 import hashlib
 import math
 import struct
 import zlib
+from itertools import islice
 
 import brotli
 import numpy as np
@@ -21,14 +24,21 @@ import torch
 from toolkit.components.config import Config
 from toolkit.components.failure import InputError
 from toolkit.components.gpt import GPT
-from toolkit.components.quantize import SCHEME_FP16, SCHEME_FP32, QuantizedTensor
+from toolkit.components.hybrid import decode_levels, encode_levels
+from toolkit.components.quantized import (
+    SCHEME_FP16,
+    SCHEME_FP32,
+    QuantizedTensor,
+    allowed_schemes,
+    side_slots,
+)
 
 ARTIFACT_MAGIC = b"GOLF"
-ARTIFACT_VERSION = 1
-ARTIFACT_HEAD = "<4sB8sI8s"  # magic, version, recipe, bytes of the payload, checksum
+ARTIFACT_VERSION = 2
+ARTIFACT_HEAD = "<4sB8sII8s"  # magic, version, recipe, bytes of the payload, of its compressed form, checksum
 CHECKSUM_BYTES = 8
 LONGEST_TABLE_LINE = 256
-STREAM_DTYPES = ("<i1", "<f2", "<f4")
+STREAM_DTYPES = ("<i1", "<u2", "<f2", "<f4")
 
 
 def require_artifact(condition: bool, expected: str, found: object) -> None:
@@ -47,7 +57,7 @@ def split_planes(arrays: list[np.ndarray], dtype: str) -> bytes:
     return flat.view(np.uint8).reshape(-1, flat.itemsize).T.tobytes()
 
 
-def merge_planes(planes: bytes, dtype: str) -> np.ndarray:
+def merge_planes(planes: memoryview, dtype: str) -> np.ndarray:
     """Inverse of `split_planes`, as one flat array."""
     return np.frombuffer(planes, np.uint8).reshape(np.dtype(dtype).itemsize, -1).T.copy().view(dtype).ravel()
 
@@ -56,24 +66,24 @@ def write_payload(quantized: dict[str, QuantizedTensor]) -> bytes:
     """Table and numbers of all tensors, not yet compressed."""
     tensors = sorted(quantized.items())
     table = "\n".join(table_line(name, tensor.scheme, tensor.shape) for name, tensor in tensors)
-    arrays = [tensor.values for _, tensor in tensors] + [tensor.scale for _, tensor in tensors]
+    arrays = [tensor.values for _, tensor in tensors if tensor.scheme > 0]
+    arrays += [array for _, tensor in tensors for array in tensor.side]
     return b"".join([table.encode(), b"\n\n", *(split_planes(arrays, dtype) for dtype in STREAM_DTYPES)])
 
 
-def read_table(table: bytes, shapes: dict[str, tuple[int, ...]]) -> dict[str, int]:
+def read_table(cfg: Config, table: bytes, shapes: dict[str, tuple[int, ...]]) -> dict[str, int]:
     """Scheme of each tensor in order of name; `InputError` unless the table lists just the tensors of `shapes`."""
     lines = table.decode("ascii", "replace").split("\n")
     require_artifact(len(lines) == len(shapes), f"{len(shapes)} tensors", len(lines))
     schemes = {}
     for line, (name, shape) in zip(lines, sorted(shapes.items()), strict=True):
-        allowed = [SCHEME_FP16, SCHEME_FP32, *(range(2, 9) if len(shape) == 2 else ())]
-        choices = {table_line(name, scheme, shape): scheme for scheme in allowed}
+        choices = {table_line(name, scheme, shape): scheme for scheme in allowed_schemes(cfg, shape)}
         require_artifact(line in choices, f"{name} of shape {shape}", repr(line[:LONGEST_TABLE_LINE]))
         schemes[name] = choices[line]
     return schemes
 
 
-def read_arrays(data: bytes, slots: list[tuple[str, tuple[int, ...]]]) -> list[np.ndarray]:
+def read_arrays(data: memoryview, slots: list[tuple[str, tuple[int, ...]]]) -> list[np.ndarray]:
     """Arrays of the given dtypes and shapes from the streams that hold them in this order."""
     sizes = {dtype: sum(math.prod(shape) for kind, shape in slots if kind == dtype) for dtype in STREAM_DTYPES}
     data_bytes = sum(size * np.dtype(dtype).itemsize for dtype, size in sizes.items())
@@ -89,21 +99,31 @@ def read_arrays(data: bytes, slots: list[tuple[str, tuple[int, ...]]]) -> list[n
     return arrays
 
 
-def read_payload(payload: bytes, shapes: dict[str, tuple[int, ...]]) -> dict[str, QuantizedTensor]:
+def read_payload(
+    cfg: Config, payload: bytes, coded: bytes, shapes: dict[str, tuple[int, ...]]
+) -> dict[str, QuantizedTensor]:
     """Inverse of `write_payload`; `InputError` unless it holds just the tensors of `shapes`, all numbers valid."""
-    table, _, data = payload.partition(b"\n\n")
-    schemes = read_table(table, shapes)
-    dtypes = {SCHEME_FP16: "<f2", SCHEME_FP32: "<f4"}
-    slots = [(dtypes.get(scheme, "<i1"), shapes[name]) for name, scheme in schemes.items()]
-    slots += [("<f2", (0,) if scheme in dtypes else shapes[name][:1]) for name, scheme in schemes.items()]
-    arrays = read_arrays(data, slots)
+    end = payload.find(b"\n\n")
+    schemes = read_table(cfg, payload[: max(end, 0)], shapes)
+    plain = {SCHEME_FP16: "<f2", SCHEME_FP32: "<f4"}
+    stored = [name for name, scheme in schemes.items() if scheme > 0]
+    sides = {name: side_slots(cfg, scheme, shapes[name]) for name, scheme in schemes.items()}
+    slots = [(plain.get(schemes[name], "<i1"), shapes[name]) for name in stored]
+    slots += [slot for side in sides.values() for slot in side]
+    arrays = iter(read_arrays(memoryview(payload)[end + 2 :], slots))
+    values = {name: next(arrays) for name in stored}
+    side = {name: tuple(islice(arrays, len(slots))) for name, slots in sides.items()}
+    if cfg.quantize.method == "hybrid":
+        names = [name for name, scheme in schemes.items() if scheme < 0]
+        symbols = decode_levels(coded, [shapes[name] for name in names], [side[name][1] for name in names])
+        values |= zip(names, symbols, strict=True)
     quantized = {}
-    for i, (name, scheme) in enumerate(schemes.items()):
-        tensor = quantized[name] = QuantizedTensor(scheme, arrays[i], arrays[len(schemes) + i])
-        valid = np.isfinite(tensor.values).all() and np.isfinite(tensor.scale).all()
-        if scheme not in dtypes:
-            valid &= np.abs(tensor.values.astype(np.int16)).max() < 2 ** (scheme - 1)
-        require_artifact(bool(valid), f"numbers of scheme {scheme} in {name}", "others")
+    for name, scheme in schemes.items():
+        tensor = quantized[name] = QuantizedTensor(scheme, values[name], side[name])
+        valid = all(np.isfinite(array).all() for array in (tensor.values, *tensor.side))
+        if 0 < scheme not in plain:
+            valid &= bool(np.abs(tensor.values.astype(np.int16)).max(initial=0) < 2 ** (scheme - 1))
+        require_artifact(valid, f"numbers of scheme {scheme} in {name}", "others")
     return quantized
 
 
@@ -132,7 +152,9 @@ def encode_artifact(cfg: Config, quantized: dict[str, QuantizedTensor]) -> bytes
         body = zlib.compress(payload, 9)
     else:
         body = brotli.compress(payload, quality=11, lgwin=24)
-    fields = ARTIFACT_MAGIC, ARTIFACT_VERSION, bytes.fromhex(cfg.artifact_id), len(payload)
+    fields = ARTIFACT_MAGIC, ARTIFACT_VERSION, bytes.fromhex(cfg.artifact_id), len(payload), len(body)
+    if cfg.quantize.method == "hybrid":
+        body += encode_levels([tensor for _, tensor in sorted(quantized.items()) if tensor.scheme < 0])
     head = struct.pack(ARTIFACT_HEAD, *fields, b"")[:-CHECKSUM_BYTES]
     return head + hashlib.sha256(head + body).digest()[:CHECKSUM_BYTES] + body
 
@@ -144,7 +166,7 @@ def decode_artifact(cfg: Config, blob: bytes) -> dict[str, QuantizedTensor]:
     """
     head_bytes = struct.calcsize(ARTIFACT_HEAD)
     require_artifact(len(blob) >= head_bytes, f"at least {head_bytes} bytes", len(blob))
-    magic, version, recipe, payload_bytes, checksum = struct.unpack(ARTIFACT_HEAD, blob[:head_bytes])
+    magic, version, recipe, payload_bytes, body_bytes, checksum = struct.unpack(ARTIFACT_HEAD, blob[:head_bytes])
     require_artifact(magic == ARTIFACT_MAGIC, f"magic {ARTIFACT_MAGIC!r}", magic)
     require_artifact(version == ARTIFACT_VERSION, f"format version {ARTIFACT_VERSION}", version)
     body = blob[head_bytes:]
@@ -155,4 +177,8 @@ def decode_artifact(cfg: Config, blob: bytes) -> dict[str, QuantizedTensor]:
         shapes = {name: tuple(tensor.shape) for name, tensor in GPT(cfg).state_dict().items()}
     most_bytes = sum(4 * math.prod(shape) + LONGEST_TABLE_LINE for shape in shapes.values())
     require_artifact(payload_bytes <= most_bytes, f"at most {most_bytes} bytes of payload", payload_bytes)
-    return read_payload(decompress(cfg, body, payload_bytes), shapes)
+    payload = decompress(cfg, body[:body_bytes], payload_bytes)
+    coded = body[body_bytes:]
+    if cfg.quantize.method != "hybrid":
+        require_artifact(not coded, "the end after the payload", f"{len(coded)} bytes")
+    return read_payload(cfg, payload, coded, shapes)

@@ -22,7 +22,8 @@ from toolkit.components.log import Log, unwritable
 from toolkit.components.native import compile_native
 from toolkit.components.ppm_seed import SEED_SOURCE
 from toolkit.components.ppm_trie import compile_engine
-from toolkit.components.quantize import dequantize_weights, quantize_weights
+from toolkit.components.quantize import quantize_weights
+from toolkit.components.quantized import dequantize_weights
 from toolkit.components.ranks import Ranks, close_ranks, open_ranks
 from toolkit.components.train import Trainer
 
@@ -73,7 +74,7 @@ def train_artifact(cfg: Config, inputs: Inputs, env: Environment, ranks: Ranks, 
     log(score_line("pre-quantization post-ema", nats, inputs.target_bytes, started))
     if ranks.is_main:
         quantized = quantize_weights(cfg, model.state_dict(), hessians)
-        fallback = sum(len(tensor.scale) > 0 for tensor in quantized.values()) - len(hessians)
+        fallback = sum(len(tensor.side) > 0 for tensor in quantized.values()) - len(hessians)
         log(f"GPTQ quantization: {len(hessians)} layers with full GPTQ, {fallback} fallback to round-to-nearest")
         log(f"Serialized model: {sum(4 * param.numel() for param in model.parameters())} bytes")
         write_artifact(env.artifact_path, encode_artifact(cfg, quantized))

@@ -109,19 +109,23 @@ class RansDecoder:
             raise InputError("rANS: expected the end of the stream, found more of it; it is damaged")
 
 
-def rans_encode(symbols: np.ndarray, tables: np.ndarray, lanes: int, frequencies: np.ndarray) -> bytes:
-    """Symbols [n], each under the table of its number in `tables` [n]: `lanes` a step, what is left in the last."""
+def rans_encode(arrays: list[np.ndarray], lanes: int, frequencies: np.ndarray) -> bytes:
+    """Symbols of arrays [n], each array under its own row of `frequencies`; every array begins a new step."""
     encoder = RansEncoder(lanes, frequencies)
-    for start in reversed(range(0, len(symbols), lanes)):
-        encoder.encode(symbols[start : start + lanes], tables[start : start + lanes])
+    for table, symbols in reversed(list(enumerate(arrays))):
+        for start in reversed(range(0, len(symbols), lanes)):
+            step = symbols[start : start + lanes]
+            encoder.encode(step, np.broadcast_to(table, step.shape))
     return encoder.finish()
 
 
-def rans_decode(data: bytes, tables: np.ndarray, lanes: int, frequencies: np.ndarray) -> np.ndarray:
-    """Inverse of `rans_encode`: symbols uint16 [n]; `InputError` for a stream that is damaged or cut short."""
+def rans_decode(data: bytes, sizes: list[int], lanes: int, frequencies: np.ndarray) -> list[np.ndarray]:
+    """Inverse of `rans_encode`: arrays uint16 of the given sizes; `InputError` for a stream that is damaged or cut."""
     decoder = RansDecoder(data, lanes, frequencies)
-    symbols = np.empty(len(tables), np.uint16)
-    for start in range(0, len(tables), lanes):
-        symbols[start : start + lanes] = decoder.decode(tables[start : start + lanes])
+    arrays = [np.empty(size, np.uint16) for size in sizes]
+    for table, symbols in enumerate(arrays):
+        for start in range(0, len(symbols), lanes):
+            step = symbols[start : start + lanes]
+            step[:] = decoder.decode(np.broadcast_to(table, step.shape))
     decoder.finish()
-    return symbols
+    return arrays

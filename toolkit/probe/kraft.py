@@ -23,7 +23,7 @@ from toolkit.components.config import Config
 from toolkit.components.failure import InputError
 from toolkit.components.gpt import GPT
 from toolkit.components.ppm_seed import mix_ppm_seed
-from toolkit.components.quantize import dequantize_weights
+from toolkit.components.quantized import dequantize_weights
 from toolkit.components.ranks import Ranks
 from toolkit.components.shards import find_shards, read_tokens
 from toolkit.components.trie import Trie, TrieFeed

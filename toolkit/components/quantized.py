@@ -1,0 +1,67 @@
+"""One tensor as the artifact holds it, and what each scheme stores.
+
+A scheme is a number, named in the artifact for every tensor:
+- 16, 32: plain values, fp16 or fp32;
+- 2 to 8: symbols of so many bits, [-Q, Q] with Q = 2^(bits - 1) - 1, times the step of their row, fp16;
+- -L: symbols of L levels, [-(L // 2), (L - 1) // 2], times the step of their row, fp16; they lie in the coded stream
+  under the tensor's own table.
+
+To add a scheme: give it a number, below zero if its symbols lie in the coded stream; list in `side_slots` the arrays
+that are stored beside them; turn it into weights in `dequantize_weights`. For a coded one also write a pair like
+`encode_levels` and `decode_levels` of `hybrid.py`, and call it where `artifact.py` calls these.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from toolkit.components.config import Config
+
+SCHEME_FP16 = 16
+SCHEME_FP32 = 32
+
+
+@dataclass(frozen=True, eq=False)
+class QuantizedTensor:
+    """`values` has the tensor's shape: symbols int8, or plain numbers. `side` is as `side_slots` lists it."""
+
+    scheme: int
+    values: np.ndarray
+    side: tuple[np.ndarray, ...] = ()
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.values.shape
+
+
+def allowed_schemes(cfg: Config, shape: tuple[int, ...]) -> list[int]:
+    """Schemes that the recipe may have chosen for a tensor."""
+    schemes = [SCHEME_FP16, SCHEME_FP32]
+    if len(shape) == 2:
+        if cfg.quantize.method == "hybrid":
+            schemes += range(-256, -1)
+        else:
+            schemes += range(2, 9)
+    return schemes
+
+
+def side_slots(cfg: Config, scheme: int, shape: tuple[int, ...]) -> list[tuple[str, tuple[int, ...]]]:
+    """dtype and shape of each array stored beside the values of a tensor of this scheme and shape."""
+    slots = []
+    if scheme not in (SCHEME_FP16, SCHEME_FP32):
+        slots.append(("<f2", shape[:1]))  # steps
+    if cfg.quantize.method == "hybrid" and scheme < 0:
+        slots.append(("<u2", (-scheme,)))  # table: widths of the levels, for rANS
+    return slots
+
+
+def dequantize_weights(quantized: dict[str, QuantizedTensor]) -> dict[str, Tensor]:
+    """The weights that the artifact stands for, float32 on the CPU, as a state dict."""
+    state = {}
+    for name, tensor in quantized.items():
+        state[name] = torch.tensor(tensor.values).float()
+        if tensor.side:
+            state[name] *= torch.from_numpy(tensor.side[0]).float()[:, None]
+    return state
