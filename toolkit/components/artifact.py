@@ -26,10 +26,12 @@ from toolkit.components.gpt import GPT
 from toolkit.components.hybrid import decode_levels, encode_levels
 from toolkit.components.quantized import (
     SCHEME_FP16,
+    SCHEME_TCQ,
     QuantizedTensor,
     allowed_schemes,
     array_slots,
 )
+from toolkit.components.tcq_coder import decode_points, encode_points
 
 ARTIFACT_MAGIC = b"GOLF"
 ARTIFACT_VERSION = 2
@@ -116,6 +118,11 @@ def read_payload(
         symbols = decode_levels(coded, [shapes[name] for name in names], [arrays[name][1] for name in names])
         for name, values in zip(names, symbols, strict=True):
             arrays[name].insert(0, values)
+    if cfg.quantize.method == "tcq":
+        names = [name for name, scheme in schemes.items() if scheme == SCHEME_TCQ]
+        points = decode_points(cfg, coded, [arrays[name] for name in names])
+        for name, values in zip(names, points, strict=True):
+            arrays[name].insert(0, values)
     quantized = {}
     for name, scheme in schemes.items():
         values, *side = arrays[name]
@@ -155,6 +162,9 @@ def encode_artifact(cfg: Config, quantized: dict[str, QuantizedTensor]) -> bytes
     if cfg.quantize.method == "hybrid":
         coded = encode_levels([tensor for _, tensor in sorted(quantized.items()) if tensor.scheme < 0])
         body += coded + struct.pack(CODED_SIZE, len(coded))
+    if cfg.quantize.method == "tcq":
+        coded = encode_points(cfg, [(t.values, t.side) for _, t in sorted(quantized.items()) if t.scheme == SCHEME_TCQ])
+        body += coded + struct.pack(CODED_SIZE, len(coded))
     fields = ARTIFACT_MAGIC, ARTIFACT_VERSION, bytes.fromhex(cfg.artifact_id), len(payload)
     head = struct.pack(ARTIFACT_HEAD, *fields, b"")[:-CHECKSUM_BYTES]
     return head + hashlib.sha256(head + body).digest()[:CHECKSUM_BYTES] + body
@@ -179,7 +189,7 @@ def decode_artifact(cfg: Config, blob: bytes) -> dict[str, QuantizedTensor]:
     most_bytes = sum(4 * math.prod(shape) + LONGEST_TABLE_LINE for shape in shapes.values())
     require_artifact(payload_bytes <= most_bytes, f"at most {most_bytes} bytes of payload", payload_bytes)
     coded = b""
-    if cfg.quantize.method == "hybrid":
+    if cfg.quantize.method in ("hybrid", "tcq"):
         body, coded = split_coded(body)
     return read_payload(cfg, decompress(cfg, body, payload_bytes), coded, shapes)
 

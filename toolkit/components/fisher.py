@@ -61,7 +61,9 @@ def watch_table(curvature: Curvature, _module: nn.Module, inputs: tuple[Tensor, 
     output.register_hook(partial(add_moments, curvature.inputs))
 
 
-def watch(cfg: Config, model: GPT, device: torch.device) -> tuple[dict[str, Curvature], list[torch.utils.hooks.RemovableHandle]]:
+def watch(
+    cfg: Config, model: GPT, device: torch.device
+) -> tuple[dict[str, Curvature], list[torch.utils.hooks.RemovableHandle]]:
     """Zeros for each quantized matrix by its weight's name, and the hooks that will add to them."""
     curvatures, hooks = {}, []
     for name, module in model.named_modules():

@@ -66,13 +66,14 @@ def quantize_weights(cfg: Config, state: dict[str, Tensor], hessians: dict[str, 
     """Every tensor of a state dict in the form it is stored in; `hessians` as `collect_hessians` gives them, or empty.
 
     Small tensors become fp16, but vectors and scalars, which control the network, stay fp32; HybridQuant makes these
-    fp16 as well. Raises `InputError` with the tensor's name where a number is not finite, or too large for fp16.
+    fp16 as well. With trellis coding all tensors count as small that `tcq_artifact` hands over. Raises `InputError`
+    with the tensor's name where a number is not finite, or too large for fp16.
     """
     quantized = {}
     for name, tensor in state.items():
         weight = tensor.detach().float()
         require_finite(name, weight)
-        if is_quantized(cfg, name, weight):
+        if cfg.quantize.method != "tcq" and is_quantized(cfg, name, weight):
             if cfg.quantize.method != "hybrid":
                 quantized[name] = quantize_matrix(cfg, name, weight, hessians.get(name))
                 continue

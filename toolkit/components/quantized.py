@@ -4,7 +4,8 @@ A scheme is a number, named in the artifact for every tensor:
 - 16, 32: plain values, fp16 or fp32;
 - 2 to 8: symbols of so many bits, [-Q, Q] with Q = 2^(bits - 1) - 1, times the step of their row, fp16;
 - -L: symbols of L levels, [-(L // 2), (L - 1) // 2], times the step of their row, fp16; they lie in the coded stream
-  under the tensor's own table.
+  under the tensor's own table;
+- -1: points of a trellis, int16, on a grid that three arrays of codes describe (see `tcq.py`).
 
 To add a scheme: give it a number, below zero if its symbols lie in the coded stream; list in `array_slots` the arrays
 that are stored for it; turn it into weights in `dequantize_weights`. For a coded one also write a pair like
@@ -18,14 +19,16 @@ import torch
 from torch import Tensor
 
 from toolkit.components.config import Config
+from toolkit.components.tcq_coder import eighth_octaves
 
+SCHEME_TCQ = -1
 SCHEME_FP16 = 16
 SCHEME_FP32 = 32
 
 
 @dataclass(frozen=True, eq=False)
 class QuantizedTensor:
-    """`values` has the tensor's shape: symbols int8, or plain numbers. `side` holds what `array_slots` lists besides."""
+    """`values` has the tensor's shape: symbols, or plain numbers. `side` holds what `array_slots` lists besides."""
 
     scheme: int
     values: np.ndarray
@@ -40,7 +43,12 @@ def allowed_schemes(cfg: Config, shape: tuple[int, ...]) -> list[int]:
     """Schemes that the recipe may have chosen for a tensor."""
     schemes = [SCHEME_FP16, SCHEME_FP32]
     if len(shape) == 2:
-        schemes += range(-256, -1) if cfg.quantize.method == "hybrid" else range(2, 9)
+        if cfg.quantize.method == "hybrid":
+            schemes += range(-256, -1)
+        elif cfg.quantize.method == "tcq":
+            schemes.append(SCHEME_TCQ)
+        else:
+            schemes += range(2, 9)
     return schemes
 
 
@@ -48,6 +56,8 @@ def array_slots(cfg: Config, scheme: int, shape: tuple[int, ...]) -> list[tuple[
     """dtype and shape of each array that is stored for a tensor: its values, unless they are coded, and its side."""
     if scheme in (SCHEME_FP16, SCHEME_FP32):
         return [(f"<f{scheme // 8}", shape)]
+    if cfg.quantize.method == "tcq":
+        return [("<f4", (1,)), ("<i1", shape[:1]), ("<i1", shape[:1]), ("<i1", shape[1:])]
     steps = ("<f2", shape[:1])
     if cfg.quantize.method == "hybrid":
         return [steps, ("<u2", (-scheme,))]  # and a table: the widths of the levels, for rANS
@@ -59,6 +69,10 @@ def dequantize_weights(quantized: dict[str, QuantizedTensor]) -> dict[str, Tenso
     state = {}
     for name, tensor in quantized.items():
         state[name] = torch.tensor(tensor.values).float()
-        if tensor.side:
+        if tensor.scheme == SCHEME_TCQ:
+            scale, rows, _, columns = tensor.side
+            grid = eighth_octaves(rows)[:, None] * eighth_octaves(columns) * (scale / 2.0)
+            state[name] = torch.from_numpy(np.float32(tensor.values * grid))
+        elif tensor.side:
             state[name] *= torch.from_numpy(tensor.side[0]).float()[:, None]
     return state

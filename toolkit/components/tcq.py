@@ -23,12 +23,13 @@ from toolkit.components.fisher import Curvature
 from toolkit.components.gptq import inverse_factor
 from toolkit.components.native import compile_native
 from toolkit.components.ppm_trie import call
+from toolkit.components.quantize import require_finite
 from toolkit.components.quantized import SCHEME_TCQ, QuantizedTensor
 from toolkit.components.tcq_coder import deviation_codes, eighth_octaves, trellis_taps
 from toolkit.components.tcq_engine import TCQ_ENGINE
 
 LARGEST_CODE = 60
-LARGEST_SYMBOL = 508
+LARGEST_POINT = 4000  # the engine clips a little above it
 CURVATURE_FLOOR = 0.01  # of the mean: rows that calibration hardly saw still need finite steps
 
 
@@ -59,23 +60,27 @@ def error_shares(factor: np.ndarray, steps: np.ndarray) -> np.ndarray:
 def make_lattice(cfg: Config, weight: Tensor, curvature: Curvature) -> Lattice:
     """Steps and shares of a weight [R, C].
 
-    Inputs that are always zero make their columns zero. Row steps follow G where rows are independent, as in a table;
-    elsewhere rows have one step, for feedback along them makes up for the difference.
+    Inputs that are always zero make their columns zero, and so do outputs without any gradient. Row steps follow G
+    where rows are independent, as in a table; elsewhere rows have one step, for feedback along them makes up for the
+    difference.
     """
-    live = curvature.inputs.diagonal().cpu() > 0
-    weight = torch.where(live, weight.double().cpu(), 0)
-    columns = inverse_factor(curvature.inputs.cpu() + (~live).double().diag(), cfg.quantize.input_damping).numpy()
+    moments = curvature.outputs.diagonal() if curvature.outputs.ndim == 2 else curvature.outputs
+    live = (curvature.inputs.diagonal() > 0) & moments.any()
+    dead = (~live).double()
+    weight = torch.where(live, weight.double(), 0).cpu()
+    columns = inverse_factor(curvature.inputs + dead.diag(), cfg.tcq.input_damping).cpu().numpy()
     column_codes, scale = octave_codes(columns.diagonal())
+    outputs = curvature.outputs if moments.any() else torch.ones_like(moments)
     along_rows: np.ndarray | int = 0
-    if curvature.outputs.ndim == 1:
-        outputs = curvature.outputs.cpu().clamp_min(CURVATURE_FLOOR * curvature.outputs.mean().item()).numpy()
-        sensitivity = np.sqrt(outputs)
+    if outputs.ndim == 1:
+        sensitivity = outputs.clamp_min(CURVATURE_FLOOR * outputs.mean()).sqrt().cpu().numpy()
         row_codes, row_scale = octave_codes(1 / sensitivity)
     else:
-        rows = inverse_factor(curvature.outputs.cpu(), cfg.quantize.output_damping).numpy()
+        rows = inverse_factor(outputs, cfg.tcq.output_damping).cpu().numpy()
         sensitivity = 1 / rows.diagonal()
         row_codes, row_scale = np.zeros(len(rows), np.int8), np.square(sensitivity).mean() ** -0.5
-        along_rows = np.float32(error_shares(rows, np.ones(len(rows))))
+        if cfg.tcq.two_sided:
+            along_rows = error_shares(rows, np.ones(len(rows))).astype(np.float32)
     row_steps, column_steps = eighth_octaves(row_codes), eighth_octaves(column_codes)
     costs = np.square(row_steps * sensitivity)
     return Lattice(
@@ -85,22 +90,49 @@ def make_lattice(cfg: Config, weight: Tensor, curvature: Curvature) -> Lattice:
         column_codes=column_codes,
         along_columns=np.ascontiguousarray(error_shares(columns, column_steps).T, np.float32),
         along_rows=along_rows,
-        costs=np.float32(costs / costs.mean()),
+        costs=(costs / costs.mean()).astype(np.float32),
     )
 
 
-def trellis_tensor(cfg: Config, lattice: Lattice, step: float) -> QuantizedTensor:
+def trellis_tensor(cfg: Config, name: str, lattice: Lattice, step: float) -> QuantizedTensor:
     """The matrix at K = step."""
     scale = np.float32(step * lattice.scale)
     weights = lattice.weights * (2 / scale)  # becomes the errors
     points = np.empty(weights.shape, np.int16)
     call(
         compile_native(TCQ_ENGINE).tcq,
-        *(*points.T.shape, cfg.quantize.trellis_states, *trellis_taps(cfg.quantize.trellis_states)),
+        *(*points.T.shape, cfg.tcq.states, *trellis_taps(cfg.tcq.states)),
         *(weights, lattice.along_columns, lattice.along_rows, lattice.costs, points),
     )
-    if np.abs(points).max() > 2 * LARGEST_SYMBOL:
-        raise InputError("a")
+    if np.abs(points).max() > LARGEST_POINT:
+        raise InputError(
+            f"{name}: expected weights of at most {LARGEST_POINT} half steps, found larger ones; "
+            "raise tcq.rounding_loss or lower artifact.target_bytes"
+        )
     points = np.ascontiguousarray(points.T)
     codes = lattice.row_codes, deviation_codes(points, lattice.column_codes), lattice.column_codes
     return QuantizedTensor(SCHEME_TCQ, points, (scale.reshape(1), *codes))
+
+
+def make_lattices(cfg: Config, state: dict[str, Tensor], curvatures: dict[str, Curvature]) -> dict[str, Lattice]:
+    """Lattices of all matrices that have a curvature; `InputError` with the matrix's name where one is of no use."""
+    lattices = {}
+    for name, curvature in curvatures.items():
+        for what, tensor in (
+            (name, state[name]),
+            (f"{name}, Hessian", curvature.inputs.sum() + curvature.outputs.sum()),
+        ):
+            require_finite(what, tensor)
+        try:
+            lattices[name] = make_lattice(cfg, state[name], curvature)
+        except InputError as error:
+            raise InputError(f"{name}, {error}") from None
+    return lattices
+
+
+def trellis_tensors(cfg: Config, lattices: dict[str, Lattice], step: float) -> dict[str, QuantizedTensor]:
+    """All matrices at K = step, a thread each, the largest first."""
+    names = sorted(lattices, key=lambda name: -lattices[name].weights.size * len(lattices[name].row_codes))
+    with ThreadPoolExecutor() as pool:
+        tensors = pool.map(lambda name: trellis_tensor(cfg, name, lattices[name], step), names)
+        return dict(zip(names, tensors, strict=True))

@@ -11,11 +11,11 @@ from collections.abc import Iterator
 import numpy as np
 
 from toolkit.components.config import Config
-from toolkit.components.rans import RansDecoder, RansEncoder, normalize_frequencies
+from toolkit.components.rans import TABLE_SLOTS, RansDecoder, RansEncoder
 
-CLASSES = 44
+CLASSES = 49
 FIRST_CLASS = -16  # the first one's deviation is 2^(-16 / 4) steps
-SYMBOL_OFFSET = 512  # symbols are -512 to 511
+SYMBOL_OFFSET = 2048  # symbols are -2048 to 2047
 
 
 def trellis_taps(states: int) -> tuple[int, int]:
@@ -44,15 +44,20 @@ def class_reach(index: int) -> int:
 
 
 def class_tables() -> np.ndarray:
-    """Widths uint32 [2 * CLASSES, 1024] of symbols -512 to 511; a class has one table for even points, one for odd."""
-    counts = np.zeros((2 * CLASSES, 2 * SYMBOL_OFFSET), np.int64)
-    for table in range(2 * CLASSES):
-        reach = class_reach(table >> 1)
-        scale = 2 ** (((table >> 1) + FIRST_CLASS) / 4 + 0.5625)  # sqrt(2) deviations in the middle of the class
-        edges = np.arange(-reach, reach + 2) + (table & 1) / 2 - 0.5
-        shares = np.diff([math.erf(edge / scale) for edge in edges])
-        counts[table, SYMBOL_OFFSET - reach : SYMBOL_OFFSET + reach + 1] = 1 + np.rint(shares * 2**30)
-    return normalize_frequencies(counts)
+    """Widths int64 [2 * CLASSES, 4096] of symbols -2048 to 2047, 2^14 a row; a class has a table for even points and
+    one for odd ones.
+
+    Every symbol within reach has one slot, and the rest follow a Gaussian's distribution function, rounded once.
+    """
+    tables = np.zeros((2 * CLASSES, 2 * SYMBOL_OFFSET), np.int64)
+    for i in range(2 * CLASSES):
+        reach = class_reach(i // 2)
+        scale = 2 ** ((i // 2 + FIRST_CLASS) / 4 + 0.5625)  # sqrt(2) deviations in the middle of the class
+        edges = np.array([math.erf((k + i % 2 / 2 - 0.5) / scale) for k in range(-reach, reach + 2)])
+        shares = (edges - edges[0]) / (edges[-1] - edges[0])
+        widths = 1 + np.diff(np.rint((TABLE_SLOTS - 2 * reach - 1) * shares))
+        tables[i, SYMBOL_OFFSET - reach : SYMBOL_OFFSET + reach + 1] = widths
+    return tables
 
 
 def even_tables(deviation_codes: np.ndarray, column_codes: np.ndarray) -> np.ndarray:
@@ -62,7 +67,7 @@ def even_tables(deviation_codes: np.ndarray, column_codes: np.ndarray) -> np.nda
 
 
 def deviation_codes(points: np.ndarray, column_codes: np.ndarray) -> np.ndarray:
-    """Deviation of each row in steps of its own, in eighths of octaves, int8 [R], such that all symbols have a table."""
+    """Deviation of each row in steps of its own, in eighths of octaves int8 [R], such that tables have all symbols."""
     steps = eighth_octaves(column_codes)
     variance = np.square(points / 2 * steps).mean(1) - np.square(steps).mean() / 12
     codes = np.rint(4 * np.log2(variance.clip(2.0**-12, 2.0**24)))
@@ -78,21 +83,21 @@ def lane_steps(cfg: Config, shape: tuple[int, ...]) -> Iterator[tuple[int, slice
             yield row, slice(first, first + cfg.model.model_dim)
 
 
-def encode_points(cfg: Config, matrices: list[tuple[np.ndarray, np.ndarray, np.ndarray]]) -> bytes:
-    """The stream of points int16 [R, C] with their deviation codes [R] and column codes [C]."""
+def encode_points(cfg: Config, matrices: list[tuple[np.ndarray, tuple[np.ndarray, ...]]]) -> bytes:
+    """The stream of points int16 [R, C], each matrix with its side: scale, codes of row, deviation and column."""
     encoder = RansEncoder(cfg.model.model_dim, class_tables())
-    for points, deviations, columns in reversed(matrices):
+    for points, (_, _, deviations, columns) in reversed(matrices):
         tables, symbols = even_tables(deviations, columns) + (points & 1), (points >> 1) + SYMBOL_OFFSET
         for row, lanes in reversed(list(lane_steps(cfg, points.shape))):
             encoder.encode(symbols[row, lanes], tables[row, lanes])
     return encoder.finish()
 
 
-def decode_points(cfg: Config, data: bytes, codes: list[tuple[np.ndarray, np.ndarray]]) -> list[np.ndarray]:
-    """Inverse of `encode_points`, given deviation and column codes; `InputError` for a stream that is damaged."""
-    decoder, after = RansDecoder(data, cfg.model.model_dim, class_tables()), next_states(cfg.quantize.trellis_states)
+def decode_points(cfg: Config, data: bytes, sides: list[list[np.ndarray]]) -> list[np.ndarray]:
+    """Inverse of `encode_points`, given each matrix's side; `InputError` for a stream that is damaged."""
+    decoder, after = RansDecoder(data, cfg.model.model_dim, class_tables()), next_states(cfg.tcq.states)
     matrices = []
-    for deviations, columns in codes:
+    for _, _, deviations, columns in sides:
         tables = even_tables(deviations, columns)
         points = np.empty(tables.shape, np.int16)
         for row, lanes in lane_steps(cfg, points.shape):
@@ -105,10 +110,3 @@ def decode_points(cfg: Config, data: bytes, codes: list[tuple[np.ndarray, np.nda
         matrices.append(points)
     decoder.finish()
     return matrices
-
-
-def coded_bits(points: np.ndarray, deviations: np.ndarray, columns: np.ndarray) -> float:
-    """Code length of a matrix under its tables, within about 0.1 % of its part of the stream."""
-    with np.errstate(divide="ignore"):
-        bits = 14 - np.log2(class_tables())
-    return float(bits[even_tables(deviations, columns) + (points & 1), (points >> 1) + SYMBOL_OFFSET].sum())

@@ -5,7 +5,7 @@ TCQ_ENGINE = r"""
 #include <stdint.h>
 #include <stdlib.h>
 
-#define LIMIT 1020
+#define LIMIT 4080
 
 // Quantises a matrix of [columns][rows], in units of the grid, to points n; the weights become the errors.
 // A state's lowest bit says whether its points are 2k or 2k + 1, and the parity of k leads on.

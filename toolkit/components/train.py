@@ -13,6 +13,7 @@ from toolkit.components.ema import WeightAverage
 from toolkit.components.environment import Environment
 from toolkit.components.evaluate import bits_per_byte, score_blocks
 from toolkit.components.failure import InputError
+from toolkit.components.fisher import Curvature, collect_curvatures
 from toolkit.components.gpt import GPT
 from toolkit.components.gptq import collect_hessians
 from toolkit.components.inputs import Inputs
@@ -62,6 +63,8 @@ class Trainer:
         self.ranks = ranks
         self.log = log
         self.terminated = False
+        self.hessians: dict[str, Tensor] = {}
+        self.curvatures: dict[str, Curvature] = {}
         signal.signal(signal.SIGTERM, self.terminate)
         self.restart()
 
@@ -75,8 +78,8 @@ class Trainer:
             self.cfg, self.inputs.train_paths, self.ranks.rank, self.ranks.world_size, self.env.seed
         )
 
-    def train(self) -> dict[str, Tensor]:
-        """Warm up, train, average; returns the quantizer's Hessians, none where it needs none."""
+    def train(self) -> None:
+        """Warm up, train, average, and collect what the quantizer needs: Hessians or curvatures, or neither."""
         cap_seconds = 0.0
         if self.env.max_wallclock_seconds:
             cap_seconds = self.env.max_wallclock_seconds - self.cfg.quantize.reserve_seconds
@@ -89,14 +92,16 @@ class Trainer:
         if self.cfg.optimizer.ema_decay:
             self.log("ema:applying EMA weights")
             self.average.apply()
-        hessians: dict[str, Tensor] = {}
+        started = self.clock.read()
         if self.cfg.quantize.method == "gptq":
             self.log("GPTQ:collecting Hessians from calibration data...")
-            started = self.clock.read()
-            hessians = collect_hessians(self.cfg, self.model, self.loader, self.ranks)
-            self.log(f"GPTQ:collected {len(hessians)} Hessians in {self.clock.read() - started:.1f}s")
+            self.hessians = collect_hessians(self.cfg, self.model, self.loader, self.ranks)
+            self.log(f"GPTQ:collected {len(self.hessians)} Hessians in {self.clock.read() - started:.1f}s")
+        if self.cfg.quantize.method == "tcq":
+            self.log("TCQ:collecting Hessians from calibration data, of inputs and of outputs...")
+            self.curvatures = collect_curvatures(self.cfg, self.model, self.loader, self.ranks)
+            self.log(f"TCQ:collected {2 * len(self.curvatures)} Hessians in {self.clock.read() - started:.1f}s")
         self.log(f"train_time_with_calibration: {1000 * self.clock.read():.0f}ms")
-        return hessians
 
     def warm_up(self) -> None:
         """Steps that compile and prime, untimed; weights, optimizers and loader then start afresh."""
