@@ -28,7 +28,7 @@ TINY = Config(
     quantize=Quantize(passthrough_max_numel=16),
 )
 ZLIB = replace(TINY, quantize=replace(TINY.quantize, compressor="zlib"))
-HEAD_BYTES = 29  # 4 magic, 1 version, 8 recipe, 4 and 4 sizes, 8 checksum
+HEAD_BYTES = 25  # 4 magic, 1 version, 8 recipe, 4 size, 8 checksum
 
 
 def tiny_tensors(cfg: Config = TINY) -> dict[str, QuantizedTensor]:
@@ -111,7 +111,7 @@ def test_gaussian_symbols_take_little_more_than_their_entropy() -> None:
 def test_every_cut_is_an_error(cfg: Config) -> None:
     blob = encode_artifact(cfg, tiny_tensors(cfg))
     for length in range(len(blob)):
-        with pytest.raises(InputError, match=r"^artifact: expected (at least 29 bytes|checksum \w{16}), found .+; "):
+        with pytest.raises(InputError, match=r"^artifact: expected (at least 25 bytes|checksum \w{16}), found .+; "):
             decode_artifact(cfg, blob[:length])
 
 
@@ -143,11 +143,10 @@ def forge(
     *,
     magic: bytes = b"GOLF",
     version: int = 2,
-    coded: bytes = b"",
 ) -> bytes:
     """A file with a valid checksum, whatever it holds."""
-    head = struct.pack("<4sB8sII", magic, version, bytes.fromhex(cfg.artifact_id), payload_bytes, len(body))
-    return head + hashlib.sha256(head + body + coded).digest()[:8] + body + coded
+    head = struct.pack("<4sB8sI", magic, version, bytes.fromhex(cfg.artifact_id), payload_bytes)
+    return head + hashlib.sha256(head + body).digest()[:8] + body
 
 
 def refusal(blob: bytes, cfg: Config = TINY) -> str:

@@ -1,11 +1,10 @@
 """The model's half of a submission: quantized weights in one compressed file, read back without trusting a byte of it.
 
-Layout: magic, format version, recipe (8 bytes of its hash), size of the payload, size of its compressed form, 8 bytes
-of a SHA-256 over everything else, compressed payload, coded stream. The payload is a table, one line `name scheme
-dimensions` for each tensor in order of name, then all numbers of one dtype after the other: the values of the tensors,
-then the arrays beside them. Numbers of several bytes form planes of first, second, ... bytes. The values of coded
-schemes are not there but in the coded stream, in an order of the scheme's own. Nothing is executed or unpickled, and
-equal weights give equal bytes.
+Layout: magic, format version, recipe (8 bytes of its hash), size of the payload, 8 bytes of a SHA-256 over everything
+else, compressed payload; where a recipe has coded schemes, then their coded stream and its size. The payload is a
+table, one line `name scheme dimensions` for each tensor in order of name, then what the schemes store, all numbers of
+one dtype after the other, in the tensors' order, those of several bytes as planes of first, second, ... bytes. Nothing
+is executed or unpickled, and equal weights give equal bytes.
 
 What a scheme stores, and how to add one, says `quantized.py`. Brotli stays about 1.2 % above the order-0 entropy of
 Gaussian symbols however they are arranged, the price of code lengths in whole bits; the coded stream does not.
@@ -27,16 +26,16 @@ from toolkit.components.gpt import GPT
 from toolkit.components.hybrid import decode_levels, encode_levels
 from toolkit.components.quantized import (
     SCHEME_FP16,
-    SCHEME_FP32,
     QuantizedTensor,
     allowed_schemes,
-    side_slots,
+    array_slots,
 )
 
 ARTIFACT_MAGIC = b"GOLF"
 ARTIFACT_VERSION = 2
-ARTIFACT_HEAD = "<4sB8sII8s"  # magic, version, recipe, bytes of the payload, of its compressed form, checksum
+ARTIFACT_HEAD = "<4sB8sI8s"  # magic, version, recipe, bytes of the payload, checksum
 CHECKSUM_BYTES = 8
+CODED_SIZE = "<I"
 LONGEST_TABLE_LINE = 256
 STREAM_DTYPES = ("<i1", "<u2", "<f2", "<f4")
 
@@ -62,12 +61,16 @@ def merge_planes(planes: memoryview, dtype: str) -> np.ndarray:
     return np.frombuffer(planes, np.uint8).reshape(np.dtype(dtype).itemsize, -1).T.copy().view(dtype).ravel()
 
 
+def stored_arrays(tensor: QuantizedTensor) -> tuple[np.ndarray, ...]:
+    """What the payload holds of a tensor, as `array_slots` lists it."""
+    return tensor.side if tensor.scheme < 0 else (tensor.values, *tensor.side)
+
+
 def write_payload(quantized: dict[str, QuantizedTensor]) -> bytes:
     """Table and numbers of all tensors, not yet compressed."""
     tensors = sorted(quantized.items())
     table = "\n".join(table_line(name, tensor.scheme, tensor.shape) for name, tensor in tensors)
-    arrays = [tensor.values for _, tensor in tensors if tensor.scheme > 0]
-    arrays += [array for _, tensor in tensors for array in tensor.side]
+    arrays = [array for _, tensor in tensors for array in stored_arrays(tensor)]
     return b"".join([table.encode(), b"\n\n", *(split_planes(arrays, dtype) for dtype in STREAM_DTYPES)])
 
 
@@ -105,25 +108,22 @@ def read_payload(
     """Inverse of `write_payload`; `InputError` unless it holds just the tensors of `shapes`, all numbers valid."""
     end = payload.find(b"\n\n")
     schemes = read_table(cfg, payload[: max(end, 0)], shapes)
-    plain = {SCHEME_FP16: "<f2", SCHEME_FP32: "<f4"}
-    stored = [name for name, scheme in schemes.items() if scheme > 0]
-    sides = {name: side_slots(cfg, scheme, shapes[name]) for name, scheme in schemes.items()}
-    slots = [(plain.get(schemes[name], "<i1"), shapes[name]) for name in stored]
-    slots += [slot for side in sides.values() for slot in side]
-    arrays = iter(read_arrays(memoryview(payload)[end + 2 :], slots))
-    values = {name: next(arrays) for name in stored}
-    side = {name: tuple(islice(arrays, len(slots))) for name, slots in sides.items()}
+    slots = {name: array_slots(cfg, scheme, shapes[name]) for name, scheme in schemes.items()}
+    stored = iter(read_arrays(memoryview(payload)[end + 2 :], [slot for some in slots.values() for slot in some]))
+    arrays = {name: list(islice(stored, len(some))) for name, some in slots.items()}
     if cfg.quantize.method == "hybrid":
         names = [name for name, scheme in schemes.items() if scheme < 0]
-        symbols = decode_levels(coded, [shapes[name] for name in names], [side[name][1] for name in names])
-        values |= zip(names, symbols, strict=True)
+        symbols = decode_levels(coded, [shapes[name] for name in names], [arrays[name][1] for name in names])
+        for name, values in zip(names, symbols, strict=True):
+            arrays[name].insert(0, values)
     quantized = {}
     for name, scheme in schemes.items():
-        tensor = quantized[name] = QuantizedTensor(scheme, values[name], side[name])
-        valid = all(np.isfinite(array).all() for array in (tensor.values, *tensor.side))
-        if 0 < scheme not in plain:
-            valid &= bool(np.abs(tensor.values.astype(np.int16)).max(initial=0) < 2 ** (scheme - 1))
+        values, *side = arrays[name]
+        valid = all(np.isfinite(array).all() for array in arrays[name])
+        if 0 < scheme < SCHEME_FP16:
+            valid &= bool(np.abs(values.astype(np.int16)).max(initial=0) < 2 ** (scheme - 1))
         require_artifact(valid, f"numbers of scheme {scheme} in {name}", "others")
+        quantized[name] = QuantizedTensor(scheme, values, tuple(side))
     return quantized
 
 
@@ -152,9 +152,10 @@ def encode_artifact(cfg: Config, quantized: dict[str, QuantizedTensor]) -> bytes
         body = zlib.compress(payload, 9)
     else:
         body = brotli.compress(payload, quality=11, lgwin=24)
-    fields = ARTIFACT_MAGIC, ARTIFACT_VERSION, bytes.fromhex(cfg.artifact_id), len(payload), len(body)
     if cfg.quantize.method == "hybrid":
-        body += encode_levels([tensor for _, tensor in sorted(quantized.items()) if tensor.scheme < 0])
+        coded = encode_levels([tensor for _, tensor in sorted(quantized.items()) if tensor.scheme < 0])
+        body += coded + struct.pack(CODED_SIZE, len(coded))
+    fields = ARTIFACT_MAGIC, ARTIFACT_VERSION, bytes.fromhex(cfg.artifact_id), len(payload)
     head = struct.pack(ARTIFACT_HEAD, *fields, b"")[:-CHECKSUM_BYTES]
     return head + hashlib.sha256(head + body).digest()[:CHECKSUM_BYTES] + body
 
@@ -166,7 +167,7 @@ def decode_artifact(cfg: Config, blob: bytes) -> dict[str, QuantizedTensor]:
     """
     head_bytes = struct.calcsize(ARTIFACT_HEAD)
     require_artifact(len(blob) >= head_bytes, f"at least {head_bytes} bytes", len(blob))
-    magic, version, recipe, payload_bytes, body_bytes, checksum = struct.unpack(ARTIFACT_HEAD, blob[:head_bytes])
+    magic, version, recipe, payload_bytes, checksum = struct.unpack(ARTIFACT_HEAD, blob[:head_bytes])
     require_artifact(magic == ARTIFACT_MAGIC, f"magic {ARTIFACT_MAGIC!r}", magic)
     require_artifact(version == ARTIFACT_VERSION, f"format version {ARTIFACT_VERSION}", version)
     body = blob[head_bytes:]
@@ -177,8 +178,15 @@ def decode_artifact(cfg: Config, blob: bytes) -> dict[str, QuantizedTensor]:
         shapes = {name: tuple(tensor.shape) for name, tensor in GPT(cfg).state_dict().items()}
     most_bytes = sum(4 * math.prod(shape) + LONGEST_TABLE_LINE for shape in shapes.values())
     require_artifact(payload_bytes <= most_bytes, f"at most {most_bytes} bytes of payload", payload_bytes)
-    payload = decompress(cfg, body[:body_bytes], payload_bytes)
-    coded = body[body_bytes:]
-    if cfg.quantize.method != "hybrid":
-        require_artifact(not coded, "the end after the payload", f"{len(coded)} bytes")
-    return read_payload(cfg, payload, coded, shapes)
+    coded = b""
+    if cfg.quantize.method == "hybrid":
+        body, coded = split_coded(body)
+    return read_payload(cfg, decompress(cfg, body, payload_bytes), coded, shapes)
+
+
+def split_coded(body: bytes) -> tuple[bytes, bytes]:
+    """Compressed payload and coded stream."""
+    end = len(body) - struct.calcsize(CODED_SIZE)
+    coded_bytes = struct.unpack(CODED_SIZE, body[end:])[0] if end >= 0 else 0
+    require_artifact(coded_bytes <= end, "a coded stream and its size", f"{coded_bytes} bytes in {len(body)}")
+    return body[: end - coded_bytes], body[end - coded_bytes : end]

@@ -6,8 +6,8 @@ A scheme is a number, named in the artifact for every tensor:
 - -L: symbols of L levels, [-(L // 2), (L - 1) // 2], times the step of their row, fp16; they lie in the coded stream
   under the tensor's own table.
 
-To add a scheme: give it a number, below zero if its symbols lie in the coded stream; list in `side_slots` the arrays
-that are stored beside them; turn it into weights in `dequantize_weights`. For a coded one also write a pair like
+To add a scheme: give it a number, below zero if its symbols lie in the coded stream; list in `array_slots` the arrays
+that are stored for it; turn it into weights in `dequantize_weights`. For a coded one also write a pair like
 `encode_levels` and `decode_levels` of `hybrid.py`, and call it where `artifact.py` calls these.
 """
 
@@ -25,7 +25,7 @@ SCHEME_FP32 = 32
 
 @dataclass(frozen=True, eq=False)
 class QuantizedTensor:
-    """`values` has the tensor's shape: symbols int8, or plain numbers. `side` is as `side_slots` lists it."""
+    """`values` has the tensor's shape: symbols int8, or plain numbers. `side`: what `array_slots` lists besides."""
 
     scheme: int
     values: np.ndarray
@@ -40,21 +40,18 @@ def allowed_schemes(cfg: Config, shape: tuple[int, ...]) -> list[int]:
     """Schemes that the recipe may have chosen for a tensor."""
     schemes = [SCHEME_FP16, SCHEME_FP32]
     if len(shape) == 2:
-        if cfg.quantize.method == "hybrid":
-            schemes += range(-256, -1)
-        else:
-            schemes += range(2, 9)
+        schemes += range(-256, -1) if cfg.quantize.method == "hybrid" else range(2, 9)
     return schemes
 
 
-def side_slots(cfg: Config, scheme: int, shape: tuple[int, ...]) -> list[tuple[str, tuple[int, ...]]]:
-    """dtype and shape of each array stored beside the values of a tensor of this scheme and shape."""
-    slots = []
-    if scheme not in (SCHEME_FP16, SCHEME_FP32):
-        slots.append(("<f2", shape[:1]))  # steps
-    if cfg.quantize.method == "hybrid" and scheme < 0:
-        slots.append(("<u2", (-scheme,)))  # table: widths of the levels, for rANS
-    return slots
+def array_slots(cfg: Config, scheme: int, shape: tuple[int, ...]) -> list[tuple[str, tuple[int, ...]]]:
+    """dtype and shape of each array that is stored for a tensor: its values, unless they are coded, and its side."""
+    if scheme in (SCHEME_FP16, SCHEME_FP32):
+        return [(f"<f{scheme // 8}", shape)]
+    steps = ("<f2", shape[:1])
+    if cfg.quantize.method == "hybrid":
+        return [steps, ("<u2", (-scheme,))]  # and a table: the widths of the levels, for rANS
+    return [("<i1", shape), steps]
 
 
 def dequantize_weights(quantized: dict[str, QuantizedTensor]) -> dict[str, Tensor]:
