@@ -306,7 +306,7 @@ class Tcq:
     states: int = 8  # of the trellis: 4, 8, 16 or 32; 1 rounds without one
     rounding_loss: float = 0.02  # nats a token that rounding may cost, as the Fisher matrix has it: sets all steps
     input_damping: float = 0.03  # share of the mean diagonal of H, second moments of a layer's inputs
-    output_damping: float = 0.2  # of G, of the gradients at its outputs
+    output_damping: float = 0.1  # of G, of the gradients at its outputs
     two_sided: bool = True  # errors are fed forward along rows as well as columns
 
     def __post_init__(self) -> None:

@@ -31,9 +31,14 @@ class Curvature:
     uses: Tensor
 
     def finish(self, positions: Tensor) -> None:
-        """Sums to means: inputs per token, gradients per use."""
-        self.inputs /= positions if self.outputs.ndim == 2 else self.uses
-        self.outputs /= self.uses if self.outputs.ndim == 2 else positions
+        """Sums to means: inputs per token, gradients per use. Rows never looked up count as half a time."""
+        if self.outputs.ndim == 2:
+            self.inputs /= positions
+            self.outputs /= self.uses
+        else:
+            self.inputs /= self.uses
+            self.outputs += 0.5
+            self.outputs /= positions
 
 
 def outer_products(x: Tensor) -> Tensor:

@@ -29,7 +29,7 @@ from toolkit.components.tcq_coder import deviation_codes, eighth_octaves, trelli
 from toolkit.components.tcq_engine import TCQ_ENGINE
 
 LARGEST_CODE = 60
-LARGEST_POINT = 4000  # the engine clips a little above it
+LARGEST_POINT = 4000  # the engine clips just above it
 CURVATURE_FLOOR = 0.01  # of the mean: rows that calibration hardly saw still need finite steps
 
 

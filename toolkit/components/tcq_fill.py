@@ -13,12 +13,10 @@ from toolkit.components.failure import InputError
 from toolkit.components.fisher import Curvature
 from toolkit.components.log import Log
 from toolkit.components.quantize import quantize_weights
-from toolkit.components.tcq import Lattice, make_lattices, trellis_tensors
+from toolkit.components.tcq import LARGEST_POINT, Lattice, make_lattices, trellis_tensors
 from toolkit.components.tcq_coder import eighth_octaves
 
 FILL_BYTES = 2000  # as much may stay free below the target
-FINEST_LOSS = 1e-6  # nats a token; finer steps keep noise
-LOOSEST_LOSS = 10.0  # more than a model knows
 MOST_ATTEMPTS = 12
 
 
@@ -40,14 +38,14 @@ def tcq_artifact(
     """The artifact of a state dict, in the recipe's steps or such that it fills the target together with the code."""
     lattices = make_lattices(cfg, state, curvatures)
     others = quantize_weights(cfg, {name: tensor for name, tensor in state.items() if name not in lattices}, {})
-    num_weights = sum(lattice.weights.size for lattice in lattices.values())
 
     def encode(step: float) -> bytes:
         return encode_artifact(cfg, others | trellis_tensors(cfg, lattices, step))
 
     if not cfg.artifact.target_bytes:
-        return encode(loss_step(cfg.tcq.rounding_loss, num_weights))
-    bounds = loss_step(FINEST_LOSS, num_weights), loss_step(LOOSEST_LOSS, num_weights)
+        return encode(loss_step(cfg.tcq.rounding_loss, sum(lattice.weights.size for lattice in lattices.values())))
+    largest = max(float(np.abs(lattice.weights).max()) / lattice.scale for lattice in lattices.values())
+    bounds = 2.1 * largest / LARGEST_POINT, 2 * largest  # all weights have symbols, errors of others added; all are 0
     room = cfg.artifact.target_bytes - cfg.artifact.margin_bytes - code_bytes
     return fill(encode, size_model(lattices), bounds, room, cfg.artifact.fill_seconds, log)
 
@@ -81,8 +79,8 @@ def fill(
     Each attempt corrects the prediction for the next; none begins that would, by the slowest so far, end later than
     `seconds`, once there is one that fits. `InputError` where not even the loosest steps fit.
     """
-    low, high = np.log2(bounds)
-    loosest = high
+    low, high = math.log2(bounds[0]), math.log2(bounds[1])
+    finest, loosest = low, high
     correction, slowest, best = 0.0, 0.0, b""
     started = time.perf_counter()
     for attempt in range(1, MOST_ATTEMPTS + 1):
@@ -92,6 +90,8 @@ def fill(
             break
         goal = room - (0.02 * room if late else FILL_BYTES / 2) - correction
         octave = solve(predict, goal, low, high)
+        if octave in (low, high) and octave not in (finest, loosest):
+            octave = (low + high) / 2  # both ends are known, so the prediction was of no use
         blob = encode(2.0**octave)
         slowest = max(slowest, time.perf_counter() - begun)
         free = room - len(blob)
@@ -103,7 +103,7 @@ def fill(
             )
         if free >= 0 and len(blob) > len(best):
             best = blob
-        if 0 <= free < FILL_BYTES or (free >= 0 and octave == low):
+        if 0 <= free < FILL_BYTES or (free >= 0 and octave == finest):
             break
         low, high = (octave, high) if free < 0 else (low, octave)
         correction = len(blob) - predict(octave)
