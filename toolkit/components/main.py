@@ -55,6 +55,8 @@ def main(cfg: Config, script_path: str) -> None:
         log(f"bundle_sha256: {digest}")
         model = model_on(cfg, ranks.device)
         model.load_state_dict(dequantize_weights(decode_artifact(cfg, blob)))
+        if cfg.quantize.method == "hybrid":
+            model.eval()
         run_stages(cfg, model, inputs.tokens, inputs.target_bytes, inputs.tokenizer, ranks, log)
     except InputError as error:
         if ranks.device.type == "cpu":  # NCCL would wait for ranks that know nothing of this
@@ -74,8 +76,9 @@ def train_artifact(cfg: Config, inputs: Inputs, env: Environment, ranks: Ranks, 
     log(score_line("pre-quantization post-ema", nats, inputs.target_bytes, started))
     if ranks.is_main:
         quantized = quantize_weights(cfg, model.state_dict(), hessians)
-        fallback = sum(len(tensor.side) > 0 for tensor in quantized.values()) - len(hessians)
-        log(f"GPTQ quantization: {len(hessians)} layers with full GPTQ, {fallback} fallback to round-to-nearest")
+        if cfg.quantize.method != "hybrid":
+            fallback = sum(len(tensor.side) > 0 for tensor in quantized.values()) - len(hessians)
+            log(f"GPTQ quantization: {len(hessians)} layers with full GPTQ, {fallback} fallback to round-to-nearest")
         log(f"Serialized model: {sum(4 * param.numel() for param in model.parameters())} bytes")
         write_artifact(env.artifact_path, encode_artifact(cfg, quantized))
     ranks.barrier()
