@@ -16,6 +16,7 @@ TRACKS = ("10min_16mb", "non-record-16mb", "non-record-unlimited-compute-16mb")
 STAGES = ("roundtrip", "sliding", "ppm_seed", "ppm_trie")
 METHODS = ("gptq", "percentile", "hybrid", "tcq")
 PER_RUN = ("seed", "iterations", "max_wallclock_seconds")  # `environment.py` has their values of a run
+SHOWN_IF_ON = ("bigram_dim", "bigram_buckets", "smear_gate", "value_residual", "swa_every_steps", "swa_below")
 RENAMED = {"batch_tokens": "train_batch_tokens", "seq_len": "train_seq_len"}  # as the competition's logs say
 
 
@@ -71,6 +72,10 @@ class Model:
     xsa_layers: int = 0  # the last n layers subtract the own-value component from attention's output
     value_embed_dim: int = 0  # width of the value embedding table; 0 turns it off
     value_embed_layers: tuple[int, ...] = ()  # layers whose values receive it
+    bigram_dim: int = 0  # width of a table by hashed pairs of tokens, added to the embedding (#549); 0 turns it off
+    bigram_buckets: int = 0  # its rows; the last is for the first position
+    smear_gate: bool = False  # blend each normed embedding with the one before it, by a gate a channel (#1465)
+    value_residual: bool = False  # layers after the first mix their values with the first layer's, learned shares
     flash_attention: bool = False  # FlashAttention-3 on CUDA when importable; SDPA otherwise
 
     def __post_init__(self) -> None:
@@ -90,7 +95,8 @@ class Model:
                 "embed_init_std",
             ),
         )
-        require_not_negative(self, "model", ("rope_dims", "xsa_layers", "value_embed_dim"))
+        sizes = ("rope_dims", "xsa_layers", "value_embed_dim", "bigram_dim", "bigram_buckets")
+        require_not_negative(self, "model", sizes)
         require(self.vocab_size < 65_536, "model.vocab_size", "below 65536 (shards hold uint16)", self.vocab_size)
         require_choice(self, "model", "activation", ("relu2", "leaky_relu2"))
         require(
@@ -124,6 +130,12 @@ class Model:
             "model.value_embed_layers",
             "set together with value_embed_dim",
             list(self.value_embed_layers),
+        )
+        require(
+            self.bigram_buckets >= 2 if self.bigram_dim else self.bigram_buckets == 0,
+            "model.bigram_buckets",
+            "2 or more with bigram_dim, else 0",
+            self.bigram_buckets,
         )
 
     @property
@@ -179,11 +191,25 @@ class Optimizer:
     adam_eps: float = 1e-8
     grad_clip_norm: float = 0.0  # 0 turns clipping off
     ema_decay: float = 0.0  # 0 turns the average off
+    swa_every_steps: int = 0  # average snapshots taken so often instead; 0 turns it off
+    swa_below: float = 0.0  # once the learning rates are below this share of the recipe's
 
     def __post_init__(self) -> None:
         require_positive(self, "optimizer", ("matrix_lr", "embed_lr", "scalar_lr", "newton_schulz_steps", "adam_eps"))
         require_unit_interval(
-            self, "optimizer", ("muon_momentum", "muon_momentum_start", "beta1", "beta2", "ema_decay")
+            self, "optimizer", ("muon_momentum", "muon_momentum_start", "beta1", "beta2", "ema_decay", "swa_below")
+        )
+        require(
+            bool(self.swa_every_steps) == bool(self.swa_below),
+            "optimizer.swa_below",
+            "above 0 with swa_every_steps, else 0",
+            self.swa_below,
+        )
+        require(
+            not (self.swa_every_steps and self.ema_decay),
+            "optimizer.swa_every_steps",
+            "0 when ema_decay is set",
+            self.swa_every_steps,
         )
         require_not_negative(
             self,
@@ -194,6 +220,7 @@ class Optimizer:
                 "embed_weight_decay",
                 "scalar_weight_decay",
                 "grad_clip_norm",
+                "swa_every_steps",
             ),
         )
 
@@ -458,7 +485,7 @@ class Config:
         """`key: value` of every setting that no run changes, for its log; names are the competition's where it has one.
 
         Settings of a mixer or a quantizer with a section of its own appear under its name, and only where the recipe
-        runs it.
+        runs it; those of some parts only where they are on.
         """
         sections = asdict(self)
         values = {"recipe": sections.pop("name"), "title": sections.pop("title"), "track": sections.pop("track")}
@@ -466,7 +493,7 @@ class Config:
             for key, value in fields.items():
                 if section in (*self.evaluate.stages, self.quantize.method):
                     values[f"{section}_{key}"] = value
-                elif section not in (*STAGES, *METHODS):
+                elif section not in (*STAGES, *METHODS) and (value or key not in SHOWN_IF_ON):
                     values[RENAMED.get(key, key)] = value
         listed = {key: list(value) if isinstance(value, tuple) else value for key, value in values.items()}
         return tuple(f"{key}: {value}" for key, value in listed.items() if key not in PER_RUN)

@@ -18,8 +18,10 @@ PENTANARY_THRESHOLD = 0.7  # in mean |w|; the second threshold is twice as far
 SMALLEST_STEP = 5.960464477539063e-08  # 2^-24, the smallest number above zero in fp16
 
 
-def hybrid_levels(cfg: Config, name: str) -> int:
+def hybrid_levels(cfg: Config, name: str, weight: Tensor) -> int:
     """Levels of a weight by its state-dict name; 0 for what stays fp16."""
+    if weight.numel() <= cfg.quantize.passthrough_max_numel:
+        return 0
     if name.endswith(("c_q.weight", "c_k.weight")):
         return cfg.hybrid.qk_levels
     if name.endswith(("c_v.weight", "attn.proj.weight")):

@@ -59,6 +59,8 @@ def main(cfg: Config, script_path: str) -> None:
         log(f"bundle_sha256: {digest}")
         model = model_on(cfg, ranks.device)
         model.load_state_dict(dequantize_weights(decode_artifact(cfg, blob)))
+        if cfg.quantize.method == "hybrid":
+            model.eval()
         run_stages(cfg, model, inputs.tokens, inputs.target_bytes, inputs.tokenizer, ranks, log)
     except InputError as error:
         if ranks.device.type == "cpu":  # NCCL would wait for ranks that know nothing of this
@@ -83,9 +85,10 @@ def train_artifact(cfg: Config, inputs: Inputs, env: Environment, ranks: Ranks, 
             blob = tcq_artifact(cfg, model.state_dict(), trainer.curvatures, code_bytes, log)
         else:
             quantized = quantize_weights(cfg, model.state_dict(), trainer.hessians)
-            layers = len(trainer.hessians)
-            fallback = sum(len(tensor.side) > 0 for tensor in quantized.values()) - layers
-            log(f"GPTQ quantization: {layers} layers with full GPTQ, {fallback} fallback to round-to-nearest")
+            if cfg.quantize.method != "hybrid":
+                layers = len(trainer.hessians)
+                fallback = sum(len(tensor.side) > 0 for tensor in quantized.values()) - layers
+                log(f"GPTQ quantization: {layers} layers with full GPTQ, {fallback} fallback to round-to-nearest")
             blob = encode_artifact(cfg, quantized)
         write_artifact(env.artifact_path, blob)
     ranks.barrier()

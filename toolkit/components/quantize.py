@@ -73,15 +73,15 @@ def quantize_weights(cfg: Config, state: dict[str, Tensor], hessians: dict[str, 
     for name, tensor in state.items():
         weight = tensor.detach().float()
         require_finite(name, weight)
-        if cfg.quantize.method != "tcq" and is_quantized(cfg, name, weight):
-            if cfg.quantize.method != "hybrid":
-                quantized[name] = quantize_matrix(cfg, name, weight, hessians.get(name))
-                continue
-            levels = hybrid_levels(cfg, name)
+        if cfg.quantize.method == "hybrid":
+            levels = hybrid_levels(cfg, name, weight)
             if levels:
                 require_finite(f"{name}, as fp16", weight.half())
                 quantized[name] = level_tensor(weight, levels)
                 continue
+        elif cfg.quantize.method != "tcq" and is_quantized(cfg, name, weight):
+            quantized[name] = quantize_matrix(cfg, name, weight, hessians.get(name))
+            continue
         short = weight.ndim >= 2 or cfg.quantize.method == "hybrid"
         if short:
             weight = weight.half()

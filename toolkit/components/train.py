@@ -22,6 +22,7 @@ from toolkit.components.log import Log
 from toolkit.components.optimizer import make_optimizers, set_rates
 from toolkit.components.ranks import Ranks
 from toolkit.components.schedule import learning_rate_scale
+from toolkit.components.swa import SnapshotMean
 
 
 class TrainingClock:
@@ -92,6 +93,9 @@ class Trainer:
         if self.cfg.optimizer.ema_decay:
             self.log("ema:applying EMA weights")
             self.average.apply()
+        if self.cfg.optimizer.swa_every_steps:
+            self.log(f"swa:applying the mean of {self.snapshots.count} snapshots")
+            self.snapshots.apply()
         started = self.clock.read()
         if self.cfg.quantize.method == "gptq":
             self.log("GPTQ:collecting Hessians from calibration data...")
@@ -116,6 +120,8 @@ class Trainer:
         """Train until `iterations`, SIGTERM or the clock: no step is begun that would, by their mean, end past it."""
         if self.cfg.optimizer.ema_decay:
             self.average = WeightAverage(self.cfg, self.model)
+        if self.cfg.optimizer.swa_every_steps:
+            self.snapshots = SnapshotMean(self.cfg, self.model)
         if self.cfg.train.val_every:
             self.validate(0)
         iterations = self.env.iterations
@@ -125,6 +131,8 @@ class Trainer:
             train_loss = self.step(step - 1, scale)
             if self.cfg.optimizer.ema_decay:
                 self.average.update()
+            if self.cfg.optimizer.swa_every_steps and self.snapshots.update(step, scale):
+                self.log(f"swa:snapshot {self.snapshots.count} at step {step}")
             seconds, terminated = self.agree()
             if step <= 5 or step % self.cfg.train.log_every == 0 or step == iterations:
                 self.log(

@@ -143,6 +143,7 @@ def main(recipe: str, artifact: Path, data_path: Path, tokenizer_path: Path, pos
         tokens = read_tokens(find_shards(data_path, "val"), cfg.model.vocab_size)[:max_tokens]
         model = GPT(cfg)
         model.load_state_dict(dequantize_weights(decode_artifact(cfg, artifact.read_bytes())))
+        model.eval()
     except (GolfError, InputError) as error:
         raise click.ClickException(str(error)) from None
     kinds = choose_targets(tokenizer, tokens, positions)
