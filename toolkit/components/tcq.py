@@ -49,7 +49,7 @@ class Lattice:
 def octave_codes(factors: np.ndarray) -> tuple[np.ndarray, float]:
     """Eighths of octaves around the geometric mean, int8 [n], and that mean, of positive float64 [n]."""
     logs = np.log2(factors)
-    return np.rint(8 * (logs - logs.mean())).clip(-LARGEST_CODE, LARGEST_CODE).astype(np.int8), 2.0 ** logs.mean()
+    return np.rint(8 * (logs - logs.mean())).clip(-LARGEST_CODE, LARGEST_CODE).astype(np.int8), 2 ** float(logs.mean())
 
 
 def error_shares(factor: np.ndarray, steps: np.ndarray) -> np.ndarray:
@@ -57,8 +57,32 @@ def error_shares(factor: np.ndarray, steps: np.ndarray) -> np.ndarray:
     return np.triu(factor / factor.diagonal()[:, None] * steps[:, None] / steps, 1)
 
 
+def on_grid(
+    cfg: Config,
+    weight: Tensor,  # [R, C]
+    columns: np.ndarray,  # [C, C], U
+    rows: np.ndarray,  # [R, R], V, or its diagonal [R]
+    row_codes: np.ndarray,  # int8 [R]
+    column_codes: np.ndarray,  # int8 [C]
+    scale: float,
+) -> Lattice:
+    """A weight in units of the grid that codes and scale describe, and what errors cost there."""
+    row_steps, column_steps = eighth_octaves(row_codes), eighth_octaves(column_codes)
+    costs = np.square(row_steps / (rows.diagonal() if rows.ndim == 2 else rows))
+    two_sided = cfg.tcq.two_sided and rows.ndim == 2
+    return Lattice(
+        weights=np.ascontiguousarray((weight.cpu().numpy() / row_steps[:, None] / column_steps).T, np.float32),
+        scale=scale,
+        row_codes=row_codes,
+        column_codes=column_codes,
+        along_columns=np.ascontiguousarray(error_shares(columns, column_steps).T, np.float32),
+        along_rows=error_shares(rows, row_steps).astype(np.float32) if two_sided else 0,
+        costs=(costs / costs.mean()).astype(np.float32),
+    )
+
+
 def make_lattice(cfg: Config, weight: Tensor, curvature: Curvature) -> Lattice:
-    """Steps and shares of a weight [R, C].
+    """The grid of a weight [R, C] by its curvature.
 
     Inputs that are always zero make their columns zero, and so do outputs without any gradient. Row steps follow G
     where rows are independent, as in a table; elsewhere rows have one step, for feedback along them makes up for the
@@ -66,32 +90,33 @@ def make_lattice(cfg: Config, weight: Tensor, curvature: Curvature) -> Lattice:
     """
     moments = curvature.outputs.diagonal() if curvature.outputs.ndim == 2 else curvature.outputs
     live = (curvature.inputs.diagonal() > 0) & moments.any()
-    dead = (~live).double()
-    weight = torch.where(live, weight.double(), 0).cpu()
-    columns = inverse_factor(curvature.inputs + dead.diag(), cfg.tcq.input_damping).cpu().numpy()
+    weight = torch.where(live, weight.double(), 0)
+    columns = inverse_factor(curvature.inputs + (~live).double().diag(), cfg.tcq.input_damping).cpu().numpy()
     column_codes, scale = octave_codes(columns.diagonal())
-    outputs = curvature.outputs if moments.any() else torch.ones_like(moments)
-    along_rows: np.ndarray | int = 0
-    if outputs.ndim == 1:
-        sensitivity = outputs.clamp_min(CURVATURE_FLOOR * outputs.mean()).sqrt().cpu().numpy()
-        row_codes, row_scale = octave_codes(1 / sensitivity)
+    if curvature.outputs.ndim == 2 and moments.any():
+        rows = inverse_factor(curvature.outputs, cfg.tcq.output_damping).cpu().numpy()
+        row_codes, row_scale = np.zeros(len(rows), np.int8), float(np.mean(rows.diagonal() ** -2.0)) ** -0.5
     else:
-        rows = inverse_factor(outputs, cfg.tcq.output_damping).cpu().numpy()
-        sensitivity = 1 / rows.diagonal()
-        row_codes, row_scale = np.zeros(len(rows), np.int8), np.square(sensitivity).mean() ** -0.5
-        if cfg.tcq.two_sided:
-            along_rows = error_shares(rows, np.ones(len(rows))).astype(np.float32)
-    row_steps, column_steps = eighth_octaves(row_codes), eighth_octaves(column_codes)
-    costs = np.square(row_steps * sensitivity)
-    return Lattice(
-        weights=np.ascontiguousarray((weight.numpy() / row_steps[:, None] / column_steps).T, np.float32),
-        scale=float(scale * row_scale),
-        row_codes=row_codes,
-        column_codes=column_codes,
-        along_columns=np.ascontiguousarray(error_shares(columns, column_steps).T, np.float32),
-        along_rows=along_rows,
-        costs=(costs / costs.mean()).astype(np.float32),
-    )
+        moments = moments if moments.any() else torch.ones_like(moments)
+        rows = moments.clamp_min(CURVATURE_FLOOR * moments.mean()).rsqrt().cpu().numpy()
+        row_codes, row_scale = octave_codes(rows)
+    return on_grid(cfg, weight, columns, rows, row_codes, column_codes, scale * row_scale)
+
+
+def make_lattices(cfg: Config, state: dict[str, Tensor], curvatures: dict[str, Curvature]) -> dict[str, Lattice]:
+    """Lattices of all matrices that have a curvature; `InputError` with the matrix's name where one is of no use."""
+    lattices = {}
+    for name, curvature in curvatures.items():
+        for what, tensor in (
+            (name, state[name]),
+            (f"{name}, Hessian", curvature.inputs.sum() + curvature.outputs.sum()),
+        ):
+            require_finite(what, tensor)
+        try:
+            lattices[name] = make_lattice(cfg, state[name], curvature)
+        except InputError as error:
+            raise InputError(f"{name}, {error}") from None
+    return lattices
 
 
 def trellis_tensor(cfg: Config, name: str, lattice: Lattice, step: float) -> QuantizedTensor:
@@ -112,22 +137,6 @@ def trellis_tensor(cfg: Config, name: str, lattice: Lattice, step: float) -> Qua
     points = np.ascontiguousarray(points.T)
     codes = lattice.row_codes, deviation_codes(points, lattice.column_codes), lattice.column_codes
     return QuantizedTensor(SCHEME_TCQ, points, (scale.reshape(1), *codes))
-
-
-def make_lattices(cfg: Config, state: dict[str, Tensor], curvatures: dict[str, Curvature]) -> dict[str, Lattice]:
-    """Lattices of all matrices that have a curvature; `InputError` with the matrix's name where one is of no use."""
-    lattices = {}
-    for name, curvature in curvatures.items():
-        for what, tensor in (
-            (name, state[name]),
-            (f"{name}, Hessian", curvature.inputs.sum() + curvature.outputs.sum()),
-        ):
-            require_finite(what, tensor)
-        try:
-            lattices[name] = make_lattice(cfg, state[name], curvature)
-        except InputError as error:
-            raise InputError(f"{name}, {error}") from None
-    return lattices
 
 
 def trellis_tensors(cfg: Config, lattices: dict[str, Lattice], step: float) -> dict[str, QuantizedTensor]:
