@@ -11,7 +11,6 @@ from toolkit.components.artifact import encode_artifact
 from toolkit.components.config import Config
 from toolkit.components.failure import InputError
 from toolkit.components.fisher import Curvature
-from toolkit.components.log import Log
 from toolkit.components.quantize import quantize_weights
 from toolkit.components.tcq import LARGEST_POINT, Lattice, make_lattices, trellis_tensors
 from toolkit.components.tcq_coder import eighth_octaves
@@ -33,7 +32,7 @@ def tcq_artifact(
     state: dict[str, Tensor],
     curvatures: dict[str, Curvature],
     code_bytes: int,
-    log: Log,
+    log: Callable[[str], None],
 ) -> bytes:
     """The artifact of a state dict, in the recipe's steps or such that it fills the target together with the code."""
     lattices = make_lattices(cfg, state, curvatures)
@@ -72,7 +71,7 @@ def fill(
     bounds: tuple[float, float],  # finest and loosest K
     room: int,  # bytes
     seconds: float,
-    log: Log,
+    log: Callable[[str], None],
 ) -> bytes:
     """The largest artifact found that fits, in general in the last `FILL_BYTES` of the room.
 
