@@ -71,7 +71,7 @@ def test_the_last_bytes_under_a_target_are_used(
     _, blob, lines = artifact(trained, target_bytes=target, margin_bytes=100)
     assert target - 100 - FILL_BYTES < CODE_BYTES + len(blob) <= target - 100
     assert 1 <= len(lines) <= 5
-    assert lines[-1].startswith(f"fill:attempt {len(lines)} step ")
+    assert lines[-1].startswith(f"fill:attempt {len(lines)}: {len(blob)} bytes at step ")
 
 
 def test_a_target_that_nothing_reaches_takes_the_finest_steps(

@@ -80,7 +80,6 @@ def train_artifact(cfg: Config, inputs: Inputs, env: Environment, ranks: Ranks, 
     nats = score_blocks(cfg, model, inputs.tokens, ranks)
     log(score_line("pre-quantization post-ema", nats, inputs.target_bytes, started))
     if ranks.is_main:
-        log(f"Serialized model: {sum(4 * param.numel() for param in model.parameters())} bytes")
         if cfg.quantize.method == "tcq":
             blob = tcq_artifact(cfg, model.state_dict(), trainer.curvatures, code_bytes, log)
         else:
@@ -90,6 +89,7 @@ def train_artifact(cfg: Config, inputs: Inputs, env: Environment, ranks: Ranks, 
                 fallback = sum(len(tensor.side) > 0 for tensor in quantized.values()) - layers
                 log(f"GPTQ quantization: {layers} layers with full GPTQ, {fallback} fallback to round-to-nearest")
             blob = encode_artifact(cfg, quantized)
+        log(f"Serialized model: {sum(4 * param.numel() for param in model.parameters())} bytes")
         write_artifact(env.artifact_path, blob)
     ranks.barrier()
     signal.signal(signal.SIGTERM, signal.SIG_DFL)

@@ -92,9 +92,10 @@ def fill(
         if octave in (low, high) and octave not in (finest, loosest):
             octave = (low + high) / 2  # both ends are known, so the prediction was of no use
         blob = encode(2.0**octave)
-        slowest = max(slowest, time.perf_counter() - begun)
+        taken = time.perf_counter() - begun
+        slowest = max(slowest, taken)
         free = room - len(blob)
-        log(f"fill:attempt {attempt} step {2.0**octave:.4g}: {len(blob)} bytes, {free} free, {slowest:.1f}s")
+        log(f"fill:attempt {attempt}: {len(blob)} bytes at step {2.0**octave:.6g} in {taken:.1f}s")
         if free < 0 and octave == loosest:
             raise InputError(
                 f"artifact.target_bytes: expected room for the loosest steps, found {-free} bytes too few; "

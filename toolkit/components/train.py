@@ -96,15 +96,15 @@ class Trainer:
         if self.cfg.optimizer.swa_every_steps:
             self.log(f"swa:applying the mean of {self.snapshots.count} snapshots")
             self.snapshots.apply()
-        started = self.clock.read()
-        if self.cfg.quantize.method == "gptq":
+        if self.cfg.quantize.method in ("gptq", "tcq"):
             self.log("GPTQ:collecting Hessians from calibration data...")
-            self.hessians = collect_hessians(self.cfg, self.model, self.loader, self.ranks)
-            self.log(f"GPTQ:collected {len(self.hessians)} Hessians in {self.clock.read() - started:.1f}s")
-        if self.cfg.quantize.method == "tcq":
-            self.log("TCQ:collecting Hessians from calibration data, of inputs and of outputs...")
-            self.curvatures = collect_curvatures(self.cfg, self.model, self.loader, self.ranks)
-            self.log(f"TCQ:collected {2 * len(self.curvatures)} Hessians in {self.clock.read() - started:.1f}s")
+            started = self.clock.read()
+            if self.cfg.quantize.method == "gptq":
+                self.hessians = collect_hessians(self.cfg, self.model, self.loader, self.ranks)
+            else:
+                self.curvatures = collect_curvatures(self.cfg, self.model, self.loader, self.ranks)
+            number = len(self.hessians) + 2 * len(self.curvatures)
+            self.log(f"GPTQ:collected {number} Hessians in {self.clock.read() - started:.1f}s")
         self.log(f"train_time_with_calibration: {1000 * self.clock.read():.0f}ms")
 
     def warm_up(self) -> None:
