@@ -11,6 +11,7 @@ from pathlib import Path
 
 import torch
 
+from toolkit.components.accounting import byte_shares, share_lines
 from toolkit.components.artifact import decode_artifact, encode_artifact
 from toolkit.components.config import Config
 from toolkit.components.device import hardware_name, model_on
@@ -80,7 +81,10 @@ def train_artifact(cfg: Config, inputs: Inputs, env: Environment, ranks: Ranks, 
             fallback = sum(len(tensor.side) > 0 for tensor in quantized.values()) - len(hessians)
             log(f"GPTQ quantization: {len(hessians)} layers with full GPTQ, {fallback} fallback to round-to-nearest")
         log(f"Serialized model: {sum(4 * param.numel() for param in model.parameters())} bytes")
-        write_artifact(env.artifact_path, encode_artifact(cfg, quantized))
+        blob = encode_artifact(cfg, quantized)
+        for line in share_lines(byte_shares(quantized, len(blob))):
+            log(line)
+        write_artifact(env.artifact_path, blob)
     ranks.barrier()
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
