@@ -16,7 +16,14 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from toolkit.components.artifact import decode_artifact, encode_artifact, read_payload, write_payload
+from tests.components.artifact_fuzz import run as run_mutations
+from toolkit.components.artifact import (
+    decode_artifact,
+    encode_artifact,
+    read_payload,
+    split_coded,
+    write_payload,
+)
 from toolkit.components.config import Config, Model, Quantize
 from toolkit.components.failure import InputError
 from toolkit.components.gpt import GPT
@@ -27,6 +34,7 @@ TINY = Config(
     model=Model(vocab_size=6, model_dim=4, num_heads=1, num_kv_heads=1, num_layers=1, mlp_mult=1),
     quantize=Quantize(passthrough_max_numel=16),
 )
+HYBRID = replace(TINY, quantize=Quantize(method="hybrid", passthrough_max_numel=0))
 ZLIB = replace(TINY, quantize=replace(TINY.quantize, compressor="zlib"))
 HEAD_BYTES = 25  # 4 magic, 1 version, 8 recipe, 4 size, 8 checksum
 
@@ -107,7 +115,7 @@ def test_gaussian_symbols_take_little_more_than_their_entropy() -> None:
     assert 1 < len(blob) / entropy_bytes < 1.02
 
 
-@pytest.mark.parametrize("cfg", [TINY, ZLIB], ids=["brotli", "zlib"])
+@pytest.mark.parametrize("cfg", [TINY, ZLIB, HYBRID], ids=["brotli", "zlib", "hybrid"])
 def test_every_cut_is_an_error(cfg: Config) -> None:
     blob = encode_artifact(cfg, tiny_tensors(cfg))
     for length in range(len(blob)):
@@ -115,13 +123,14 @@ def test_every_cut_is_an_error(cfg: Config) -> None:
             decode_artifact(cfg, blob[:length])
 
 
-def test_every_flipped_bit_is_an_error() -> None:
-    blob = encode_artifact(TINY, tiny_tensors())
+@pytest.mark.parametrize("cfg", [TINY, HYBRID], ids=["brotli", "hybrid"])
+def test_every_flipped_bit_is_an_error(cfg: Config) -> None:
+    blob = encode_artifact(cfg, tiny_tensors(cfg))
     for bit in range(8 * len(blob)):
         damaged = bytearray(blob)
         damaged[bit // 8] ^= 1 << bit % 8
         with pytest.raises(InputError, match=r"^artifact: expected (magic|format version|checksum) [^\n]+$"):
-            decode_artifact(TINY, bytes(damaged))
+            decode_artifact(cfg, bytes(damaged))
 
 
 def test_trailing_bytes_are_an_error() -> None:
@@ -164,6 +173,31 @@ def test_the_documented_layout_is_the_one_written() -> None:
     payload = write_payload(tiny_tensors())
     assert forge(brotli.compress(payload, quality=11, lgwin=24), len(payload)) == encode_artifact(TINY, tiny_tensors())
     assert payload.startswith(b"blocks.0.attn.c_k.weight 16 4 4\nblocks.0.attn.c_q.weight 16 4 4\n")
+
+
+def test_a_coded_stream_that_is_not_the_tensors_is_refused() -> None:
+    blob = encode_artifact(HYBRID, tiny_tensors(HYBRID))
+    body, size = blob[HEAD_BYTES:], int.from_bytes(blob[13:17], "little")
+    payload, coded = split_coded(body)
+    for stream in (b"", coded[:-2], coded[:-1], coded + b"\0\0", bytes(len(coded)), coded[:600] + coded[598:-2]):
+        message = refusal(forge(payload + stream + struct.pack("<I", len(stream)), size, HYBRID), HYBRID)
+        assert message.startswith("rANS: expected")
+    for coded_bytes in (len(body) - 3, 2**32 - 1):
+        message = refusal(forge(body[:-4] + struct.pack("<I", coded_bytes), size, HYBRID), HYBRID)
+        assert f"a coded stream and its size, found {coded_bytes} bytes in {len(body)}" in message
+    assert "a coded stream and its size, found 0 bytes in 3" in refusal(forge(b"abc", size, HYBRID), HYBRID)
+
+
+def test_reading_takes_less_than_twice_the_memory_of_the_tensors() -> None:
+    model = Model(vocab_size=512, model_dim=256, num_layers=2)
+    for cfg in (Config(model=model, quantize=Quantize()), Config(model=model, quantize=Quantize(method="hybrid"))):
+        tensors = tiny_tensors(cfg)
+        blob = encode_artifact(cfg, tensors)
+        tracemalloc.start()
+        decode_artifact(cfg, blob)
+        peak_bytes = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert peak_bytes < 2 * sum(4 * tensor.values.size for tensor in tensors.values())
 
 
 def test_foreign_files_and_versions_are_refused() -> None:
@@ -257,3 +291,11 @@ def test_symbols_beyond_their_bits_are_refused() -> None:
     tensors = tiny_tensors(cfg)
     tensors["tok_emb.weight"].values[1, 2] = 8
     assert "numbers of scheme 4 in tok_emb.weight" in refusal(encode_artifact(cfg, tensors), cfg)
+
+
+def test_mutated_files_are_refused_or_give_a_valid_model() -> None:
+    """A few of the mutations of `artifact_fuzz.py`, which runs as many as one likes."""
+    outcomes = run_mutations(range(200))
+    assert outcomes["as it is: refused"] > 40
+    assert outcomes["checksum: refused"] > 40
+    assert outcomes["payload: refused"] > 40

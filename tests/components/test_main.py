@@ -38,6 +38,10 @@ train_time_with_calibration: \d+ms
 pre-quantization post-ema val_loss:\d\.\d{8} val_bpb:\d\.\d{8} eval_time:\d+ms
 GPTQ quantization: 13 layers with full GPTQ, 1 fallback to round-to-nearest
 Serialized model: \d+ bytes
+(artifact_bytes:\S+ (symbols|scales|passthrough):\d+
+)+artifact_bytes:all symbols:\d+
+artifact_bytes:all scales:\d+
+artifact_bytes:all passthrough:\d+
 Code size: \d+ bytes
 Serialized model int6\+brotli: \d+ bytes
 Total submission size int6\+brotli: \d+ bytes

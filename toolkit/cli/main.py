@@ -4,7 +4,21 @@ from typing import Any
 
 import click
 
-from toolkit.cli import build, check, demo, explain, leaderboard, pack, package, plan, recipes, stats, train, unpack
+from toolkit.cli import (
+    build,
+    check,
+    demo,
+    entropy,
+    explain,
+    leaderboard,
+    pack,
+    package,
+    plan,
+    recipes,
+    stats,
+    train,
+    unpack,
+)
 from toolkit.components.failure import InputError
 from toolkit.errors import GolfError
 
@@ -36,5 +50,5 @@ def golf() -> None:
     """Parameter Golf: from a recipe to a record folder."""
 
 
-for module in (recipes, plan, build, pack, unpack, train, check, package, demo, explain, stats, leaderboard):
+for module in (recipes, plan, build, pack, unpack, train, check, package, demo, explain, stats, leaderboard, entropy):
     golf.add_command(module.command)

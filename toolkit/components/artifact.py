@@ -52,7 +52,11 @@ def table_line(name: str, scheme: int, shape: tuple[int, ...]) -> str:
     return " ".join(map(str, (name, scheme, *shape)))
 
 
-def split_planes(arrays: list[np.ndarray], dtype: str) -> bytes:
+def write_table(quantized: dict[str, QuantizedTensor]) -> bytes:
+    return "\n".join(table_line(name, t.scheme, t.shape) for name, t in sorted(quantized.items())).encode()
+
+
+def split_planes(arrays: list[np.ndarray], dtype: str | np.dtype) -> bytes:
     """The numbers of all arrays of a dtype in a row, as planes of bytes, so that bytes with exponents lie together."""
     flat = np.concatenate([np.empty(0, dtype), *(array.ravel() for array in arrays if array.dtype == dtype)])
     return flat.view(np.uint8).reshape(-1, flat.itemsize).T.tobytes()
@@ -70,10 +74,8 @@ def stored_arrays(tensor: QuantizedTensor) -> tuple[np.ndarray, ...]:
 
 def write_payload(quantized: dict[str, QuantizedTensor]) -> bytes:
     """Table and numbers of all tensors, not yet compressed."""
-    tensors = sorted(quantized.items())
-    table = "\n".join(table_line(name, tensor.scheme, tensor.shape) for name, tensor in tensors)
-    arrays = [array for _, tensor in tensors for array in stored_arrays(tensor)]
-    return b"".join([table.encode(), b"\n\n", *(split_planes(arrays, dtype) for dtype in STREAM_DTYPES)])
+    arrays = [array for _, tensor in sorted(quantized.items()) for array in stored_arrays(tensor)]
+    return b"".join([write_table(quantized), b"\n\n", *(split_planes(arrays, dtype) for dtype in STREAM_DTYPES)])
 
 
 def read_table(cfg: Config, table: bytes, shapes: dict[str, tuple[int, ...]]) -> dict[str, int]:

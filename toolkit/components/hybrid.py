@@ -69,18 +69,10 @@ def level_tensor(weight: Tensor, levels: int) -> QuantizedTensor:
     return QuantizedTensor(-levels, values, (step[:, 0].half().cpu().numpy(), table))
 
 
-def pad_tables(tables: list[np.ndarray]) -> np.ndarray:
-    """Tables of different lengths as rows [T, A] of one array."""
-    padded = np.zeros((len(tables), max(map(len, tables), default=0)), np.int64)
-    for row, table in zip(padded, tables, strict=True):
-        row[: len(table)] = table
-    return padded
-
-
 def encode_levels(tensors: list[QuantizedTensor]) -> bytes:
     """The coded stream: all symbols of tensors of these schemes, one tensor after the other."""
     symbols = [tensor.values.ravel() + np.int16(-tensor.scheme // 2) for tensor in tensors]
-    return rans_encode(symbols, LANES, pad_tables([tensor.side[1] for tensor in tensors]))
+    return rans_encode(symbols, [tensor.side[1] for tensor in tensors], LANES)
 
 
 def decode_levels(data: bytes, shapes: list[tuple[int, ...]], tables: list[np.ndarray]) -> list[np.ndarray]:
@@ -89,7 +81,7 @@ def decode_levels(data: bytes, shapes: list[tuple[int, ...]], tables: list[np.nd
     `InputError` for a stream that is damaged or cut short, or under a table that does not sum to 2^14.
     """
     sizes = [int(np.prod(shape)) for shape in shapes]
-    arrays = rans_decode(data, sizes, LANES, pad_tables(tables))
+    arrays = rans_decode(data, sizes, tables, LANES)
     return [
         (array.astype(np.int16) - len(table) // 2).astype(np.int8).reshape(shape)
         for array, shape, table in zip(arrays, shapes, tables, strict=True)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import torch
 
+from toolkit.components.accounting import byte_shares, share_lines
 from toolkit.components.artifact import decode_artifact, encode_artifact
 from toolkit.components.config import Config
 from toolkit.components.device import hardware_name, model_on
@@ -82,6 +83,7 @@ def train_artifact(cfg: Config, inputs: Inputs, env: Environment, ranks: Ranks, 
     if ranks.is_main:
         if cfg.quantize.method == "tcq":
             blob = tcq_artifact(cfg, model.state_dict(), trainer.curvatures, code_bytes, log)
+            quantized = decode_artifact(cfg, blob)
         else:
             quantized = quantize_weights(cfg, model.state_dict(), trainer.hessians)
             if cfg.quantize.method != "hybrid":
@@ -90,6 +92,8 @@ def train_artifact(cfg: Config, inputs: Inputs, env: Environment, ranks: Ranks, 
                 log(f"GPTQ quantization: {layers} layers with full GPTQ, {fallback} fallback to round-to-nearest")
             blob = encode_artifact(cfg, quantized)
         log(f"Serialized model: {sum(4 * param.numel() for param in model.parameters())} bytes")
+        for line in share_lines(byte_shares(quantized, len(blob))):
+            log(line)
         write_artifact(env.artifact_path, blob)
     ranks.barrier()
     signal.signal(signal.SIGTERM, signal.SIG_DFL)

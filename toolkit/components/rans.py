@@ -44,12 +44,16 @@ class RansEncoder:
 
     def __init__(self, lanes: int, frequencies: np.ndarray) -> None:
         """`frequencies`: widths of the symbols, whole numbers [T, A], each row summing to 2^14."""
+        self.states = np.full(lanes, STATE_FLOOR, np.uint32)
+        self.words: list[np.ndarray] = []
+        self.use_tables(frequencies)
+
+    def use_tables(self, frequencies: np.ndarray) -> None:
+        """Other tables from here on, that is, for earlier symbols."""
         widths = frequencies.astype(np.uint32)
         self.levels = widths.shape[1]
         self.widths = widths.ravel()
         self.starts = (widths.cumsum(1, np.uint32) - widths).ravel()
-        self.states = np.full(lanes, STATE_FLOOR, np.uint32)
-        self.words: list[np.ndarray] = []
 
     def encode(self, symbols: np.ndarray, tables: np.ndarray) -> None:
         """One step: symbols [k] in the first k lanes, each under the table of its number in `tables` [k]."""
@@ -72,14 +76,18 @@ class RansDecoder:
     """Steps of a stream from the first to the last. Raises `InputError` for a stream that is damaged or cut short."""
 
     def __init__(self, data: bytes, lanes: int, frequencies: np.ndarray) -> None:
-        """`lanes` and `frequencies` as the encoder had them. Memory: the stream, and 160 KiB a table."""
+        """`lanes` and `frequencies` as the encoder had them."""
         if len(data) < 4 * lanes or len(data) % 2:
             raise InputError(f"rANS: expected {lanes} states and whole words, found {len(data)} bytes")
-        if (frequencies.sum(1) != TABLE_SLOTS).any():
-            raise InputError(f"rANS: expected tables of {TABLE_SLOTS} slots, found others")
         self.states = np.frombuffer(data, "<u4", lanes).astype(np.uint32)
         self.words = np.frombuffer(data, "<u2", offset=4 * lanes)
         self.position = 0
+        self.use_tables(frequencies)
+
+    def use_tables(self, frequencies: np.ndarray) -> None:
+        """Other tables from here on; 160 KiB of memory each."""
+        if (frequencies.sum(1) != TABLE_SLOTS).any():
+            raise InputError(f"rANS: expected tables of {TABLE_SLOTS} slots, found others")
         # By slot: the width of its symbol, the slots of the symbol before it, and the symbol.
         symbols = np.nonzero(frequencies)[1]
         widths = frequencies[frequencies > 0].astype(np.uint32)
@@ -109,23 +117,25 @@ class RansDecoder:
             raise InputError("rANS: expected the end of the stream, found more of it; it is damaged")
 
 
-def rans_encode(arrays: list[np.ndarray], lanes: int, frequencies: np.ndarray) -> bytes:
-    """Symbols of arrays [n], each array under its own row of `frequencies`; every array begins a new step."""
-    encoder = RansEncoder(lanes, frequencies)
-    for table, symbols in reversed(list(enumerate(arrays))):
+def rans_encode(arrays: list[np.ndarray], tables: list[np.ndarray], lanes: int) -> bytes:
+    """Symbols of arrays [n], each under its own table, widths [A] that sum to 2^14; every array begins a new step."""
+    encoder = RansEncoder(lanes, np.empty((0, 0)))
+    for symbols, table in reversed(list(zip(arrays, tables, strict=True))):
+        encoder.use_tables(table[None])
         for start in reversed(range(0, len(symbols), lanes)):
             step = symbols[start : start + lanes]
-            encoder.encode(step, np.broadcast_to(table, step.shape))
+            encoder.encode(step, np.broadcast_to(0, step.shape))
     return encoder.finish()
 
 
-def rans_decode(data: bytes, sizes: list[int], lanes: int, frequencies: np.ndarray) -> list[np.ndarray]:
+def rans_decode(data: bytes, sizes: list[int], tables: list[np.ndarray], lanes: int) -> list[np.ndarray]:
     """Inverse of `rans_encode`: arrays uint16 of the given sizes; `InputError` for a stream that is damaged or cut."""
-    decoder = RansDecoder(data, lanes, frequencies)
+    decoder = RansDecoder(data, lanes, np.empty((0, 0)))
     arrays = [np.empty(size, np.uint16) for size in sizes]
-    for table, symbols in enumerate(arrays):
+    for symbols, table in zip(arrays, tables, strict=True):
+        decoder.use_tables(table[None])
         for start in range(0, len(symbols), lanes):
             step = symbols[start : start + lanes]
-            step[:] = decoder.decode(np.broadcast_to(table, step.shape))
+            step[:] = decoder.decode(np.broadcast_to(0, step.shape))
     decoder.finish()
     return arrays
