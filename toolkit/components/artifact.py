@@ -38,6 +38,7 @@ ARTIFACT_VERSION = 2
 ARTIFACT_HEAD = "<4sB8sI8s"  # magic, version, recipe, bytes of the payload, checksum
 CHECKSUM_BYTES = 8
 CODED_SIZE = "<I"
+LARGEST_SCALE = 1e18  # of a trellis: all its weights are then finite
 LONGEST_TABLE_LINE = 256
 STREAM_DTYPES = ("<i1", "<u2", "<f2", "<f4")
 
@@ -131,6 +132,8 @@ def read_payload(
         valid = all(np.isfinite(array).all() for array in arrays[name])
         if 0 < scheme < SCHEME_FP16:
             valid &= bool(np.abs(values.astype(np.int16)).max(initial=0) < 2 ** (scheme - 1))
+        if scheme == SCHEME_TCQ:
+            valid &= bool(abs(side[0][0]) < LARGEST_SCALE)
         require_artifact(valid, f"numbers of scheme {scheme} in {name}", "others")
         quantized[name] = QuantizedTensor(scheme, values, tuple(side))
     return quantized
