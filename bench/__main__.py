@@ -6,11 +6,11 @@ Without a name all run that need no argument. `pack REPO` and `unpack REPO` take
 
 import sys
 
-from bench import artifact, bundle, pack, seed, unpack
+from bench import artifact, bundle, pack, rans, seed, unpack
 from bench.mix import full, tables
 from bench.weights import tables as weights
 
-BENCHES = {"bundle": bundle.main, "artifact": artifact.main}
+BENCHES = {"bundle": bundle.main, "artifact": artifact.main, "rans": rans.main}
 WITH_ARGUMENTS = {
     "pack": pack.main,
     "unpack": unpack.main,

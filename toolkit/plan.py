@@ -17,10 +17,24 @@ from toolkit.units import CAP_BYTES
 # Training FLOPs a second on 8xH100 by this file's formula: published step times of the baseline (43.5 ms) and of
 # SP4096 (98.9 ms), both with torch.compile. Other models are expected between or near them.
 FLOPS_PER_SECOND_8XH100 = (1.57e15, 2.17e15)
+PENTANARY_BITS = 2.133  # of a Gaussian cut at 0.7 and 1.4 times its mean magnitude
 ESTIMATE = (
-    "entropy of Gaussian weights after rounding, an fp16 scale a row, other matrices as fp16, vectors as fp32; "
-    "the published models of the baseline and of #1394 are 0.9 % and 0.8 % larger than this"
+    "entropy of Gaussian weights after rounding, an fp16 scale a row, other matrices as fp16, vectors as fp32 (fp16 "
+    "under HybridQuant); the published models of the baseline and of #1394 are 0.9 % and 0.8 % larger than this"
 )
+
+
+@dataclass(frozen=True)
+class PlannedTensor:
+    """One parameter of a recipe's model."""
+
+    kind: str  # embed, matrix or scalar
+    shape: tuple[int, ...]
+    levels: int  # of HybridQuant; 0 for fp16, and under other methods
+
+    @property
+    def numel(self) -> int:
+        return math.prod(self.shape)
 
 
 @dataclass(frozen=True)
@@ -82,22 +96,27 @@ class Plan:
 
 def make_plan(cfg: Config, code_bytes: int) -> Plan:
     """Forecast for a recipe whose packed script has `code_bytes`."""
-    tensors = parameter_shapes(cfg)
+    tensors = planned_tensors(cfg)
     parameters: Counter[str] = Counter()
-    for kind, shape in tensors:
-        parameters[kind] += math.prod(shape)
+    quantized: Counter[str] = Counter()
+    bits = {"matrix": 0.0, "embed": 0.0}
+    for tensor in tensors:
+        parameters[tensor.kind] += tensor.numel
+        if is_rounded(cfg, tensor):
+            quantized[tensor.kind] += tensor.numel
+            bits[tensor.kind] += tensor.numel * quantized_bits(cfg, tensor)
     return Plan(
         cfg=cfg,
         parameters=dict(parameters),
         forward_flops=forward_flops_per_token(cfg, parameters["matrix"]),
-        bits_per_weight={kind: quantized_bits(cfg, kind, cfg.model.model_dim) for kind in ("matrix", "embed")},
-        model_bytes=sum(tensor_bytes(cfg, kind, shape) for kind, shape in tensors),
+        bits_per_weight={kind: bits[kind] / quantized[kind] for kind in ("matrix", "embed") if quantized[kind]},
+        model_bytes=sum(tensor_bytes(cfg, tensor) for tensor in tensors),
         code_bytes=code_bytes,
     )
 
 
-def parameter_shapes(cfg: Config) -> list[tuple[str, tuple[int, ...]]]:
-    """Kind (matrix, embed or scalar) and shape of each parameter of a recipe; allocates none of them."""
+def planned_tensors(cfg: Config) -> list[PlannedTensor]:
+    """All parameters of a recipe; allocates none of them."""
     try:
         import torch
     except ModuleNotFoundError:
@@ -105,13 +124,19 @@ def parameter_shapes(cfg: Config) -> list[tuple[str, tuple[int, ...]]]:
             "torch: expected it to count parameters, found none; pip install 'golf-toolkit[train]'"
         ) from None
     from toolkit.components.gpt import GPT, parameter_kind
+    from toolkit.components.hybrid import hybrid_levels
 
     with torch.device("meta"):
-        return [(parameter_kind(name), tuple(tensor.shape)) for name, tensor in GPT(cfg).named_parameters()]
+        parameters = GPT(cfg).named_parameters()
+    hybrid = cfg.quantize.method == "hybrid"
+    return [
+        PlannedTensor(parameter_kind(name), tuple(tensor.shape), hybrid_levels(cfg, name, tensor) if hybrid else 0)
+        for name, tensor in parameters
+    ]
 
 
 def count_parameters(cfg: Config) -> int:
-    return sum(math.prod(shape) for _, shape in parameter_shapes(cfg))
+    return sum(tensor.numel for tensor in planned_tensors(cfg))
 
 
 def forward_flops_per_token(cfg: Config, matrix_parameters: int) -> int:
@@ -126,24 +151,35 @@ def forward_flops_per_token(cfg: Config, matrix_parameters: int) -> int:
     return 2 * (matrix_parameters + head) + 2 * attention
 
 
-def tensor_bytes(cfg: Config, kind: str, shape: tuple[int, ...]) -> int:
-    """Expected bytes of one tensor in the artifact: quantized, or fp32 where it is a vector and fp16 otherwise."""
-    numel = math.prod(shape)
-    if kind == "scalar" or numel <= cfg.quantize.passthrough_max_numel:
-        return numel * (4 if len(shape) < 2 else 2)
-    return round(numel * quantized_bits(cfg, kind, shape[1]) / 8) + 2 * shape[0]
+def is_rounded(cfg: Config, tensor: PlannedTensor) -> bool:
+    """Whether the artifact holds symbols in place of the numbers."""
+    if cfg.quantize.method == "hybrid":
+        return tensor.levels > 0
+    return tensor.kind != "scalar" and tensor.numel > cfg.quantize.passthrough_max_numel
 
 
-def quantized_bits(cfg: Config, kind: str, row_length: int) -> float:
+def tensor_bytes(cfg: Config, tensor: PlannedTensor) -> int:
+    """Expected bytes in the artifact: quantized, or fp16, or fp32 where it is a vector."""
+    if is_rounded(cfg, tensor):
+        return round(tensor.numel * quantized_bits(cfg, tensor) / 8) + 2 * tensor.shape[0] + 2 * tensor.levels
+    return tensor.numel * (2 if len(tensor.shape) >= 2 or cfg.quantize.method == "hybrid" else 4)
+
+
+def quantized_bits(cfg: Config, tensor: PlannedTensor) -> float:
     """Expected entropy in bits of one quantized weight of Gaussian rows; brotli and zlib come within about 1 %."""
     quantize = cfg.quantize
-    bits = quantize.embed_bits if kind == "embed" else quantize.matrix_bits
-    clip_sigmas = quantize.embed_clip_sigmas if kind == "embed" else quantize.matrix_clip_sigmas
+    bits = quantize.embed_bits if tensor.kind == "embed" else quantize.matrix_bits
+    clip_sigmas = quantize.embed_clip_sigmas if tensor.kind == "embed" else quantize.matrix_clip_sigmas
+    if tensor.levels == 5:
+        return PENTANARY_BITS
+    # A row's largest weight, where it sets the step: in n Gaussian draws, the value that exp(-0.5772) of them are
+    # expected to exceed (Euler's constant).
+    tail = math.exp(-0.5772) / tensor.shape[1]
+    if tensor.levels:
+        return gaussian_bits(tensor.levels // 2, -NormalDist().inv_cdf(tail / 2))
     if quantize.method == "percentile":
-        # The share above the percentile is less than one weight of a row, so the clip is the row's largest weight:
-        # in n Gaussian draws, the value that exp(-0.5772) of them are expected to exceed (Euler's constant).
-        tail = max(1 - quantize.clip_percentile / 100, math.exp(-0.5772) / row_length)
-        clip_sigmas = -NormalDist().inv_cdf(tail / 2)
+        # The share above the percentile is less than one weight of a row, so the clip is that weight.
+        clip_sigmas = -NormalDist().inv_cdf(max(1 - quantize.clip_percentile / 100, tail) / 2)
     return gaussian_bits(2 ** (bits - 1) - 1, clip_sigmas)
 
 
