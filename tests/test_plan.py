@@ -12,9 +12,12 @@ from toolkit.components.config import Config
 from toolkit.components.gpt import GPT
 from toolkit.components.hybrid import level_tensor
 from toolkit.components.quantize import quantize_weights
+from toolkit.errors import GolfError
 from toolkit.plan import (
+    FITTED,
     PlannedTensor,
     count_parameters,
+    fit,
     forward_flops_per_token,
     gaussian_bits,
     make_plan,
@@ -134,3 +137,37 @@ def test_model_bytes_match_an_encoded_artifact_of_gaussian_weights() -> None:
     state = {name: torch.randn_like(tensor) for name, tensor in GPT(cfg).state_dict().items()}
     artifact = encode_artifact(cfg, quantize_weights(cfg, state, {}))
     assert make_plan(cfg, 0).model_bytes == pytest.approx(len(artifact), rel=0.01)
+
+
+@pytest.mark.parametrize("setting", list(FITTED))
+@pytest.mark.parametrize("name", ["sp4096"])
+def test_fit_finds_the_largest_value_below_the_cap(name: str, setting: str) -> None:
+    cfg = load_recipe(name)
+    plan = fit(cfg, setting, 12_345)
+    value = getattr(plan.cfg.model, setting)
+    assert plan.bytes_left >= 0
+    assert value >= getattr(cfg.model, setting)
+    with_code = make_plan(plan.cfg, 12_345)
+    assert with_code.total_bytes == plan.total_bytes
+    room_for_more = CAP_BYTES - plan.total_bytes
+    assert room_for_more < plan.model_bytes * (1.1 * FITTED[setting] / value if setting != "model_dim" else 0.3)
+
+
+def test_fit_shrinks_what_is_too_large_and_moves_layers_that_count_from_the_last() -> None:
+    cfg = load_recipe("sp4096")
+    plan = fit(cfg, "num_layers", 4_000_000)
+    assert plan.cfg.model.num_layers < 11
+    assert plan.cfg.model.xsa_layers == plan.cfg.model.num_layers
+    assert plan.cfg.model.value_embed_layers == (plan.cfg.model.num_layers - 2, plan.cfg.model.num_layers - 1)
+    with pytest.raises(
+        GolfError, match=r"^num_layers: expected a value whose estimate is below 16,000,000 bytes, found"
+    ):
+        fit(cfg, "num_layers", CAP_BYTES)
+
+
+def test_methods_are_forecast_side_by_side() -> None:
+    plan = make_plan(load_recipe("sp4096"), 0)
+    assert plan.scheme_bytes["gptq"][0] <= plan.model_bytes <= plan.scheme_bytes["gptq"][1]
+    assert plan.scheme_bytes["tcq"][1] < plan.scheme_bytes["gptq"][0]
+    tcq = make_plan(load_recipe("sp4096_tcq"), 0)
+    assert plan.scheme_bytes["tcq"][0] <= tcq.model_bytes <= plan.scheme_bytes["tcq"][1]

@@ -6,11 +6,13 @@ Not covered: memory, evaluation time, and how far trained weights are from Gauss
 
 import math
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from statistics import NormalDist
+from typing import Any
 
-from toolkit.components.config import Config
+from toolkit.components.config import Config, Model
+from toolkit.components.failure import InputError
 from toolkit.errors import GolfError
 from toolkit.units import CAP_BYTES
 
@@ -20,8 +22,13 @@ FLOPS_PER_SECOND_8XH100 = (1.57e15, 2.17e15)
 PENTANARY_BITS = 2.133  # of a Gaussian cut at 0.7 and 1.4 times its mean magnitude
 ESTIMATE = (
     "entropy of Gaussian weights after rounding, an fp16 scale a row, other matrices as fp16, vectors as fp32 (fp16 "
-    "under HybridQuant); the published models of the baseline and of #1394 are 0.9 % and 0.8 % larger than this"
+    "under HybridQuant); the published models of the baseline and of #1394 are 0.9 % and 0.8 % larger than this. "
+    "Trellis-coded weights: at the loss that the recipe's int6 would have; a target size buys finer steps"
 )
+TCQ_SHARE = 0.82  # bits of a trellis-coded weight beside SDClip's at the same loss: `make bench-weights`
+# How far files may be from this forecast, in shares of it; of the trellis coder, at the same loss.
+ERROR_BANDS = {"gptq": (-0.005, 0.015), "hybrid": (-0.02, 0.02), "tcq": (-0.04, 0.04)}
+FITTED = {"num_layers": 1, "model_dim": 16, "mlp_mult": 1, "vocab_size": 64}  # what `fit` varies, in which steps
 
 
 @dataclass(frozen=True)
@@ -46,6 +53,7 @@ class Plan:
     forward_flops: int
     bits_per_weight: dict[str, float]  # expected entropy of quantized weights, by kind
     model_bytes: int
+    scheme_bytes: dict[str, tuple[int, int]]  # least and most, had the recipe chosen the method
     code_bytes: int
 
     @property
@@ -86,6 +94,7 @@ class Plan:
             "steps_8xh100": list(self.steps_8xh100),
             "bits_per_weight": self.bits_per_weight,
             "estimated_model_bytes": self.model_bytes,
+            "model_bytes_by_method": {method: list(band) for method, band in self.scheme_bytes.items()},
             "code_bytes": self.code_bytes,
             "estimated_total_bytes": self.total_bytes,
             "estimated_bytes_left": self.bytes_left,
@@ -111,8 +120,50 @@ def make_plan(cfg: Config, code_bytes: int) -> Plan:
         forward_flops=forward_flops_per_token(cfg, parameters["matrix"]),
         bits_per_weight={kind: bits[kind] / quantized[kind] for kind in ("matrix", "embed") if quantized[kind]},
         model_bytes=sum(tensor_bytes(cfg, tensor) for tensor in tensors),
+        scheme_bytes={method: method_band(cfg, method) for method in ERROR_BANDS},
         code_bytes=code_bytes,
     )
+
+
+def method_band(cfg: Config, method: str) -> tuple[int, int]:
+    """Least and most bytes of the model's file under a method, other settings as they are."""
+    cfg = replace(cfg, quantize=replace(cfg.quantize, method=method), artifact=replace(cfg.artifact, target_bytes=0))
+    model_bytes = sum(tensor_bytes(cfg, tensor) for tensor in planned_tensors(cfg))
+    low, high = (round(model_bytes * (1 + share)) for share in ERROR_BANDS[method])
+    return low, high
+
+
+def fit(cfg: Config, setting: str, code_bytes: int) -> Plan:
+    """The forecast for the largest value of a setting of `FITTED` that fits the cap, others as they are.
+
+    `GolfError` where no value fits that the model allows.
+    """
+    step = FITTED[setting]
+    value = getattr(cfg.model, setting) // step * step
+    upward = make_plan(cfg, code_bytes).bytes_left >= 0
+    best = None
+    while value > 0:
+        try:
+            plan = make_plan(replace(cfg, model=with_setting(cfg.model, setting, value)), code_bytes)
+        except InputError:
+            plan = None  # head dimensions and the like have to divide
+        if plan and plan.bytes_left >= 0:
+            best = plan
+        if plan and upward != (plan.bytes_left >= 0):
+            break
+        value += step if upward else -step
+    if best is None:
+        raise GolfError(f"{setting}: expected a value whose estimate is below {CAP_BYTES:,} bytes, found none")
+    return best
+
+
+def with_setting(model: Model, setting: str, value: int) -> Model:
+    """A model with one setting changed. What covers all layers still does, and what counts from the last moves."""
+    changes: dict[str, Any] = {setting: value}
+    if setting == "num_layers":
+        changes["xsa_layers"] = value if model.xsa_layers == model.num_layers else min(model.xsa_layers, value)
+        changes["value_embed_layers"] = tuple(layer + value - model.num_layers for layer in model.value_embed_layers)
+    return replace(model, **changes)
 
 
 def planned_tensors(cfg: Config) -> list[PlannedTensor]:
@@ -180,7 +231,8 @@ def quantized_bits(cfg: Config, tensor: PlannedTensor) -> float:
     if quantize.method == "percentile":
         # The share above the percentile is less than one weight of a row, so the clip is that weight.
         clip_sigmas = -NormalDist().inv_cdf(max(1 - quantize.clip_percentile / 100, tail) / 2)
-    return gaussian_bits(2 ** (bits - 1) - 1, clip_sigmas)
+    share = TCQ_SHARE if quantize.method == "tcq" else 1.0
+    return share * gaussian_bits(2 ** (bits - 1) - 1, clip_sigmas)
 
 
 def gaussian_bits(levels: int, clip_sigmas: float) -> float:
