@@ -108,7 +108,7 @@ def test_a_table_that_is_looked_up_has_frequencies_for_its_rows(paths: list[Path
     model = noisy_model()
     uses = direct(model, model.ve.embed, paths)
     tokens = torch.cat([x for x, _ in uses])
-    torch.testing.assert_close(curvature.outputs * POSITIONS, 0.5 + tokens.bincount(minlength=48).double())
+    torch.testing.assert_close((curvature.outputs * POSITIONS).float(), 0.5 + tokens.bincount(minlength=48).float())
     torch.testing.assert_close(curvature.inputs.float(), sum(g.T @ g for _, g in uses) / POSITIONS)
 
 
@@ -146,11 +146,11 @@ def gloo_rank(rank: int, meeting_point: str, paths: list[Path]) -> dict[str, lis
 
 
 def test_two_ranks_find_what_one_finds(paths: list[Path], tmp_path: Path) -> None:
-    """Three batches: one rank has two, the other one. Sums of float32 in float64 have room for all their digits."""
+    """Three batches: one rank has two, the other one. The order of sums decides no bit."""
     with multiprocessing.get_context("spawn").Pool(2) as pool:
         arguments = [(rank, str(tmp_path / "meeting_point"), paths) for rank in range(2)]
         first, second = pool.starmap(gloo_rank, arguments, chunksize=1)
     for name, curvature in curvatures_of_rank(0, 1, paths, noisy_model()).items():
         for i, alone in enumerate((curvature.inputs.numpy(), curvature.outputs.numpy())):
             assert np.array_equal(first[name][i], second[name][i])
-            np.testing.assert_allclose(first[name][i], alone, rtol=1e-12)
+            assert np.array_equal(first[name][i], alone)

@@ -42,7 +42,7 @@ class Curvature:
 
 
 def outer_products(x: Tensor) -> Tensor:
-    """sum x x^T of [..., C], float64 [C, C]: batches then add up to the same bits in any order, or nearly always."""
+    """sum x x^T of [..., C] in float32, as float64 [C, C], where sums over batches lose next to nothing."""
     x = x.detach().flatten(0, -2).float()
     return (x.T @ x).double()
 
@@ -117,6 +117,8 @@ def collect_curvatures(cfg: Config, model: GPT, loader: TokenLoader, ranks: Rank
         curvature.finish(positions)
     if "tok_emb.weight" in curvatures:
         add_tied_head(curvatures["tok_emb.weight"], ranks.sum_(head) / positions, ranks.sum_(rare) / positions)
+    for curvature in curvatures.values():  # the last bits depend on the order of sums; what follows must not
+        curvature.inputs, curvature.outputs = curvature.inputs.float().double(), curvature.outputs.float().double()
     return curvatures
 
 
