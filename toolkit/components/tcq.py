@@ -6,8 +6,8 @@ odd points of the grid, so that a symbol k stands for a point n = 2k or 2k + 1 (
 and Fischer, 1990). Choosing whole columns is compatible with GPTQ, for rows do not meet in H. Where G says how they do
 meet, errors go down the column as well, each survivor with a copy of its own.
 
-The step is K * v * U_cc with one K for the whole model: v and U come from the Fisher matrix, so that bits go where the
-loss feels them. With U the Cholesky factor of H^-1, U_cc^-2 is what an error in column c costs after feedback.
+The step is K * V_rr * U_cc with one K for the whole model, so that bits go where the loss feels them: with U the
+Cholesky factor of H^-1, U_cc^-2 is what an error in column c costs after feedback, and so is V_rr^-2 of G in row r.
 """
 
 from concurrent.futures import ThreadPoolExecutor
@@ -84,23 +84,20 @@ def on_grid(
 def make_lattice(cfg: Config, weight: Tensor, curvature: Curvature) -> Lattice:
     """The grid of a weight [R, C] by its curvature.
 
-    Inputs that are always zero make their columns zero, and so do outputs without any gradient. Row steps follow G
-    where rows are independent, as in a table; elsewhere rows have one step, for feedback along them makes up for the
-    difference.
+    Inputs that are always zero make their columns zero, and so do outputs without any gradient.
     """
     moments = curvature.outputs.diagonal() if curvature.outputs.ndim == 2 else curvature.outputs
     live = (curvature.inputs.diagonal() > 0) & moments.any()
     weight = torch.where(live, weight.double(), 0)
     columns = inverse_factor(curvature.inputs + (~live).double().diag(), cfg.tcq.input_damping).cpu().numpy()
-    column_codes, scale = octave_codes(columns.diagonal())
     if curvature.outputs.ndim == 2 and moments.any():
         rows = inverse_factor(curvature.outputs, cfg.tcq.output_damping).cpu().numpy()
-        row_codes, row_scale = np.zeros(len(rows), np.int8), float(np.mean(rows.diagonal() ** -2.0)) ** -0.5
     else:
         moments = moments if moments.any() else torch.ones_like(moments)
         rows = moments.clamp_min(CURVATURE_FLOOR * moments.mean()).rsqrt().cpu().numpy()
-        row_codes, row_scale = octave_codes(rows)
-    return on_grid(cfg, weight, columns, rows, row_codes, column_codes, scale * row_scale)
+    row_codes, row_scale = octave_codes(rows.diagonal() if rows.ndim == 2 else rows)
+    column_codes, column_scale = octave_codes(columns.diagonal())
+    return on_grid(cfg, weight, columns, rows, row_codes, column_codes, row_scale * column_scale)
 
 
 def make_lattices(cfg: Config, state: dict[str, Tensor], curvatures: dict[str, Curvature]) -> dict[str, Lattice]:

@@ -22,7 +22,7 @@ MOST_ATTEMPTS = 12
 def loss_step(loss: float, num_weights: int) -> float:
     """The constant K for a rounding loss in nats a token.
 
-    A step of K v U costs a weight K^2 / 24 in the Fisher matrix's quadratic form: s^2 / 12 is the error's variance.
+    A step s = K V_rr U_cc costs K^2 / 24 by the Fisher matrix, for s^2 / 12 is the variance of its error.
     """
     return math.sqrt(24 * loss / num_weights)
 
