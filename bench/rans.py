@@ -35,7 +35,7 @@ def measure(symbols: np.ndarray, levels: int) -> tuple[str, ...]:
     seen = counts[counts > 0]
     entropy_bytes = -(seen * np.log2(seen / symbols.size)).sum() / 8
     data, *encode_rate = timed(lambda: rans_encode([symbols], [table], LANES))
-    (decoded,), *decode_rate = timed(lambda: rans_decode(data, [symbols.size], [table], LANES))
+    (decoded,), *decode_rate = timed(lambda: list(rans_decode(data, [symbols.size], [table], LANES)))
     assert (decoded == symbols).all()
     model = constriction.stream.model.Categorical(table / TABLE_SLOTS, perfect=False)
 

@@ -37,6 +37,7 @@ def without_value_embedding(cfg: Config, vocab_size: int) -> Config:
     ("cfg", "published_bytes"),
     [
         pytest.param(load_recipe("naive_baseline"), 15_815_847, id="B0-int8-zlib"),
+        pytest.param(load_recipe("hybridquant_v61"), 15_066_137, id="S2-v6.1-rans"),
         # #1394: the shapes of sp4096 with 8,192 tokens, no value embedding, and SDClip as in our recipe.
         pytest.param(without_value_embedding(load_recipe("sp4096"), 8192), 15_972_031, id="R2-int6-brotli"),
     ],

@@ -120,6 +120,14 @@ def test_training_sees_the_weights_of_the_artifact_and_evaluation_takes_them_as_
         torch.testing.assert_close(model(tokens), trained, rtol=1e-4, atol=1e-4)
 
 
+def test_training_with_levels_compiles_as_one_graph() -> None:
+    torch.manual_seed(0)
+    model = GPT(CFG)
+    tokens, targets = torch.randint(48, (2, 2, 9))
+    compiled = torch.compile(model, backend="eager", fullgraph=True, dynamic=False)
+    torch.testing.assert_close(compiled(tokens, targets), model(tokens, targets))
+
+
 def test_the_artifact_holds_the_quantized_weights_and_little_more_than_their_entropy() -> None:
     cfg = replace(CFG, model=replace(CFG.model, model_dim=256, num_layers=4))
     state = {name: gaussian(*tensor.shape) for name, tensor in GPT(cfg).state_dict().items()}

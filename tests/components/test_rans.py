@@ -37,7 +37,8 @@ def code(symbols: np.ndarray, lanes: int) -> tuple[bytes, np.ndarray]:
 
 
 def decode(stream: bytes, count: int, lanes: int, frequencies: np.ndarray) -> np.ndarray:
-    return rans_decode(stream, [count], list(frequencies), lanes)[0]
+    (symbols,) = rans_decode(stream, [count], list(frequencies), lanes)
+    return symbols
 
 
 def ideal_bytes(counts: np.ndarray) -> float:

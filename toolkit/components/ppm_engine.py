@@ -165,7 +165,14 @@ static void locate(Model *m, Chunk *c, i64 context, i64 unit, u16 **lines, u16 *
 void look(Model *m, Chunk *c, i64 context)
 {
     u16 *lines[2], checks[2];
+    u8 next[2][256];
     int unit = -1;
+    for (int i = 0; i < 512; i++) {
+        int outcome = i >> 8, n[] = {i >> 4 & 15, i & 15};
+        n[outcome] += n[outcome] < 15;
+        n[!outcome] = "\0\1\2\2\3\3\4\4\4\5\5\5\6\6\6\7"[n[!outcome]];
+        next[outcome][i & 255] = n[0] << 4 | n[1];
+    }
     for (i64 d = 0; d < c->decisions; d++) {
         int place = c->places[d], half = place >> 4 & 1, outcome = c->nodes[d] & 1, before = unit;
         u8 *state = c->states + context * c->capacity + d;
@@ -184,11 +191,8 @@ void look(Model *m, Chunk *c, i64 context)
         }
         u16 *slot = lines[half] + (place & 15);
         *state = (*slot ^ checks[half]) >> 8 ? 0 : *slot;
-        int n[] = {*state >> 4, *state & 15};
-        n[outcome] += n[outcome] < 15;
-        n[!outcome] = "\0\1\2\2\3\3\4\4\4\5\5\5\6\6\6\7"[n[!outcome]];
         // KEEP(*slot);
-        *slot = checks[half] | n[0] << 4 | n[1];
+        *slot = checks[half] | next[outcome][*state];
     }
 }
 

@@ -7,6 +7,8 @@ by step, then by lane. A stream is the final state of every lane, then the words
 about three bytes over the entropy; few lanes cost time, for a step takes the same Python whatever their number.
 """
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from toolkit.components.failure import InputError
@@ -120,22 +122,27 @@ class RansDecoder:
 def rans_encode(arrays: list[np.ndarray], tables: list[np.ndarray], lanes: int) -> bytes:
     """Symbols of arrays [n], each under its own table, widths [A] that sum to 2^14; every array begins a new step."""
     encoder = RansEncoder(lanes, np.empty((0, 0)))
+    first = np.zeros(lanes, np.intp)
     for symbols, table in reversed(list(zip(arrays, tables, strict=True))):
         encoder.use_tables(table[None])
         for start in reversed(range(0, len(symbols), lanes)):
             step = symbols[start : start + lanes]
-            encoder.encode(step, np.broadcast_to(0, step.shape))
+            encoder.encode(step, first[: len(step)])
     return encoder.finish()
 
 
-def rans_decode(data: bytes, sizes: list[int], tables: list[np.ndarray], lanes: int) -> list[np.ndarray]:
-    """Inverse of `rans_encode`: arrays uint16 of the given sizes; `InputError` for a stream that is damaged or cut."""
+def rans_decode(data: bytes, sizes: list[int], tables: list[np.ndarray], lanes: int) -> Iterator[np.ndarray]:
+    """Inverse of `rans_encode`: arrays uint16 of the given sizes, each when it is asked for.
+
+    `InputError` for a stream that is damaged or cut short, at the latest after the last array.
+    """
     decoder = RansDecoder(data, lanes, np.empty((0, 0)))
-    arrays = [np.empty(size, np.uint16) for size in sizes]
-    for symbols, table in zip(arrays, tables, strict=True):
+    first = np.zeros(lanes, np.intp)
+    for size, table in zip(sizes, tables, strict=True):
         decoder.use_tables(table[None])
-        for start in range(0, len(symbols), lanes):
+        symbols = np.empty(size, np.uint16)
+        for start in range(0, size, lanes):
             step = symbols[start : start + lanes]
-            step[:] = decoder.decode(np.broadcast_to(0, step.shape))
+            step[:] = decoder.decode(first[: len(step)])
+        yield symbols
     decoder.finish()
-    return arrays
