@@ -92,9 +92,9 @@ def entropies(model: StoredModel) -> list[TensorEntropy]:
                 TensorEntropy(
                     name=name,
                     weights=size,
-                    levels=len(np.unique(tensor.values)),
-                    entropy_bits=_entropy_bits(tensor.values),
-                    delta_bits=_entropy_bits(tensor.values.astype(int) - before.values) if before else None,
+                    levels=len(np.unique(tensor.symbols)),
+                    entropy_bits=_entropy_bits(tensor.symbols),
+                    delta_bits=_entropy_bits(tensor.symbols.astype(int) - before.symbols) if before else None,
                     stored_bits=8 * shares[name, "symbols"] / size,
                 )
             )

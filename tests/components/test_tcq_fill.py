@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from toolkit.components import tcq_fill
+from toolkit.components.accounting import byte_shares
 from toolkit.components.artifact import decode_artifact, encode_artifact
 from toolkit.components.config import Artifact, Config, Model, Quantize, Tcq
 from toolkit.components.failure import InputError
@@ -62,6 +63,14 @@ def test_the_artifact_holds_the_weights_that_were_chosen(
             torch.testing.assert_close(weight, trained[0][name], rtol=1e-3, atol=1e-6)
     for name, weight in dequantize_weights(quantized).items():
         assert 0 <= (weight - trained[0][name]).norm() < 0.8 * trained[0][name].norm()
+
+
+def test_bytes_are_accounted_for_by_kind(trained: tuple[dict[str, Tensor], dict[str, Curvature]]) -> None:
+    cfg, blob, _ = artifact(trained)
+    shares = byte_shares(decode_artifact(cfg, blob), len(blob))
+    assert sum(shares.values()) == pytest.approx(len(blob))
+    assert {kind for name, kind in shares if name in trained[1]} == {"symbols", "scales"}
+    assert {kind for name, kind in shares if name not in trained[1]} == {"passthrough"}
 
 
 @pytest.mark.parametrize("target", [40_000, 55_000, 70_000])

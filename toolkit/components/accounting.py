@@ -20,10 +20,10 @@ def byte_shares(quantized: dict[str, QuantizedTensor], file_bytes: int) -> dict[
     """Bytes of a file by tensor and kind, in order of name."""
     shares: dict[tuple[str, str], float] = {}
     for name, tensor in sorted(quantized.items()):
-        values, kinds = tensor.values, ["symbols" if tensor.side else "passthrough", "scales", "tables"]
+        symbols, kinds = tensor.symbols, ["symbols" if tensor.side else "passthrough", "scales", "tables"]
         if tensor.scheme == SCHEME_TCQ:
-            values, kinds[2:] = (values >> 1).astype(np.int8), ["scales"] * 3
-        for kind, array in zip(kinds, (values, *tensor.side), strict=False):
+            symbols, kinds[2:] = symbols.astype(np.int8), ["scales"] * 3
+        for kind, array in zip(kinds, (symbols, *tensor.side), strict=False):
             shares[name, kind] = shares.get((name, kind), 0) + entropy_bytes(array)
     scale = file_bytes / sum(shares.values())
     return {key: scale * share for key, share in shares.items()}

@@ -38,6 +38,11 @@ class QuantizedTensor:
     def shape(self) -> tuple[int, ...]:
         return self.values.shape
 
+    @property
+    def symbols(self) -> np.ndarray:
+        """What is coded: of a trellis, whose state knows whether a point is odd, half the point."""
+        return self.values >> 1 if self.scheme == SCHEME_TCQ else self.values
+
 
 def allowed_schemes(cfg: Config, shape: tuple[int, ...]) -> list[int]:
     """Schemes that the recipe may have chosen for a tensor."""
