@@ -7,6 +7,7 @@ real files; the loss is the divergence from the float network, in bits a byte of
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import brotli
@@ -35,6 +36,8 @@ RECORDS_SIGMAS = (10.0, 12.85, 16.0, 20.0, 25.0, 31.0)
 ROUNDING_LOSSES = (0.01, 0.02, 0.04, 0.08)
 PART_LOSSES = (0.02, 0.06)
 COMPARED = (0.01, 0.02)  # bits a byte
+RECORDS_COARSER = (1.0, 1.5, 2.25)  # than the records' steps
+TARGETS = (1.0, 0.9, 0.8, 0.7, 0.6)  # of the bytes that the records' steps take
 
 
 @dataclass(frozen=True)
@@ -99,7 +102,7 @@ def records_points(network: Network, all_sigmas: tuple[float, ...]) -> list[Poin
     for sigmas in all_sigmas:
         cfg = with_method(network.cfg, "gptq")
         cfg = replace(cfg, quantize=replace(cfg.quantize, matrix_clip_sigmas=sigmas))
-        quantize = lambda cfg=cfg: quantize_weights(cfg, network.blocks, network.hessians)  # noqa: E731
+        quantize = partial(quantize_weights, cfg, network.blocks, network.hessians)
         points.append(measure(network, cfg, sigmas, quantize))
     return points
 
@@ -116,7 +119,7 @@ def num_weights(lattices: dict[str, Lattice]) -> int:
 
 
 def lattice_points(network: Network, cfg: Config, lattices: dict[str, Lattice], steps: list[float]) -> list[Point]:
-    return [measure(network, cfg, step, lambda step=step: trellis_tensors(cfg, lattices, step)) for step in steps]
+    return [measure(network, cfg, step, partial(trellis_tensors, cfg, lattices, step)) for step in steps]
 
 
 def records_grid(cfg: Config, weight: Tensor, curvature: Curvature) -> Lattice:
@@ -178,24 +181,38 @@ def print_gains(schemes: dict[str, list[Point]], against: str) -> None:
 
 
 def compare_files(network: Network) -> None:
-    """The whole network: int6 and brotli at the records' settings, and the trellis coder in as many bytes."""
-    print(f"\n{'whole network':<34}{'bytes':>11}{'KL':>10}{'dBPB':>10}{'encode s':>10}{'decode s':>10}")
-    target = 0
-    for method in ("gptq", "tcq"):
-        cfg = with_method(network.cfg, method)
-        started = time.perf_counter()
-        if method == "gptq":
-            blob = encode_artifact(cfg, quantize_weights(cfg, network.state, network.hessians))
-            target = len(blob)
-        else:
-            cfg = replace(cfg, artifact=replace(cfg.artifact, target_bytes=target))
-            blob = tcq_artifact(cfg, network.state, network.curvatures, 0, lambda line: None)
-        encoded = time.perf_counter()
-        quantized = decode_artifact(cfg, blob)
-        decoded = time.perf_counter()
-        loss = network.judge.loss(dequantize_weights(quantized))
-        seconds = f"{encoded - started:10.1f}{decoded - encoded:10.1f}"
-        print(f"{cfg.quantize.label:<34}{len(blob):11,}{loss.divergence:10.5f}{loss.bpb:10.5f}{seconds}", flush=True)
+    """Files of the whole network: int6 and brotli in coarser and coarser steps, the trellis coder in given sizes."""
+    print(f"\n{'whole network':<24}{'target':>10}{'bytes':>10}{'KL':>10}{'dBPB':>10}{'encode s':>10}{'decode s':>10}")
+    sizes = []
+    for coarser in RECORDS_COARSER:
+        cfg = with_method(network.cfg, "gptq")
+        sigmas = {key: coarser * getattr(cfg.quantize, key) for key in ("matrix_clip_sigmas", "embed_clip_sigmas")}
+        cfg = replace(cfg, quantize=replace(cfg.quantize, **sigmas))
+        sizes.append(print_file(network, cfg, f"int6+brotli, steps x{coarser:g}", partial(records_file, network, cfg)))
+    for share in TARGETS:
+        cfg = with_method(network.cfg, "tcq")
+        cfg = replace(cfg, artifact=replace(cfg.artifact, target_bytes=round(share * sizes[0])))
+        attempts: list[str] = []
+        encode = partial(tcq_artifact, cfg, network.state, network.curvatures, 0, attempts.append)
+        print_file(network, cfg, f"tcq+rans at {100 * share:.0f} %", encode)
+        print(f"  {len(attempts)} attempts", flush=True)
+
+
+def records_file(network: Network, cfg: Config) -> bytes:
+    return encode_artifact(cfg, quantize_weights(cfg, network.state, network.hessians))
+
+
+def print_file(network: Network, cfg: Config, title: str, encode: Callable[[], bytes]) -> int:
+    """A line of `compare_files`, and the file's size."""
+    started = time.perf_counter()
+    blob = encode()
+    encoded = time.perf_counter()
+    quantized = decode_artifact(cfg, blob)
+    seconds = f"{encoded - started:10.1f}{time.perf_counter() - encoded:10.1f}"
+    loss = network.judge.loss(dequantize_weights(quantized))
+    target = f"{cfg.artifact.target_bytes or '':>10}"
+    print(f"{title:<24}{target}{len(blob):10,}{loss.divergence:10.5f}{loss.bpb:10.5f}{seconds}", flush=True)
+    return len(blob)
 
 
 def main(texts: str = "../shared/data", folder: str = "build/bench/mix") -> None:
