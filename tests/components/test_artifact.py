@@ -99,11 +99,15 @@ def test_order_of_the_tensors_does_not_matter() -> None:
 
 
 def test_two_processes_write_the_same_bytes() -> None:
-    code = "import sys, test_artifact as t; sys.stdout.buffer.write(t.encode_artifact(t.TINY, t.tiny_tensors()))"
+    code = "import sys, test_artifact as t; sys.stdout.buffer.write(t.artifacts_of_all_schemes())"
     path = os.pathsep.join([os.path.dirname(__file__), *sys.path])
     environment = os.environ | {"PYTHONHASHSEED": "1", "PYTHONPATH": path}
     other = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, check=True)
-    assert other.stdout == encode_artifact(TINY, tiny_tensors())
+    assert other.stdout == artifacts_of_all_schemes()
+
+
+def artifacts_of_all_schemes() -> bytes:
+    return b"".join(encode_artifact(cfg, tiny_tensors(cfg)) for cfg in (TINY, ZLIB, HYBRID))
 
 
 def test_gaussian_symbols_take_little_more_than_their_entropy() -> None:
