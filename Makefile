@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 TORCH := torch==2.13.0
 
-.PHONY: demo test lint bench bench-bundle bench-check bench-mix clean
+.PHONY: demo test lint bench bench-bundle bench-check bench-mix bench-weights clean
 
 # torch comes first and alone, so that nothing else decides which build of it is installed.
 .venv/installed: pyproject.toml
@@ -45,6 +45,14 @@ bench-mix: .venv/installed
 	@if test -f "$(TEXTS)/dickens.zip"; \
 	then $(BIN)/python -m pip install --quiet --editable '.[bench]' && $(BIN)/python -m bench mix "$(TEXTS)"; \
 	else echo "bench-mix: expected TEXTS=<a folder with dickens.zip>; nothing measured"; fi
+
+# TEXTS as above; the network is that of bench-mix.
+bench-weights: export MALLOC_MMAP_THRESHOLD_ = 1073741824
+bench-weights: export MALLOC_TRIM_THRESHOLD_ = 1073741824
+bench-weights: .venv/installed
+	@if test -f "$(TEXTS)/dickens.zip"; \
+	then $(BIN)/python -m bench weights "$(TEXTS)"; \
+	else echo "bench-weights: expected TEXTS=<a folder with dickens.zip>; nothing measured"; fi
 
 # What installing and testing made; data, builds with their runs, and records stay.
 clean:

@@ -1,21 +1,26 @@
 """`python -m bench [NAME [ARGUMENT...]]`: measure what the README and notes quote. Benchmarks live apart from tests.
 
 Without a name all run that need no argument. `pack REPO` and `unpack REPO` take a bare clone of the competition,
-`seed TEXT [MEGABYTES]` a file, `mix TEXTS` and `mix-full TEXTS` a folder of texts (see their modules).
+`seed TEXT [MEGABYTES]` a file, `mix TEXTS`, `mix-full TEXTS` and `weights TEXTS` a folder of texts, `weights-full` may
+take a recipe (see their modules).
 """
 
 import sys
 
-from bench import artifact, bundle, pack, seed, unpack
+from bench import artifact, bundle, pack, rans, seed, unpack
 from bench.mix import full, tables
+from bench.weights import full as weights_full
+from bench.weights import tables as weights
 
-BENCHES = {"bundle": bundle.main, "artifact": artifact.main}
+BENCHES = {"bundle": bundle.main, "artifact": artifact.main, "rans": rans.main}
 WITH_ARGUMENTS = {
     "pack": pack.main,
     "unpack": unpack.main,
     "seed": seed.main,
     "mix": tables.main,
     "mix-full": full.main,
+    "weights": weights.main,
+    "weights-full": weights_full.main,
 }
 
 if sys.argv[1:]:

@@ -10,8 +10,20 @@ from torch.utils.flop_counter import FlopCounterMode
 from toolkit.components.artifact import encode_artifact
 from toolkit.components.config import Config
 from toolkit.components.gpt import GPT
+from toolkit.components.hybrid import level_tensor
 from toolkit.components.quantize import quantize_weights
-from toolkit.plan import count_parameters, forward_flops_per_token, gaussian_bits, make_plan
+from toolkit.errors import GolfError
+from toolkit.plan import (
+    FITTED,
+    PlannedTensor,
+    count_parameters,
+    fit,
+    forward_flops_per_token,
+    gaussian_bits,
+    make_plan,
+    planned_tensors,
+    quantized_bits,
+)
 from toolkit.recipe import load_recipe, recipe_names
 from toolkit.units import CAP_BYTES
 
@@ -25,6 +37,7 @@ def without_value_embedding(cfg: Config, vocab_size: int) -> Config:
     ("cfg", "published_bytes"),
     [
         pytest.param(load_recipe("naive_baseline"), 15_815_847, id="B0-int8-zlib"),
+        pytest.param(load_recipe("hybridquant_v61"), 15_066_137, id="S2-v6.1-rans"),
         # #1394: the shapes of sp4096 with 8,192 tokens, no value embedding, and SDClip as in our recipe.
         pytest.param(without_value_embedding(load_recipe("sp4096"), 8192), 15_972_031, id="R2-int6-brotli"),
     ],
@@ -84,6 +97,25 @@ def test_totals_add_up(name: str) -> None:
     assert report["training_flops_per_token"] == 3 * plan.forward_flops
 
 
+@pytest.mark.parametrize(("name", "symbol_bytes"), [("hybridquant_v61", 12_807_948)])
+def test_hybridquant_comes_near_the_seeds_breakdown(name: str, symbol_bytes: int) -> None:
+    """#1123: bytes of the rANS payload. Its rows are not quite Gaussian, and its largest weights not those of one."""
+    cfg = load_recipe(name)
+    coded = [tensor for tensor in planned_tensors(cfg) if tensor.levels]
+    assert sum(tensor.numel for tensor in coded) == 31_719_424
+    expected = sum(tensor.numel * quantized_bits(cfg, tensor) / 8 for tensor in coded)
+    assert expected == pytest.approx(symbol_bytes, rel=0.03)
+
+
+@pytest.mark.parametrize("levels", [5, 16, 32, 64])
+def test_bits_of_hybridquant_are_the_entropy_of_gaussian_symbols(levels: int) -> None:
+    weight = torch.randn(256, 512, generator=torch.Generator().manual_seed(0))
+    table = level_tensor(weight, levels).side[1]
+    shares = table[table > 0] / table.sum()
+    expected = quantized_bits(load_recipe("hybridquant"), PlannedTensor("matrix", (256, 512), levels))
+    assert expected == pytest.approx(-(shares * np.log2(shares)).sum(), rel=0.01)
+
+
 def test_the_cap_decides_whether_it_fits() -> None:
     cfg = load_recipe("sp4096")
     room = CAP_BYTES - make_plan(cfg, 0).model_bytes
@@ -106,3 +138,37 @@ def test_model_bytes_match_an_encoded_artifact_of_gaussian_weights() -> None:
     state = {name: torch.randn_like(tensor) for name, tensor in GPT(cfg).state_dict().items()}
     artifact = encode_artifact(cfg, quantize_weights(cfg, state, {}))
     assert make_plan(cfg, 0).model_bytes == pytest.approx(len(artifact), rel=0.01)
+
+
+@pytest.mark.parametrize("setting", list(FITTED))
+@pytest.mark.parametrize("name", ["sp4096"])
+def test_fit_finds_the_largest_value_below_the_cap(name: str, setting: str) -> None:
+    cfg = load_recipe(name)
+    plan = fit(cfg, setting, 12_345)
+    value = getattr(plan.cfg.model, setting)
+    assert plan.bytes_left >= 0
+    assert value >= getattr(cfg.model, setting)
+    with_code = make_plan(plan.cfg, 12_345)
+    assert with_code.total_bytes == plan.total_bytes
+    room_for_more = CAP_BYTES - plan.total_bytes
+    assert room_for_more < plan.model_bytes * (1.1 * FITTED[setting] / value if setting != "model_dim" else 0.3)
+
+
+def test_fit_shrinks_what_is_too_large_and_moves_layers_that_count_from_the_last() -> None:
+    cfg = load_recipe("sp4096")
+    plan = fit(cfg, "num_layers", 4_000_000)
+    assert plan.cfg.model.num_layers < 11
+    assert plan.cfg.model.xsa_layers == plan.cfg.model.num_layers
+    assert plan.cfg.model.value_embed_layers == (plan.cfg.model.num_layers - 2, plan.cfg.model.num_layers - 1)
+    with pytest.raises(
+        GolfError, match=r"^num_layers: expected a value whose estimate is below 16,000,000 bytes, found"
+    ):
+        fit(cfg, "num_layers", CAP_BYTES)
+
+
+def test_methods_are_forecast_side_by_side() -> None:
+    plan = make_plan(load_recipe("sp4096"), 0)
+    assert plan.scheme_bytes["gptq"][0] <= plan.model_bytes <= plan.scheme_bytes["gptq"][1]
+    assert plan.scheme_bytes["tcq"][1] < plan.scheme_bytes["gptq"][0]
+    tcq = make_plan(load_recipe("sp4096_tcq"), 0)
+    assert plan.scheme_bytes["tcq"][0] <= tcq.model_bytes <= plan.scheme_bytes["tcq"][1]

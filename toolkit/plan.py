@@ -6,21 +6,42 @@ Not covered: memory, evaluation time, and how far trained weights are from Gauss
 
 import math
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from statistics import NormalDist
+from typing import Any
 
-from toolkit.components.config import Config
+from toolkit.components.config import Config, Model
+from toolkit.components.failure import InputError
 from toolkit.errors import GolfError
 from toolkit.units import CAP_BYTES
 
 # Training FLOPs a second on 8xH100 by this file's formula: published step times of the baseline (43.5 ms) and of
 # SP4096 (98.9 ms), both with torch.compile. Other models are expected between or near them.
 FLOPS_PER_SECOND_8XH100 = (1.57e15, 2.17e15)
+PENTANARY_BITS = 2.133  # of a Gaussian cut at 0.7 and 1.4 times its mean magnitude
 ESTIMATE = (
-    "entropy of Gaussian weights after rounding, an fp16 scale a row, other matrices as fp16, vectors as fp32; "
-    "the published models of the baseline and of #1394 are 0.9 % and 0.8 % larger than this"
+    "entropy of Gaussian weights after rounding, an fp16 scale a row, other matrices as fp16, vectors as fp32 (fp16 "
+    "under HybridQuant); the published models of the baseline and of #1394 are 0.9 % and 0.8 % larger than this. "
+    "Trellis-coded weights: at the loss that the recipe's int6 would have; a target size buys finer steps"
 )
+TCQ_SHARE = 0.82  # bits of a trellis-coded weight beside SDClip's at the same loss: `make bench-weights`
+# How far files may be from this forecast, in shares of it; of the trellis coder, at the same loss.
+ERROR_BANDS = {"gptq": (-0.005, 0.015), "hybrid": (-0.02, 0.02), "tcq": (-0.04, 0.04)}
+FITTED = {"num_layers": 1, "model_dim": 16, "mlp_mult": 1, "vocab_size": 64}  # what `fit` varies, in which steps
+
+
+@dataclass(frozen=True)
+class PlannedTensor:
+    """One parameter of a recipe's model."""
+
+    kind: str  # embed, matrix or scalar
+    shape: tuple[int, ...]
+    levels: int  # of HybridQuant; 0 for fp16, and under other methods
+
+    @property
+    def numel(self) -> int:
+        return math.prod(self.shape)
 
 
 @dataclass(frozen=True)
@@ -32,6 +53,7 @@ class Plan:
     forward_flops: int
     bits_per_weight: dict[str, float]  # expected entropy of quantized weights, by kind
     model_bytes: int
+    scheme_bytes: dict[str, tuple[int, int]]  # least and most, had the recipe chosen the method
     code_bytes: int
 
     @property
@@ -72,6 +94,7 @@ class Plan:
             "steps_8xh100": list(self.steps_8xh100),
             "bits_per_weight": self.bits_per_weight,
             "estimated_model_bytes": self.model_bytes,
+            "model_bytes_by_method": {method: list(band) for method, band in self.scheme_bytes.items()},
             "code_bytes": self.code_bytes,
             "estimated_total_bytes": self.total_bytes,
             "estimated_bytes_left": self.bytes_left,
@@ -82,22 +105,69 @@ class Plan:
 
 def make_plan(cfg: Config, code_bytes: int) -> Plan:
     """Forecast for a recipe whose packed script has `code_bytes`."""
-    tensors = parameter_shapes(cfg)
+    tensors = planned_tensors(cfg)
     parameters: Counter[str] = Counter()
-    for kind, shape in tensors:
-        parameters[kind] += math.prod(shape)
+    quantized: Counter[str] = Counter()
+    bits = {"matrix": 0.0, "embed": 0.0}
+    for tensor in tensors:
+        parameters[tensor.kind] += tensor.numel
+        if is_rounded(cfg, tensor):
+            quantized[tensor.kind] += tensor.numel
+            bits[tensor.kind] += tensor.numel * quantized_bits(cfg, tensor)
     return Plan(
         cfg=cfg,
         parameters=dict(parameters),
         forward_flops=forward_flops_per_token(cfg, parameters["matrix"]),
-        bits_per_weight={kind: quantized_bits(cfg, kind, cfg.model.model_dim) for kind in ("matrix", "embed")},
-        model_bytes=sum(tensor_bytes(cfg, kind, shape) for kind, shape in tensors),
+        bits_per_weight={kind: bits[kind] / quantized[kind] for kind in ("matrix", "embed") if quantized[kind]},
+        model_bytes=sum(tensor_bytes(cfg, tensor) for tensor in tensors),
+        scheme_bytes={method: method_band(cfg, method) for method in ERROR_BANDS},
         code_bytes=code_bytes,
     )
 
 
-def parameter_shapes(cfg: Config) -> list[tuple[str, tuple[int, ...]]]:
-    """Kind (matrix, embed or scalar) and shape of each parameter of a recipe; allocates none of them."""
+def method_band(cfg: Config, method: str) -> tuple[int, int]:
+    """Least and most bytes of the model's file under a method, other settings as they are."""
+    cfg = replace(cfg, quantize=replace(cfg.quantize, method=method), artifact=replace(cfg.artifact, target_bytes=0))
+    model_bytes = sum(tensor_bytes(cfg, tensor) for tensor in planned_tensors(cfg))
+    low, high = (round(model_bytes * (1 + share)) for share in ERROR_BANDS[method])
+    return low, high
+
+
+def fit(cfg: Config, setting: str, code_bytes: int) -> Plan:
+    """The forecast for the largest value of a setting of `FITTED` that fits the cap, others as they are.
+
+    `GolfError` where no value fits that the model allows.
+    """
+    step = FITTED[setting]
+    value = getattr(cfg.model, setting) // step * step
+    upward = make_plan(cfg, code_bytes).bytes_left >= 0
+    best = None
+    while value > 0:
+        try:
+            plan = make_plan(replace(cfg, model=with_setting(cfg.model, setting, value)), code_bytes)
+        except InputError:
+            plan = None  # head dimensions and the like have to divide
+        if plan and plan.bytes_left >= 0:
+            best = plan
+        if plan and upward != (plan.bytes_left >= 0):
+            break
+        value += step if upward else -step
+    if best is None:
+        raise GolfError(f"{setting}: expected a value whose estimate is below {CAP_BYTES:,} bytes, found none")
+    return best
+
+
+def with_setting(model: Model, setting: str, value: int) -> Model:
+    """A model with one setting changed. What covers all layers still does, and what counts from the last moves."""
+    changes: dict[str, Any] = {setting: value}
+    if setting == "num_layers":
+        changes["xsa_layers"] = value if model.xsa_layers == model.num_layers else min(model.xsa_layers, value)
+        changes["value_embed_layers"] = tuple(layer + value - model.num_layers for layer in model.value_embed_layers)
+    return replace(model, **changes)
+
+
+def planned_tensors(cfg: Config) -> list[PlannedTensor]:
+    """All parameters of a recipe; allocates none of them."""
     try:
         import torch
     except ModuleNotFoundError:
@@ -105,13 +175,19 @@ def parameter_shapes(cfg: Config) -> list[tuple[str, tuple[int, ...]]]:
             "torch: expected it to count parameters, found none; pip install 'golf-toolkit[train]'"
         ) from None
     from toolkit.components.gpt import GPT, parameter_kind
+    from toolkit.components.hybrid import hybrid_levels
 
     with torch.device("meta"):
-        return [(parameter_kind(name), tuple(tensor.shape)) for name, tensor in GPT(cfg).named_parameters()]
+        parameters = GPT(cfg).named_parameters()
+    hybrid = cfg.quantize.method == "hybrid"
+    return [
+        PlannedTensor(parameter_kind(name), tuple(tensor.shape), hybrid_levels(cfg, name, tensor) if hybrid else 0)
+        for name, tensor in parameters
+    ]
 
 
 def count_parameters(cfg: Config) -> int:
-    return sum(math.prod(shape) for _, shape in parameter_shapes(cfg))
+    return sum(tensor.numel for tensor in planned_tensors(cfg))
 
 
 def forward_flops_per_token(cfg: Config, matrix_parameters: int) -> int:
@@ -126,25 +202,37 @@ def forward_flops_per_token(cfg: Config, matrix_parameters: int) -> int:
     return 2 * (matrix_parameters + head) + 2 * attention
 
 
-def tensor_bytes(cfg: Config, kind: str, shape: tuple[int, ...]) -> int:
-    """Expected bytes of one tensor in the artifact: quantized, or fp32 where it is a vector and fp16 otherwise."""
-    numel = math.prod(shape)
-    if kind == "scalar" or numel <= cfg.quantize.passthrough_max_numel:
-        return numel * (4 if len(shape) < 2 else 2)
-    return round(numel * quantized_bits(cfg, kind, shape[1]) / 8) + 2 * shape[0]
+def is_rounded(cfg: Config, tensor: PlannedTensor) -> bool:
+    """Whether the artifact holds symbols in place of the numbers."""
+    if cfg.quantize.method == "hybrid":
+        return tensor.levels > 0
+    return tensor.kind != "scalar" and tensor.numel > cfg.quantize.passthrough_max_numel
 
 
-def quantized_bits(cfg: Config, kind: str, row_length: int) -> float:
+def tensor_bytes(cfg: Config, tensor: PlannedTensor) -> int:
+    """Expected bytes in the artifact: quantized, or fp16, or fp32 where it is a vector."""
+    if is_rounded(cfg, tensor):
+        return round(tensor.numel * quantized_bits(cfg, tensor) / 8) + 2 * tensor.shape[0] + 2 * tensor.levels
+    return tensor.numel * (2 if len(tensor.shape) >= 2 or cfg.quantize.method == "hybrid" else 4)
+
+
+def quantized_bits(cfg: Config, tensor: PlannedTensor) -> float:
     """Expected entropy in bits of one quantized weight of Gaussian rows; brotli and zlib come within about 1 %."""
     quantize = cfg.quantize
-    bits = quantize.embed_bits if kind == "embed" else quantize.matrix_bits
-    clip_sigmas = quantize.embed_clip_sigmas if kind == "embed" else quantize.matrix_clip_sigmas
+    bits = quantize.embed_bits if tensor.kind == "embed" else quantize.matrix_bits
+    clip_sigmas = quantize.embed_clip_sigmas if tensor.kind == "embed" else quantize.matrix_clip_sigmas
+    if tensor.levels == 5:
+        return PENTANARY_BITS
+    # A row's largest weight, where it sets the step: in n Gaussian draws, the value that exp(-0.5772) of them are
+    # expected to exceed (Euler's constant).
+    tail = math.exp(-0.5772) / tensor.shape[1]
+    if tensor.levels:
+        return gaussian_bits(tensor.levels // 2, -NormalDist().inv_cdf(tail / 2))
     if quantize.method == "percentile":
-        # The share above the percentile is less than one weight of a row, so the clip is the row's largest weight:
-        # in n Gaussian draws, the value that exp(-0.5772) of them are expected to exceed (Euler's constant).
-        tail = max(1 - quantize.clip_percentile / 100, math.exp(-0.5772) / row_length)
-        clip_sigmas = -NormalDist().inv_cdf(tail / 2)
-    return gaussian_bits(2 ** (bits - 1) - 1, clip_sigmas)
+        # The share above the percentile is less than one weight of a row, so the clip is that weight.
+        clip_sigmas = -NormalDist().inv_cdf(max(1 - quantize.clip_percentile / 100, tail) / 2)
+    share = TCQ_SHARE if quantize.method == "tcq" else 1.0
+    return share * gaussian_bits(2 ** (bits - 1) - 1, clip_sigmas)
 
 
 def gaussian_bits(levels: int, clip_sigmas: float) -> float:

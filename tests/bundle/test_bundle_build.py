@@ -130,10 +130,13 @@ def test_features_that_are_off_cost_nothing():
         return {part.module for part in parts}
 
     baseline, full = component_names("naive_baseline"), component_names("sp4096_ppm")
-    for module in ("value_embedding", "ppm_trie", "ppm_seed", "ema"):
+    for module in ("value_embedding", "ppm_trie", "ppm_seed", "ema", "hybrid", "rans", "bigram", "smear", "swa"):
         assert module not in baseline
     assert {"gptq", "value_embedding", "ppm_trie", "ema", "flash"} <= full
     assert "ppm_seed" not in full
+    hashed = component_names("hybridquant")
+    assert {"hybrid", "rans", "bigram", "smear", "swa"} <= hashed - full
+    assert {"gptq", "ema"}.isdisjoint(hashed)
 
 
 def test_awkward_titles_stay_what_they_are():

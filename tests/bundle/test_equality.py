@@ -22,6 +22,20 @@ VARIANTS = {
     "trie mixer": '[evaluate]\nstages = ["roundtrip", "ppm_trie"]\n[ppm_trie]\ntable_bits = 12\n',
     "linear trie mixer": '[evaluate]\nstages = ["ppm_trie"]\n[ppm_trie]\nengine = "linear"\nshards = 2\n',
     "seed mixer": '[evaluate]\nstages = ["roundtrip", "ppm_seed"]\n',
+    "HybridQuant": """
+[model]
+skip_gates = false
+bigram_dim = 8
+bigram_buckets = 32
+smear_gate = true
+value_residual = true
+[optimizer]
+ema_decay = 0.0
+swa_every_steps = 2
+swa_below = 0.5
+[quantize]
+method = "hybrid"
+""",
     "baseline": """
 [model]
 activation = "relu2"

@@ -15,7 +15,7 @@ from toolkit.components.config import Config, Model
 from toolkit.errors import GolfError
 from toolkit.recipe import load_recipe
 
-CONFIGS = {name: load_recipe(name) for name in ("naive_baseline", "sp4096_ppm_seed")}
+CONFIGS = {name: load_recipe(name) for name in ("naive_baseline", "sp4096_ppm_seed", "hybridquant")}
 CONFIGS["odd sizes"] = Config(
     model=Model(
         num_layers=5,

@@ -38,6 +38,10 @@ train_time_with_calibration: \d+ms
 pre-quantization post-ema val_loss:\d\.\d{8} val_bpb:\d\.\d{8} eval_time:\d+ms
 GPTQ quantization: 13 layers with full GPTQ, 1 fallback to round-to-nearest
 Serialized model: \d+ bytes
+(artifact_bytes:\S+ (symbols|scales|passthrough):\d+
+)+artifact_bytes:all symbols:\d+
+artifact_bytes:all scales:\d+
+artifact_bytes:all passthrough:\d+
 Code size: \d+ bytes
 Serialized model int6\+brotli: \d+ bytes
 Total submission size int6\+brotli: \d+ bytes
@@ -173,6 +177,21 @@ def test_baseline_settings_train_too(run: Run, tiny_run: Any, tmp_path: Path) ->
     assert "GPTQ:" not in output
     assert "GPTQ quantization: 0 layers with full GPTQ, 14 fallback" in output
     assert re.search(r"^final_int8_roundtrip val_loss", output, re.MULTILINE)
+
+
+def test_trellis_coded_weights_fill_the_target(run: Run, tiny_run: Any, tmp_path: Path) -> None:
+    recipe, target = tmp_path / "tcq.toml", Path(SCRIPT).stat().st_size + 25_000
+    recipe.write_text(
+        'extends = "tiny"\n[quantize]\nmethod = "tcq"\n[tcq]\nstates = 4\n'
+        f"[artifact]\ntarget_bytes = {target}\nmargin_bytes = 10\n"
+    )
+    shutil.copy(tiny_run.recipe, tmp_path)
+    output = run(recipe)
+    assert "GPTQ:collected 28 Hessians in" in output
+    (total_bytes,) = re.findall(r"^Total submission size tcq\+rans: (\d+) bytes$", output, re.MULTILINE)
+    assert target - 2010 < int(total_bytes) <= target - 10
+    assert scores(run(recipe, EVAL_ONLY="1")) == scores(output)
+    assert float(scores(output)[0].split()[0]) < 5  # ln 300 = 5.7
 
 
 def cut(path: Path) -> None:

@@ -10,13 +10,8 @@ from torch import Tensor
 from toolkit.components.config import Config, Model, Quantize
 from toolkit.components.failure import InputError
 from toolkit.components.gpt import GPT
-from toolkit.components.quantize import (
-    SCHEME_FP16,
-    SCHEME_FP32,
-    dequantize_weights,
-    quantize_weights,
-    sd_clip_scale,
-)
+from toolkit.components.quantize import quantize_weights, sd_clip_scale
+from toolkit.components.quantized import SCHEME_FP16, SCHEME_FP32, dequantize_weights
 
 SDCLIP = Config(quantize=Quantize(passthrough_max_numel=0))
 PERCENTILE = Config(quantize=Quantize(method="percentile", matrix_bits=8, passthrough_max_numel=0))
@@ -31,8 +26,8 @@ def test_sdclip_takes_the_sample_deviation_of_each_row() -> None:
     weight = gaussian(5, 40) * torch.tensor([[1e-3], [0.1], [1.0], [3.0], [50.0]]) + 0.01
     quantized = quantize_weights(SDCLIP, {MATRIX: weight}, {})[MATRIX]
     deviation = weight.numpy().astype(np.float64).std(axis=1, ddof=1)
-    np.testing.assert_allclose(quantized.scale, 12.85 * deviation / 31, rtol=2**-11 + 1e-6)
-    assert (quantized.scheme, quantized.values.dtype, quantized.scale.dtype) == (6, np.int8, np.float16)
+    np.testing.assert_allclose(quantized.side[0], 12.85 * deviation / 31, rtol=2**-11 + 1e-6)
+    assert (quantized.scheme, quantized.values.dtype, quantized.side[0].dtype) == (6, np.int8, np.float16)
 
 
 def test_embeddings_have_their_own_bits_and_clip() -> None:
@@ -40,13 +35,13 @@ def test_embeddings_have_their_own_bits_and_clip() -> None:
     for name, tensor in quantize_weights(SDCLIP, state, {}).items():
         assert tensor.scheme == 8
         deviation = state[name].numpy().std(axis=1, ddof=1)
-        np.testing.assert_allclose(tensor.scale, 20 * deviation / 127, rtol=2**-11 + 1e-6)
+        np.testing.assert_allclose(tensor.side[0], 20 * deviation / 127, rtol=2**-11 + 1e-6)
 
 
 def test_weights_are_rounded_with_the_scale_that_is_stored() -> None:
     weight = 300 * gaussian(4, 500)
     quantized = quantize_weights(SDCLIP, {"tok_emb.weight": weight}, {})["tok_emb.weight"]
-    stored = torch.from_numpy(quantized.scale).float()[:, None]
+    stored = torch.from_numpy(quantized.side[0]).float()[:, None]
     assert torch.equal(torch.from_numpy(quantized.values).float(), (weight / stored).round())
     assert not torch.equal(stored, 20 * weight.std(1, keepdim=True) / 127)
 
@@ -56,7 +51,7 @@ def test_rows_of_zeros_stay_zero(cfg: Config) -> None:
     state = {MATRIX: gaussian(3, 8)}
     state[MATRIX][1] = 0
     quantized = quantize_weights(cfg, state, {MATRIX: torch.eye(8)})
-    assert (quantized[MATRIX].scale > 0).all()
+    assert (quantized[MATRIX].side[0] > 0).all()
     restored = dequantize_weights(quantized)[MATRIX]
     assert not restored[1].any()
     assert restored[[0, 2]].any(1).all()
@@ -80,7 +75,7 @@ def test_within_the_clip_no_weight_moves_by_more_than_half_a_step(
 ) -> None:
     weight = magnitude * gaussian(rows, columns, seed=seed)
     quantized = quantize_weights(SDCLIP, {MATRIX: weight}, {})
-    scale = torch.from_numpy(quantized[MATRIX].scale).float()[:, None]
+    scale = torch.from_numpy(quantized[MATRIX].side[0]).float()[:, None]
     inside = weight.abs() <= 31.5 * scale
     assert ((dequantize_weights(quantized)[MATRIX] - weight).abs() <= 0.5001 * scale)[inside].all()
     assert np.abs(quantized[MATRIX].values).max() <= 31
@@ -90,8 +85,8 @@ def test_the_baselines_scale_is_a_percentile_with_a_floor() -> None:
     weight = gaussian(4, 5000) * torch.tensor([[0.01], [0.2], [1.0], [30.0]])
     quantized = quantize_weights(PERCENTILE, {MATRIX: weight}, {})[MATRIX]
     clip = np.quantile(np.abs(weight.numpy()).astype(np.float64), 0.9999984, axis=1)
-    np.testing.assert_allclose(quantized.scale, np.maximum(clip, 1) / 127, rtol=2**-11 + 1e-6)
-    assert quantized.scale[0] == np.float16(1 / 127)
+    np.testing.assert_allclose(quantized.side[0], np.maximum(clip, 1) / 127, rtol=2**-11 + 1e-6)
+    assert quantized.side[0][0] == np.float16(1 / 127)
     assert quantized.scheme == 8
 
 

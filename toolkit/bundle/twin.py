@@ -8,6 +8,7 @@ import ast
 from dataclasses import replace
 
 from toolkit.components.config import Config, Model
+from toolkit.units import CAP_BYTES
 
 VOCAB_SIZE = 300
 _LAYERS = 4
@@ -29,12 +30,15 @@ def scaled_down(cfg: Config) -> Config:
             log_every=1,
             val_every=2 if train.val_every else 0,
         ),
+        optimizer=replace(cfg.optimizer, swa_every_steps=min(cfg.optimizer.swa_every_steps, 1)),
         quantize=replace(
             quantize,
             calibration_batches=2,
             block_size=16,
             passthrough_max_numel=256 if quantize.passthrough_max_numel else 0,
         ),
+        # The code's size is part of a target, and differs between the forms of a script; this one none of them fills.
+        artifact=replace(cfg.artifact, target_bytes=CAP_BYTES if cfg.artifact.target_bytes else 0),
         evaluate=replace(cfg.evaluate, stride=16, batch_windows=4),
     )
 
@@ -53,6 +57,8 @@ def _small_model(model: Model) -> Model:
         num_kv_heads=kv_heads,
         rope_dims=_HEAD_DIM if model.rope_dims == model.head_dim else min(model.rope_dims, _HEAD_DIM // 2),
         xsa_layers=layers if model.xsa_layers == model.num_layers else min(model.xsa_layers, layers - 1),
+        bigram_dim=min(model.bigram_dim, _HEAD_DIM),
+        bigram_buckets=min(model.bigram_buckets, 64),
         value_embed_dim=min(model.value_embed_dim, _HEAD_DIM),
         value_embed_layers=tuple(sorted({max(0, layers - distance) for distance in from_end})),
     )

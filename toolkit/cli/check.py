@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 @click.option("--json", "as_json", is_flag=True, help="Print an object instead of a table.")
 @click.option("--sarif", type=click.Path(dir_okay=False, path_type=Path), help="Write SARIF 2.1.0 to this file.")
 @click.option("--annotations", is_flag=True, help="Print workflow commands, which GitHub shows beside the lines.")
+@click.option("--explain-bytes", is_flag=True, help="Also list the artifact in PATH by tensor and kind of bytes.")
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -30,6 +31,7 @@ def command(
     as_json: bool,
     sarif: Path | None,
     annotations: bool,
+    explain_bytes: bool,
 ) -> None:
     """Check a submission against the rules of its track. Nothing of it is executed.
 
@@ -42,6 +44,8 @@ def command(
     from toolkit.check.engine import check_source
     from toolkit.check.formats import annotation_lines, to_sarif, write_text
 
+    if explain_bytes and (repository or as_json or annotations or not paths):
+        raise click.UsageError("--explain-bytes: expected a PATH on disk and neither --json nor --annotations")
     source, change = _source(paths, repository, diff)
     report = check_source(source, read_baseline(against) if against else None, change)
     place = "" if repository is None and source.lone else _place(source)
@@ -53,6 +57,11 @@ def command(
         for line in annotation_lines(report, place):
             click.echo(line)
     else:
+        if explain_bytes:
+            from toolkit.artifacts import open_model
+            from toolkit.cli.entropy import print_shares
+
+            print_shares(open_model(Path(paths[0])))
         print_report(report)
     if not report.passed:
         ctx.exit(1)

@@ -8,6 +8,7 @@ from toolkit.cli import (
     build,
     check,
     demo,
+    entropy,
     explain,
     leaderboard,
     pack,
@@ -53,6 +54,9 @@ def golf() -> None:
     """Parameter Golf: from a recipe to a record folder."""
 
 
-_MODULES = (recipes, plan, build, pack, unpack, train, probe, prove, check, package, demo, explain, stats, leaderboard)
+_MODULES = (
+    *(recipes, plan, build, pack, unpack, train, probe, prove, check, package),
+    *(demo, explain, stats, leaderboard, entropy),
+)
 for module in _MODULES:
     golf.add_command(module.command)

@@ -14,7 +14,13 @@ if TYPE_CHECKING:
 @click.command("plan")
 @click.argument("recipe")
 @click.option("--json", "as_json", is_flag=True, help="Print an object instead of a table.")
-def command(recipe: str, as_json: bool) -> None:
+@click.option(
+    "--fit",
+    "setting",
+    type=click.Choice(("num_layers", "model_dim", "mlp_mult", "vocab_size")),
+    help="Show the recipe with the largest value of this setting whose estimate fits the cap.",
+)
+def command(recipe: str, as_json: bool, setting: str | None) -> None:
     """Parameters, FLOPs and estimated bytes of RECIPE, a built-in name or a TOML file, and whether it fits the cap.
 
     Builds the packed script in memory to count its bytes. Exit code 0 whether or not the estimate fits: only a trained
@@ -23,13 +29,15 @@ def command(recipe: str, as_json: bool) -> None:
     from rich.console import Console
 
     from toolkit.bundle import bundle
-    from toolkit.plan import make_plan
+    from toolkit.plan import fit, make_plan
     from toolkit.recipe import load_recipe
 
     cfg = load_recipe(recipe)
     with Console(stderr=True).status("packing the script"):
         code_bytes = bundle(cfg).code_bytes
-    plan = make_plan(cfg, code_bytes)
+    plan = fit(cfg, setting, code_bytes) if setting else make_plan(cfg, code_bytes)
+    if setting and not as_json:
+        click.echo(f"{setting} = {getattr(plan.cfg.model, setting):,}")
     if as_json:
         click.echo(json.dumps(plan.to_json(), indent=2))
     else:
@@ -56,6 +64,8 @@ def show(plan: Plan) -> None:
     table.add_row("steps on 8xH100", steps, end_section=True)
     for kind, bits in plan.bits_per_weight.items():
         table.add_row(f"bits a weight, {kind}", f"{bits:.2f}")
+    for method, (low, high) in plan.scheme_bytes.items():
+        table.add_row(f"model bytes under {method}", f"{low:,} to {high:,}")
     table.add_row("model bytes (estimate)", f"{plan.model_bytes:,}")
     table.add_row("code bytes", f"{plan.code_bytes:,}")
     table.add_row("total bytes (estimate)", f"{plan.total_bytes:,}")

@@ -1,18 +1,20 @@
 """The model's half of a submission: quantized weights in one compressed file, read back without trusting a byte of it.
 
 Layout: magic, format version, recipe (8 bytes of its hash), size of the payload, 8 bytes of a SHA-256 over everything
-else, compressed payload. The payload is a table, one line `name scheme dimensions` for each tensor in order of name,
-then all int8 symbols, all fp16 numbers (passthrough, then scales) and all fp32 numbers, the latter two as planes of
-first, second, ... bytes. Nothing in it is executed or unpickled, and equal weights give equal bytes.
+else, compressed payload; where a recipe has coded schemes, then their coded stream and its size. The payload is a
+table, one line `name scheme dimensions` for each tensor in order of name, then what the schemes store, all numbers of
+one dtype after the other, in the tensors' order, those of several bytes as planes of first, second, ... bytes. Nothing
+is executed or unpickled, and equal weights give equal bytes.
 
-Not covered: an entropy coder of our own. Brotli stays about 1.2 % above the order-0 entropy of Gaussian symbols however
-they are arranged, which is the price of code lengths in whole bits.
+What a scheme stores, and how to add one, says `quantized.py`. Brotli stays about 1.2 % above the order-0 entropy of
+Gaussian symbols however they are arranged, the price of code lengths in whole bits; the coded stream does not.
 """
 
 import hashlib
 import math
 import struct
 import zlib
+from itertools import islice
 
 import brotli
 import numpy as np
@@ -21,14 +23,24 @@ import torch
 from toolkit.components.config import Config
 from toolkit.components.failure import InputError
 from toolkit.components.gpt import GPT
-from toolkit.components.quantize import SCHEME_FP16, SCHEME_FP32, QuantizedTensor
+from toolkit.components.hybrid import decode_levels, encode_levels
+from toolkit.components.quantized import (
+    SCHEME_FP16,
+    SCHEME_TCQ,
+    QuantizedTensor,
+    allowed_schemes,
+    array_slots,
+)
+from toolkit.components.tcq_coder import decode_points, encode_points
 
 ARTIFACT_MAGIC = b"GOLF"
-ARTIFACT_VERSION = 1
+ARTIFACT_VERSION = 2
 ARTIFACT_HEAD = "<4sB8sI8s"  # magic, version, recipe, bytes of the payload, checksum
 CHECKSUM_BYTES = 8
+CODED_SIZE = "<I"
+LARGEST_SCALE = 1e18  # of a trellis: all its weights are then finite
 LONGEST_TABLE_LINE = 256
-STREAM_DTYPES = ("<i1", "<f2", "<f4")
+STREAM_DTYPES = ("<i1", "<u2", "<f2", "<f4")
 
 
 def require_artifact(condition: bool, expected: str, found: object) -> None:
@@ -41,39 +53,45 @@ def table_line(name: str, scheme: int, shape: tuple[int, ...]) -> str:
     return " ".join(map(str, (name, scheme, *shape)))
 
 
-def split_planes(arrays: list[np.ndarray], dtype: str) -> bytes:
+def write_table(quantized: dict[str, QuantizedTensor]) -> bytes:
+    return "\n".join(table_line(name, t.scheme, t.shape) for name, t in sorted(quantized.items())).encode()
+
+
+def split_planes(arrays: list[np.ndarray], dtype: str | np.dtype) -> bytes:
     """The numbers of all arrays of a dtype in a row, as planes of bytes, so that bytes with exponents lie together."""
     flat = np.concatenate([np.empty(0, dtype), *(array.ravel() for array in arrays if array.dtype == dtype)])
     return flat.view(np.uint8).reshape(-1, flat.itemsize).T.tobytes()
 
 
-def merge_planes(planes: bytes, dtype: str) -> np.ndarray:
+def merge_planes(planes: memoryview, dtype: str) -> np.ndarray:
     """Inverse of `split_planes`, as one flat array."""
     return np.frombuffer(planes, np.uint8).reshape(np.dtype(dtype).itemsize, -1).T.copy().view(dtype).ravel()
 
 
+def stored_arrays(tensor: QuantizedTensor) -> tuple[np.ndarray, ...]:
+    """What the payload holds of a tensor, as `array_slots` lists it."""
+    return tensor.side if tensor.scheme < 0 else (tensor.values, *tensor.side)
+
+
 def write_payload(quantized: dict[str, QuantizedTensor]) -> bytes:
     """Table and numbers of all tensors, not yet compressed."""
-    tensors = sorted(quantized.items())
-    table = "\n".join(table_line(name, tensor.scheme, tensor.shape) for name, tensor in tensors)
-    arrays = [tensor.values for _, tensor in tensors] + [tensor.scale for _, tensor in tensors]
-    return b"".join([table.encode(), b"\n\n", *(split_planes(arrays, dtype) for dtype in STREAM_DTYPES)])
+    arrays = [array for _, tensor in sorted(quantized.items()) for array in stored_arrays(tensor)]
+    return b"".join([write_table(quantized), b"\n\n", *(split_planes(arrays, dtype) for dtype in STREAM_DTYPES)])
 
 
-def read_table(table: bytes, shapes: dict[str, tuple[int, ...]]) -> dict[str, int]:
+def read_table(cfg: Config, table: bytes, shapes: dict[str, tuple[int, ...]]) -> dict[str, int]:
     """Scheme of each tensor in order of name; `InputError` unless the table lists just the tensors of `shapes`."""
     lines = table.decode("ascii", "replace").split("\n")
     require_artifact(len(lines) == len(shapes), f"{len(shapes)} tensors", len(lines))
     schemes = {}
     for line, (name, shape) in zip(lines, sorted(shapes.items()), strict=True):
-        allowed = [SCHEME_FP16, SCHEME_FP32, *(range(2, 9) if len(shape) == 2 else ())]
-        choices = {table_line(name, scheme, shape): scheme for scheme in allowed}
+        choices = {table_line(name, scheme, shape): scheme for scheme in allowed_schemes(cfg, shape)}
         require_artifact(line in choices, f"{name} of shape {shape}", repr(line[:LONGEST_TABLE_LINE]))
         schemes[name] = choices[line]
     return schemes
 
 
-def read_arrays(data: bytes, slots: list[tuple[str, tuple[int, ...]]]) -> list[np.ndarray]:
+def read_arrays(data: memoryview, slots: list[tuple[str, tuple[int, ...]]]) -> list[np.ndarray]:
     """Arrays of the given dtypes and shapes from the streams that hold them in this order."""
     sizes = {dtype: sum(math.prod(shape) for kind, shape in slots if kind == dtype) for dtype in STREAM_DTYPES}
     data_bytes = sum(size * np.dtype(dtype).itemsize for dtype, size in sizes.items())
@@ -89,21 +107,35 @@ def read_arrays(data: bytes, slots: list[tuple[str, tuple[int, ...]]]) -> list[n
     return arrays
 
 
-def read_payload(payload: bytes, shapes: dict[str, tuple[int, ...]]) -> dict[str, QuantizedTensor]:
+def read_payload(
+    cfg: Config, payload: bytes, coded: bytes, shapes: dict[str, tuple[int, ...]]
+) -> dict[str, QuantizedTensor]:
     """Inverse of `write_payload`; `InputError` unless it holds just the tensors of `shapes`, all numbers valid."""
-    table, _, data = payload.partition(b"\n\n")
-    schemes = read_table(table, shapes)
-    dtypes = {SCHEME_FP16: "<f2", SCHEME_FP32: "<f4"}
-    slots = [(dtypes.get(scheme, "<i1"), shapes[name]) for name, scheme in schemes.items()]
-    slots += [("<f2", (0,) if scheme in dtypes else shapes[name][:1]) for name, scheme in schemes.items()]
-    arrays = read_arrays(data, slots)
+    end = payload.find(b"\n\n")
+    schemes = read_table(cfg, payload[: max(end, 0)], shapes)
+    slots = {name: array_slots(cfg, scheme, shapes[name]) for name, scheme in schemes.items()}
+    stored = iter(read_arrays(memoryview(payload)[end + 2 :], [slot for some in slots.values() for slot in some]))
+    arrays = {name: list(islice(stored, len(some))) for name, some in slots.items()}
+    if cfg.quantize.method == "hybrid":
+        names = [name for name, scheme in schemes.items() if scheme < 0]
+        symbols = decode_levels(coded, [shapes[name] for name in names], [arrays[name][1] for name in names])
+        for name, values in zip(names, symbols, strict=True):
+            arrays[name].insert(0, values)
+    if cfg.quantize.method == "tcq":
+        names = [name for name, scheme in schemes.items() if scheme == SCHEME_TCQ]
+        points = decode_points(cfg, coded, [arrays[name] for name in names])
+        for name, values in zip(names, points, strict=True):
+            arrays[name].insert(0, values)
     quantized = {}
-    for i, (name, scheme) in enumerate(schemes.items()):
-        tensor = quantized[name] = QuantizedTensor(scheme, arrays[i], arrays[len(schemes) + i])
-        valid = np.isfinite(tensor.values).all() and np.isfinite(tensor.scale).all()
-        if scheme not in dtypes:
-            valid &= np.abs(tensor.values.astype(np.int16)).max() < 2 ** (scheme - 1)
-        require_artifact(bool(valid), f"numbers of scheme {scheme} in {name}", "others")
+    for name, scheme in schemes.items():
+        values, *side = arrays[name]
+        valid = all(np.isfinite(array).all() for array in arrays[name])
+        if 0 < scheme < SCHEME_FP16:
+            valid &= bool(np.abs(values.astype(np.int16)).max(initial=0) < 2 ** (scheme - 1))
+        if scheme == SCHEME_TCQ:
+            valid &= bool(abs(side[0][0]) < LARGEST_SCALE)
+        require_artifact(valid, f"numbers of scheme {scheme} in {name}", "others")
+        quantized[name] = QuantizedTensor(scheme, values, tuple(side))
     return quantized
 
 
@@ -132,6 +164,12 @@ def encode_artifact(cfg: Config, quantized: dict[str, QuantizedTensor]) -> bytes
         body = zlib.compress(payload, 9)
     else:
         body = brotli.compress(payload, quality=11, lgwin=24)
+    if cfg.quantize.method == "hybrid":
+        coded = encode_levels([tensor for _, tensor in sorted(quantized.items()) if tensor.scheme < 0])
+        body += coded + struct.pack(CODED_SIZE, len(coded))
+    if cfg.quantize.method == "tcq":
+        coded = encode_points(cfg, [(t.values, t.side) for _, t in sorted(quantized.items()) if t.scheme == SCHEME_TCQ])
+        body += coded + struct.pack(CODED_SIZE, len(coded))
     fields = ARTIFACT_MAGIC, ARTIFACT_VERSION, bytes.fromhex(cfg.artifact_id), len(payload)
     head = struct.pack(ARTIFACT_HEAD, *fields, b"")[:-CHECKSUM_BYTES]
     return head + hashlib.sha256(head + body).digest()[:CHECKSUM_BYTES] + body
@@ -155,4 +193,15 @@ def decode_artifact(cfg: Config, blob: bytes) -> dict[str, QuantizedTensor]:
         shapes = {name: tuple(tensor.shape) for name, tensor in GPT(cfg).state_dict().items()}
     most_bytes = sum(4 * math.prod(shape) + LONGEST_TABLE_LINE for shape in shapes.values())
     require_artifact(payload_bytes <= most_bytes, f"at most {most_bytes} bytes of payload", payload_bytes)
-    return read_payload(decompress(cfg, body, payload_bytes), shapes)
+    coded = b""
+    if cfg.quantize.method in ("hybrid", "tcq"):
+        body, coded = split_coded(body)
+    return read_payload(cfg, decompress(cfg, body, payload_bytes), coded, shapes)
+
+
+def split_coded(body: bytes) -> tuple[bytes, bytes]:
+    """Compressed payload and coded stream."""
+    end = len(body) - struct.calcsize(CODED_SIZE)
+    coded_bytes = struct.unpack(CODED_SIZE, body[end:])[0] if end >= 0 else 0
+    require_artifact(coded_bytes <= end, "a coded stream and its size", f"{coded_bytes} bytes in {len(body)}")
+    return body[: end - coded_bytes], body[end - coded_bytes : end]

@@ -32,14 +32,32 @@ class Attention(nn.Module):
         self.c_v = CastedLinear(cfg, cfg.model.model_dim, cfg.model.kv_dim)
         self.proj = CastedLinear(cfg, cfg.model.model_dim, cfg.model.model_dim, zero_init=True)
         self.q_gain = nn.Parameter(torch.full((cfg.model.num_heads,), cfg.model.qk_gain))
+        if cfg.model.value_residual:
+            self.value_mix = nn.Parameter(torch.full((2,), 0.5))
         self.flash = flash_attention_3() if cfg.model.flash_attention else None
 
-    def forward(self, x: Tensor, rotary: tuple[Tensor, Tensor], value_embed: Tensor | None) -> Tensor:
-        """`rotary`: tables of `rotary_tables`; `value_embed` [B, T, kv_dim] is added to the values."""
+    def forward(
+        self,
+        x: Tensor,
+        rotary: tuple[Tensor, Tensor],
+        value_embed: Tensor | None,
+        first_values: list[Tensor] | None = None,
+    ) -> Tensor:
+        """`rotary`: tables of `rotary_tables`; `value_embed` [B, T, kv_dim] is added to the values.
+
+        `first_values`, if the recipe has a value residual: empty in the first layer, which puts its values there.
+        """
         v = self.c_v(x)
         if value_embed is not None:
             v = v + value_embed
         v = v.unflatten(-1, (self.cfg.model.num_kv_heads, -1))
+        if self.cfg.model.value_residual:
+            assert first_values is not None
+            if first_values:
+                mix = self.value_mix.to(v.dtype)
+                v = mix[0] * first_values[0] + mix[1] * v
+            else:
+                first_values.append(v)
         k = rms_norm(self.c_k(x).unflatten(-1, (self.cfg.model.num_kv_heads, -1)))
         q = rms_norm(self.c_q(x).unflatten(-1, (self.cfg.model.num_heads, -1)))
         q = rotate(q, *rotary) * self.q_gain.to(q.dtype)[:, None]

@@ -29,9 +29,16 @@ class Block(nn.Module):
             x = x * (self.layer + 1) ** -0.5
         return x
 
-    def forward(self, x: Tensor, x0: Tensor, rotary: tuple[Tensor, Tensor], value_embed: Tensor | None) -> Tensor:
+    def forward(
+        self,
+        x: Tensor,
+        x0: Tensor,
+        rotary: tuple[Tensor, Tensor],
+        value_embed: Tensor | None,
+        first_values: list[Tensor] | None = None,
+    ) -> Tensor:
         """x0: the stack's first activation; the rest as in `Attention.forward`."""
         mix = self.resid_mix.to(x.dtype)
         x = mix[0] * x + mix[1] * x0
-        x = x + self.attn_scale.to(x.dtype) * self.attn(self.branch_input(x), rotary, value_embed)
+        x = x + self.attn_scale.to(x.dtype) * self.attn(self.branch_input(x), rotary, value_embed, first_values)
         return x + self.mlp_scale.to(x.dtype) * self.mlp(self.branch_input(x))

@@ -14,7 +14,9 @@ from toolkit.components.failure import InputError
 
 TRACKS = ("10min_16mb", "non-record-16mb", "non-record-unlimited-compute-16mb")
 STAGES = ("roundtrip", "sliding", "ppm_seed", "ppm_trie")
+METHODS = ("gptq", "percentile", "hybrid", "tcq")
 PER_RUN = ("seed", "iterations", "max_wallclock_seconds")  # `environment.py` has their values of a run
+SHOWN_IF_ON = ("bigram_dim", "bigram_buckets", "smear_gate", "value_residual", "swa_every_steps", "swa_below")
 RENAMED = {"batch_tokens": "train_batch_tokens", "seq_len": "train_seq_len"}  # as the competition's logs say
 
 
@@ -70,6 +72,10 @@ class Model:
     xsa_layers: int = 0  # the last n layers subtract the own-value component from attention's output
     value_embed_dim: int = 0  # width of the value embedding table; 0 turns it off
     value_embed_layers: tuple[int, ...] = ()  # layers whose values receive it
+    bigram_dim: int = 0  # width of a table by hashed pairs of tokens, added to the embedding (#549); 0 turns it off
+    bigram_buckets: int = 0  # its rows; the last is for the first position
+    smear_gate: bool = False  # blend each normed embedding with the one before it, by a gate a channel (#1465)
+    value_residual: bool = False  # layers after the first mix their values with the first layer's, learned shares
     flash_attention: bool = False  # FlashAttention-3 on CUDA when importable; SDPA otherwise
 
     def __post_init__(self) -> None:
@@ -89,7 +95,8 @@ class Model:
                 "embed_init_std",
             ),
         )
-        require_not_negative(self, "model", ("rope_dims", "xsa_layers", "value_embed_dim"))
+        sizes = ("rope_dims", "xsa_layers", "value_embed_dim", "bigram_dim", "bigram_buckets")
+        require_not_negative(self, "model", sizes)
         require(self.vocab_size < 65_536, "model.vocab_size", "below 65536 (shards hold uint16)", self.vocab_size)
         require_choice(self, "model", "activation", ("relu2", "leaky_relu2"))
         require(
@@ -123,6 +130,12 @@ class Model:
             "model.value_embed_layers",
             "set together with value_embed_dim",
             list(self.value_embed_layers),
+        )
+        require(
+            self.bigram_buckets >= 2 if self.bigram_dim else self.bigram_buckets == 0,
+            "model.bigram_buckets",
+            "2 or more with bigram_dim, else 0",
+            self.bigram_buckets,
         )
 
     @property
@@ -178,11 +191,25 @@ class Optimizer:
     adam_eps: float = 1e-8
     grad_clip_norm: float = 0.0  # 0 turns clipping off
     ema_decay: float = 0.0  # 0 turns the average off
+    swa_every_steps: int = 0  # average snapshots taken so often instead; 0 turns it off
+    swa_below: float = 0.0  # once the learning rates are below this share of the recipe's
 
     def __post_init__(self) -> None:
         require_positive(self, "optimizer", ("matrix_lr", "embed_lr", "scalar_lr", "newton_schulz_steps", "adam_eps"))
         require_unit_interval(
-            self, "optimizer", ("muon_momentum", "muon_momentum_start", "beta1", "beta2", "ema_decay")
+            self, "optimizer", ("muon_momentum", "muon_momentum_start", "beta1", "beta2", "ema_decay", "swa_below")
+        )
+        require(
+            bool(self.swa_every_steps) == bool(self.swa_below),
+            "optimizer.swa_below",
+            "above 0 with swa_every_steps, else 0",
+            self.swa_below,
+        )
+        require(
+            not (self.swa_every_steps and self.ema_decay),
+            "optimizer.swa_every_steps",
+            "0 when ema_decay is set",
+            self.swa_every_steps,
         )
         require_not_negative(
             self,
@@ -193,6 +220,7 @@ class Optimizer:
                 "embed_weight_decay",
                 "scalar_weight_decay",
                 "grad_clip_norm",
+                "swa_every_steps",
             ),
         )
 
@@ -240,7 +268,8 @@ class Train:
 class Quantize:
     """How weights become bytes."""
 
-    method: str = "gptq"  # gptq: full GPTQ with SDClip; percentile: round to nearest, per-row percentile clip (B0)
+    # gptq: full GPTQ with SDClip; percentile: round to nearest, per-row percentile clip (B0); hybrid, tcq: see there
+    method: str = "gptq"
     matrix_bits: int = 6
     embed_bits: int = 8
     matrix_clip_sigmas: float = 12.85  # SDClip k: scale = k * std(row) / Q (#1394)
@@ -254,7 +283,7 @@ class Quantize:
     reserve_seconds: float = 10.0  # kept back from the training clock for calibration
 
     def __post_init__(self) -> None:
-        require_choice(self, "quantize", "method", ("gptq", "percentile"))
+        require_choice(self, "quantize", "method", METHODS)
         require_choice(self, "quantize", "compressor", ("brotli", "zlib"))
         for key in ("matrix_bits", "embed_bits"):
             require(2 <= getattr(self, key) <= 8, f"quantize.{key}", "2 to 8", getattr(self, key))
@@ -267,9 +296,61 @@ class Quantize:
         require(0 < self.clip_percentile <= 100, "quantize.clip_percentile", "above 0, up to 100", self.clip_percentile)
 
     @property
+    def symbols(self) -> str:
+        """Name of what weights become in log lines, such as `int6`."""
+        return self.method if self.method in ("hybrid", "tcq") else f"int{self.matrix_bits}"
+
+    @property
     def label(self) -> str:
         """Name of the format in log lines, such as `int6+brotli`."""
-        return f"int{self.matrix_bits}+{self.compressor}"
+        return self.symbols + "+" + ("rans" if self.method in ("hybrid", "tcq") else self.compressor)
+
+
+@dataclass(frozen=True)
+class Hybrid:
+    """HybridQuant (#1465): levels of a weight by class of matrix, trained with, and coded by rANS. In use only where
+    `quantize.method` is hybrid. An even number of levels is centred on 0 with one more below it; 5 (pentanary) has
+    thresholds of its own; 0 leaves a class fp16, as all other tensors are.
+    """
+
+    qk_levels: int = 64  # query and key matrices
+    vo_levels: int = 32  # value and output matrices of attention
+    up_levels: int = 5  # first matrix of the MLP
+    down_levels: int = 16  # its second
+    embed_levels: int = 64  # tables, after training alone
+
+    def __post_init__(self) -> None:
+        for key in ("qk_levels", "vo_levels", "up_levels", "down_levels", "embed_levels"):
+            levels = getattr(self, key)
+            valid = levels in (0, 5) or (2 <= levels <= 256 and levels % 2 == 0)
+            require(valid, f"hybrid.{key}", "0, 5 or an even number from 2 to 256", levels)
+
+
+@dataclass(frozen=True)
+class Tcq:
+    """Trellis-coded quantization with steps by sensitivity. In use only where `quantize.method` is tcq."""
+
+    states: int = 8  # of the trellis: 4, 8, 16 or 32; 1 rounds without one
+    rounding_loss: float = 0.02  # nats a token that rounding may cost, as the Fisher matrix has it: sets all steps
+    input_damping: float = 0.03  # share of the mean diagonal of H, second moments of a layer's inputs
+    output_damping: float = 0.1  # of G, of the gradients at its outputs
+    two_sided: bool = True  # errors are fed forward along rows as well as columns
+
+    def __post_init__(self) -> None:
+        require(self.states in (1, 4, 8, 16, 32), "tcq.states", "1, 4, 8, 16 or 32", self.states)
+        require_positive(self, "tcq", ("rounding_loss", "input_damping", "output_damping"))
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """How large code and artifact may become together. Works with `quantize.method` tcq."""
+
+    target_bytes: int = 0  # 0 takes steps from tcq.rounding_loss; else they are searched until the target is filled
+    margin_bytes: int = 0  # of the target that stay free
+    fill_seconds: float = 600.0  # no attempt begins that would, by the slowest so far, end later
+
+    def __post_init__(self) -> None:
+        require_not_negative(self, "artifact", ("target_bytes", "margin_bytes", "fill_seconds"))
 
 
 @dataclass(frozen=True)
@@ -371,6 +452,9 @@ class Config:
     optimizer: Optimizer = Optimizer()
     train: Train = Train()
     quantize: Quantize = Quantize()
+    hybrid: Hybrid = Hybrid()
+    tcq: Tcq = Tcq()
+    artifact: Artifact = Artifact()
     evaluate: Evaluate = Evaluate()
     ppm_seed: PpmSeed = PpmSeed()
     ppm_trie: PpmTrie = PpmTrie()
@@ -384,6 +468,12 @@ class Config:
             self.quantize.reserve_seconds,
         )
         require(
+            self.artifact.target_bytes == 0 or self.quantize.method == "tcq",
+            "artifact.target_bytes",
+            'unset unless quantize.method = "tcq"',
+            self.artifact.target_bytes,
+        )
+        require(
             self.evaluate.stride <= self.train.seq_len,
             "evaluate.stride",
             f"at most train.seq_len = {self.train.seq_len}",
@@ -394,16 +484,17 @@ class Config:
     def settings(self) -> tuple[str, ...]:
         """`key: value` of every setting that no run changes, for its log; names are the competition's where it has one.
 
-        Settings of a mixer appear under its name, and only where the recipe runs it.
+        Settings of a mixer or a quantizer with a section of its own appear under its name, and only where the recipe
+        runs it; those of some parts only where they are on.
         """
         sections = asdict(self)
         values = {"recipe": sections.pop("name"), "title": sections.pop("title"), "track": sections.pop("track")}
         for section, fields in sections.items():
             for key, value in fields.items():
-                if section not in STAGES:
-                    values[RENAMED.get(key, key)] = value
-                elif section in self.evaluate.stages:
+                if section in (*self.evaluate.stages, self.quantize.method):
                     values[f"{section}_{key}"] = value
+                elif section not in (*STAGES, *METHODS) and (value or key not in SHOWN_IF_ON):
+                    values[RENAMED.get(key, key)] = value
         listed = {key: list(value) if isinstance(value, tuple) else value for key, value in values.items()}
         return tuple(f"{key}: {value}" for key, value in listed.items() if key not in PER_RUN)
 
@@ -411,4 +502,8 @@ class Config:
     def artifact_id(self) -> str:
         """Sixteen hex digits over everything that decides how an artifact is read; evaluation may change without it."""
         parts = [asdict(self.model), asdict(self.quantize)]
+        if self.quantize.method == "hybrid":
+            parts.append(asdict(self.hybrid))
+        if self.quantize.method == "tcq":
+            parts.append(asdict(self.tcq))
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]

@@ -80,7 +80,7 @@ def run_stages(
 
     def report(stage: str, nats: Tensor, num_bytes: np.ndarray = target_bytes) -> None:
         nonlocal started
-        log(score_line(f"final_int{cfg.quantize.matrix_bits}_{stage}", nats, num_bytes, started))
+        log(score_line(f"final_{cfg.quantize.symbols}_{stage}", nats, num_bytes, started))
         started = time.perf_counter()
 
     if "roundtrip" in cfg.evaluate.stages:

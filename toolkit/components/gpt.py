@@ -4,16 +4,19 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from toolkit.components.bigram import BigramHash
 from toolkit.components.block import Block
 from toolkit.components.config import Config
-from toolkit.components.linear import CastedEmbedding, rms_norm
+from toolkit.components.hybrid import hybrid_levels
+from toolkit.components.linear import CastedEmbedding, CastedLinear, rms_norm
 from toolkit.components.rotary import rotary_tables
+from toolkit.components.smear import smear
 from toolkit.components.value_embedding import ValueEmbedding
 
 
 def parameter_kind(name: str) -> str:
     """Group of a parameter by its state-dict name: "embed" (tables), "matrix" (linear maps) or "scalar" (the rest)."""
-    if name in ("tok_emb.weight", "ve.embed.weight"):
+    if name.endswith(("emb.weight", "embed.weight")):
         return "embed"
     return "matrix" if name.endswith(".weight") else "scalar"
 
@@ -32,6 +35,14 @@ class GPT(nn.Module):
         if cfg.model.value_embed_dim:
             self.ve = ValueEmbedding(cfg)
             self.ve_layer_scales = nn.Parameter(torch.ones(len(cfg.model.value_embed_layers)))
+        if cfg.model.bigram_dim:
+            self.bigram = BigramHash(cfg)
+        if cfg.model.smear_gate:
+            self.smear_gate = nn.Parameter(torch.zeros(cfg.model.model_dim))
+        if cfg.quantize.method == "hybrid":
+            for name, module in self.named_modules():
+                if isinstance(module, CastedLinear):
+                    module.levels = hybrid_levels(cfg, f"{name}.weight", module.weight)
 
     def merge_skip(self, x: Tensor, skip: Tensor, i: int) -> Tensor:
         """Residual x of a decoder layer with the output of its encoder layer; i counts decoder layers."""
@@ -42,9 +53,17 @@ class GPT(nn.Module):
 
     def final_hidden(self, tokens: Tensor) -> Tensor:
         """Normed output of the last block [B, T, model_dim] for tokens int64 [B, T]: what the tied head reads."""
-        x0 = x = rms_norm(self.tok_emb(tokens))
+        x = self.tok_emb(tokens)
+        if self.cfg.model.bigram_dim:
+            x = x + self.bigram(tokens)
+        x = rms_norm(x)
+        if self.cfg.model.smear_gate:
+            x = smear(x, self.smear_gate)
+        x0 = x
         rotary = rotary_tables(self.cfg, tokens.size(1), x)
         skips: list[Tensor] = []
+        if self.cfg.model.value_residual:
+            first_values: list[Tensor] = []
         if self.cfg.model.value_embed_dim:
             scales = self.ve_layer_scales.to(x.dtype)
             values = self.ve(tokens)
@@ -53,16 +72,20 @@ class GPT(nn.Module):
             # The first half of the layers push, the rest pop; with an odd number the last one has nothing to pop.
             if layer >= self.cfg.model.num_skips and skips:
                 x = self.merge_skip(x, skips.pop(), layer - self.cfg.model.num_skips)
-            x = block(x, x0, rotary, value_embeds.get(layer) if self.cfg.model.value_embed_dim else None)
+            value_embed = value_embeds.get(layer) if self.cfg.model.value_embed_dim else None
+            x = block(x, x0, rotary, value_embed, first_values if self.cfg.model.value_residual else None)
             if layer < self.cfg.model.num_skips:
                 skips.append(x)
         return rms_norm(x)
 
+    def logits(self, hidden: Tensor) -> Tensor:
+        """fp32 logits [B, T, vocab_size] of `final_hidden`, bounded by the softcap."""
+        z = F.linear(hidden, self.tok_emb.weight.to(hidden.dtype)).float()
+        return self.cfg.model.logit_softcap * torch.tanh(z / self.cfg.model.logit_softcap)
+
     def forward(self, tokens: Tensor, targets: Tensor | None = None) -> Tensor:
-        """fp32 logits [B, T, vocab_size], bounded by the softcap, or the mean loss in nats of targets int64 [B, T]."""
-        x = self.final_hidden(tokens)
-        z = F.linear(x, self.tok_emb.weight.to(x.dtype)).float()
-        logits = self.cfg.model.logit_softcap * torch.tanh(z / self.cfg.model.logit_softcap)
+        """Logits of `tokens`, or the mean loss in nats of targets int64 [B, T]."""
+        logits = self.logits(self.final_hidden(tokens))
         if targets is None:
             return logits
         return F.cross_entropy(logits.flatten(0, 1), targets.flatten())

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import torch
 
+from toolkit.components.accounting import byte_shares, share_lines
 from toolkit.components.artifact import decode_artifact, encode_artifact
 from toolkit.components.config import Config
 from toolkit.components.device import hardware_name, model_on
@@ -22,8 +23,11 @@ from toolkit.components.log import Log, unwritable
 from toolkit.components.native import compile_native
 from toolkit.components.ppm_seed import SEED_SOURCE
 from toolkit.components.ppm_trie import compile_engine
-from toolkit.components.quantize import dequantize_weights, quantize_weights
+from toolkit.components.quantize import quantize_weights
+from toolkit.components.quantized import dequantize_weights
 from toolkit.components.ranks import Ranks, close_ranks, open_ranks
+from toolkit.components.tcq_engine import TCQ_ENGINE
+from toolkit.components.tcq_fill import tcq_artifact
 from toolkit.components.train import Trainer
 
 
@@ -40,13 +44,15 @@ def main(cfg: Config, script_path: str) -> None:
             compile_native(SEED_SOURCE)
         if "ppm_trie" in cfg.evaluate.stages:
             compile_engine(cfg)
+        if cfg.quantize.method == "tcq" and not env.eval_only:
+            compile_native(TCQ_ENGINE)
         log = Log(env.log_path, ranks.is_main)
         code = Path(script_path).read_bytes()
         digest = hashlib.sha256(code).hexdigest()
         log_settings(cfg, env, ranks, digest, log)
         log_inputs(inputs, log)
         if not env.eval_only:
-            train_artifact(cfg, inputs, env, ranks, log)
+            train_artifact(cfg, inputs, env, ranks, len(code), log)
         blob = read_artifact(env.artifact_path)
         log(f"Code size: {len(code)} bytes")
         log(f"Serialized model {cfg.quantize.label}: {len(blob)} bytes")
@@ -54,6 +60,8 @@ def main(cfg: Config, script_path: str) -> None:
         log(f"bundle_sha256: {digest}")
         model = model_on(cfg, ranks.device)
         model.load_state_dict(dequantize_weights(decode_artifact(cfg, blob)))
+        if cfg.quantize.method == "hybrid":
+            model.eval()
         run_stages(cfg, model, inputs.tokens, inputs.target_bytes, inputs.tokenizer, ranks, log)
     except InputError as error:
         if ranks.device.type == "cpu":  # NCCL would wait for ranks that know nothing of this
@@ -62,21 +70,31 @@ def main(cfg: Config, script_path: str) -> None:
     close_ranks(ranks)
 
 
-def train_artifact(cfg: Config, inputs: Inputs, env: Environment, ranks: Ranks, log: Log) -> None:
+def train_artifact(cfg: Config, inputs: Inputs, env: Environment, ranks: Ranks, code_bytes: int, log: Log) -> None:
     """Train from the seed and write the artifact; returns on all ranks when it is there to be read."""
     torch.manual_seed(env.seed)
     model = model_on(cfg, ranks.device)
     log(f"model_params:{sum(param.numel() for param in model.parameters())}")
-    hessians = Trainer(cfg, model, inputs, env, ranks, log).train()
+    trainer = Trainer(cfg, model, inputs, env, ranks, log)
+    trainer.train()
     started = time.perf_counter()
     nats = score_blocks(cfg, model, inputs.tokens, ranks)
     log(score_line("pre-quantization post-ema", nats, inputs.target_bytes, started))
     if ranks.is_main:
-        quantized = quantize_weights(cfg, model.state_dict(), hessians)
-        fallback = sum(len(tensor.scale) > 0 for tensor in quantized.values()) - len(hessians)
-        log(f"GPTQ quantization: {len(hessians)} layers with full GPTQ, {fallback} fallback to round-to-nearest")
+        if cfg.quantize.method == "tcq":
+            blob = tcq_artifact(cfg, model.state_dict(), trainer.curvatures, code_bytes, log)
+            quantized = decode_artifact(cfg, blob)
+        else:
+            quantized = quantize_weights(cfg, model.state_dict(), trainer.hessians)
+            if cfg.quantize.method != "hybrid":
+                layers = len(trainer.hessians)
+                fallback = sum(len(tensor.side) > 0 for tensor in quantized.values()) - layers
+                log(f"GPTQ quantization: {layers} layers with full GPTQ, {fallback} fallback to round-to-nearest")
+            blob = encode_artifact(cfg, quantized)
         log(f"Serialized model: {sum(4 * param.numel() for param in model.parameters())} bytes")
-        write_artifact(env.artifact_path, encode_artifact(cfg, quantized))
+        for line in share_lines(byte_shares(quantized, len(blob))):
+            log(line)
+        write_artifact(env.artifact_path, blob)
     ranks.barrier()
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
 

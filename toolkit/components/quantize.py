@@ -1,8 +1,5 @@
-"""Weights to integers with a scale per row and back: GPTQ with SDClip, or the plain int8 of the first baseline."""
+"""Weights to integers with a scale per row: GPTQ with SDClip, the plain int8 of the first baseline, or HybridQuant."""
 
-from dataclasses import dataclass
-
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -10,27 +7,10 @@ from toolkit.components.config import Config
 from toolkit.components.failure import InputError
 from toolkit.components.gpt import parameter_kind
 from toolkit.components.gptq import gptq_symbols, is_quantized, round_symbols
+from toolkit.components.hybrid import hybrid_levels, level_tensor
+from toolkit.components.quantized import SCHEME_FP16, SCHEME_FP32, QuantizedTensor
 
-SCHEME_FP16 = 16
-SCHEME_FP32 = 32
 SMALLEST_SCALE = 5.960464477539063e-08  # 2^-24, the smallest number above zero in fp16
-
-
-@dataclass(frozen=True, eq=False)
-class QuantizedTensor:
-    """One tensor as the artifact holds it.
-
-    `scheme` is the number of bits: 2 to 8 for int8 symbols of [-Q, Q], Q = 2^(bits - 1) - 1, of a matrix [R, C] with
-    fp16 scales [R]; `SCHEME_FP16` and `SCHEME_FP32` for plain values without scales.
-    """
-
-    scheme: int
-    values: np.ndarray
-    scale: np.ndarray
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        return self.values.shape
 
 
 def sd_clip_scale(weight: Tensor, clip_sigmas: float, q_max: int) -> Tensor:
@@ -79,35 +59,32 @@ def quantize_matrix(cfg: Config, name: str, weight: Tensor, hessian: Tensor | No
             symbols = gptq_symbols(weight, hessian, scale, q_max, cfg.quantize.damping, cfg.quantize.block_size)
         except InputError as error:
             raise InputError(f"{name}, {error}") from None
-    return QuantizedTensor(bits, symbols.to(torch.int8).cpu().numpy(), scale[:, 0].half().cpu().numpy())
+    return QuantizedTensor(bits, symbols.to(torch.int8).cpu().numpy(), (scale[:, 0].half().cpu().numpy(),))
 
 
 def quantize_weights(cfg: Config, state: dict[str, Tensor], hessians: dict[str, Tensor]) -> dict[str, QuantizedTensor]:
     """Every tensor of a state dict in the form it is stored in; `hessians` as `collect_hessians` gives them, or empty.
 
-    Vectors and scalars, which control the network, stay fp32, other small tensors become fp16. Raises `InputError`
+    Small tensors become fp16, but vectors and scalars, which control the network, stay fp32; HybridQuant makes these
+    fp16 as well. With trellis coding all tensors count as small that `tcq_artifact` hands over. Raises `InputError`
     with the tensor's name where a number is not finite, or too large for fp16.
     """
     quantized = {}
     for name, tensor in state.items():
         weight = tensor.detach().float()
         require_finite(name, weight)
-        if is_quantized(cfg, name, weight):
+        if cfg.quantize.method == "hybrid":
+            levels = hybrid_levels(cfg, name, weight)
+            if levels:
+                require_finite(f"{name}, as fp16", weight.half())
+                quantized[name] = level_tensor(weight, levels)
+                continue
+        elif cfg.quantize.method != "tcq" and is_quantized(cfg, name, weight):
             quantized[name] = quantize_matrix(cfg, name, weight, hessians.get(name))
             continue
-        if weight.ndim >= 2:
+        short = weight.ndim >= 2 or cfg.quantize.method == "hybrid"
+        if short:
             weight = weight.half()
             require_finite(name, weight)
-        scheme = SCHEME_FP16 if weight.ndim >= 2 else SCHEME_FP32
-        quantized[name] = QuantizedTensor(scheme, weight.cpu().numpy().copy(), np.empty(0, np.float16))
+        quantized[name] = QuantizedTensor(SCHEME_FP16 if short else SCHEME_FP32, weight.cpu().numpy().copy())
     return quantized
-
-
-def dequantize_weights(quantized: dict[str, QuantizedTensor]) -> dict[str, Tensor]:
-    """The weights that the artifact stands for, float32 on the CPU, as a state dict."""
-    state = {}
-    for name, tensor in quantized.items():
-        state[name] = torch.tensor(tensor.values).float()
-        if len(tensor.scale):
-            state[name] *= torch.from_numpy(tensor.scale).float()[:, None]
-    return state

@@ -13,6 +13,7 @@ from toolkit.components.ema import WeightAverage
 from toolkit.components.environment import Environment
 from toolkit.components.evaluate import bits_per_byte, score_blocks
 from toolkit.components.failure import InputError
+from toolkit.components.fisher import Curvature, collect_curvatures
 from toolkit.components.gpt import GPT
 from toolkit.components.gptq import collect_hessians
 from toolkit.components.inputs import Inputs
@@ -21,6 +22,7 @@ from toolkit.components.log import Log
 from toolkit.components.optimizer import make_optimizers, set_rates
 from toolkit.components.ranks import Ranks
 from toolkit.components.schedule import learning_rate_scale
+from toolkit.components.swa import SnapshotMean
 
 
 class TrainingClock:
@@ -62,6 +64,8 @@ class Trainer:
         self.ranks = ranks
         self.log = log
         self.terminated = False
+        self.hessians: dict[str, Tensor] = {}
+        self.curvatures: dict[str, Curvature] = {}
         signal.signal(signal.SIGTERM, self.terminate)
         self.restart()
 
@@ -75,8 +79,8 @@ class Trainer:
             self.cfg, self.inputs.train_paths, self.ranks.rank, self.ranks.world_size, self.env.seed
         )
 
-    def train(self) -> dict[str, Tensor]:
-        """Warm up, train, average; returns the quantizer's Hessians, none where it needs none."""
+    def train(self) -> None:
+        """Warm up, train, average, and collect what the quantizer needs: Hessians or curvatures, or neither."""
         cap_seconds = 0.0
         if self.env.max_wallclock_seconds:
             cap_seconds = self.env.max_wallclock_seconds - self.cfg.quantize.reserve_seconds
@@ -89,14 +93,19 @@ class Trainer:
         if self.cfg.optimizer.ema_decay:
             self.log("ema:applying EMA weights")
             self.average.apply()
-        hessians: dict[str, Tensor] = {}
-        if self.cfg.quantize.method == "gptq":
+        if self.cfg.optimizer.swa_every_steps:
+            self.log(f"swa:applying the mean of {self.snapshots.count} snapshots")
+            self.snapshots.apply()
+        if self.cfg.quantize.method in ("gptq", "tcq"):
             self.log("GPTQ:collecting Hessians from calibration data...")
             started = self.clock.read()
-            hessians = collect_hessians(self.cfg, self.model, self.loader, self.ranks)
-            self.log(f"GPTQ:collected {len(hessians)} Hessians in {self.clock.read() - started:.1f}s")
+            if self.cfg.quantize.method == "gptq":
+                self.hessians = collect_hessians(self.cfg, self.model, self.loader, self.ranks)
+            else:
+                self.curvatures = collect_curvatures(self.cfg, self.model, self.loader, self.ranks)
+            number = len(self.hessians) + 2 * len(self.curvatures)
+            self.log(f"GPTQ:collected {number} Hessians in {self.clock.read() - started:.1f}s")
         self.log(f"train_time_with_calibration: {1000 * self.clock.read():.0f}ms")
-        return hessians
 
     def warm_up(self) -> None:
         """Steps that compile and prime, untimed; weights, optimizers and loader then start afresh."""
@@ -111,6 +120,8 @@ class Trainer:
         """Train until `iterations`, SIGTERM or the clock: no step is begun that would, by their mean, end past it."""
         if self.cfg.optimizer.ema_decay:
             self.average = WeightAverage(self.cfg, self.model)
+        if self.cfg.optimizer.swa_every_steps:
+            self.snapshots = SnapshotMean(self.cfg, self.model)
         if self.cfg.train.val_every:
             self.validate(0)
         iterations = self.env.iterations
@@ -120,6 +131,8 @@ class Trainer:
             train_loss = self.step(step - 1, scale)
             if self.cfg.optimizer.ema_decay:
                 self.average.update()
+            if self.cfg.optimizer.swa_every_steps and self.snapshots.update(step, scale):
+                self.log(f"swa:snapshot {self.snapshots.count} at step {step}")
             seconds, terminated = self.agree()
             if step <= 5 or step % self.cfg.train.log_every == 0 or step == iterations:
                 self.log(

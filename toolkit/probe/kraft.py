@@ -23,7 +23,7 @@ from toolkit.components.config import Config
 from toolkit.components.failure import InputError
 from toolkit.components.gpt import GPT
 from toolkit.components.ppm_seed import mix_ppm_seed
-from toolkit.components.quantize import dequantize_weights
+from toolkit.components.quantized import dequantize_weights
 from toolkit.components.ranks import Ranks
 from toolkit.components.shards import find_shards, read_tokens
 from toolkit.components.trie import Trie, TrieFeed
@@ -143,6 +143,7 @@ def main(recipe: str, artifact: Path, data_path: Path, tokenizer_path: Path, pos
         tokens = read_tokens(find_shards(data_path, "val"), cfg.model.vocab_size)[:max_tokens]
         model = GPT(cfg)
         model.load_state_dict(dequantize_weights(decode_artifact(cfg, artifact.read_bytes())))
+        model.eval()
     except (GolfError, InputError) as error:
         raise click.ClickException(str(error)) from None
     kinds = choose_targets(tokenizer, tokens, positions)

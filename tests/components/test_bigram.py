@@ -1,0 +1,28 @@
+"""The table of hashed pairs."""
+
+import pytest
+import torch
+
+from toolkit.components.bigram import BigramHash, hash_pairs
+from toolkit.components.config import Config, Model
+
+
+def test_rows_depend_on_the_last_two_tokens_and_the_first_has_its_own() -> None:
+    tokens = torch.tensor([[5, 7, 1023, 5, 7], [0, 0, 65_534, 65_534, 0]])
+    rows = hash_pairs(tokens, 2048)
+    assert (rows[:, 0] == 2047).all()
+    assert rows[0, 1] == rows[0, 4] == (36313 * 7 ^ 27191 * 5) % 2047
+    assert rows[1, 1] == 0
+    assert ((rows[:, 1:] >= 0) & (rows[:, 1:] < 2047)).all()
+
+
+def test_it_starts_at_nothing_and_learns() -> None:
+    bigram = BigramHash(Config(model=Model(model_dim=64, bigram_dim=16, bigram_buckets=32)))
+    tokens = torch.tensor([[3, 1, 2]])
+    assert bigram.scale.item() == pytest.approx(0.05)
+    assert not bigram.embed.weight.any()
+    assert not bigram(tokens).any()
+    torch.nn.init.normal_(bigram.proj.weight)
+    torch.nn.init.normal_(bigram.embed.weight)
+    expected = 0.05 * bigram.embed.weight[hash_pairs(tokens, 32)] @ bigram.proj.weight.T
+    torch.testing.assert_close(bigram(tokens), expected)

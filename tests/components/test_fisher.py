@@ -1,0 +1,156 @@
+"""Curvatures against a direct computation from the model's own gradients."""
+
+import multiprocessing
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import torch.distributed as dist
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from toolkit.components.config import Config, Model, Quantize, Train
+from toolkit.components.fisher import Curvature, add_tied_head, collect_curvatures
+from toolkit.components.gpt import GPT
+from toolkit.components.loader import make_loader
+from toolkit.components.ranks import Ranks
+from toolkit.data.shards import write_shard
+
+CFG = Config(
+    model=Model(
+        vocab_size=48,
+        num_layers=2,
+        model_dim=32,
+        num_heads=4,
+        num_kv_heads=2,
+        value_embed_dim=16,
+        value_embed_layers=(1,),
+    ),
+    train=Train(batch_tokens=256, seq_len=64, micro_batches=2),
+    quantize=Quantize(method="tcq", calibration_batches=3, passthrough_max_numel=600),
+)
+ALONE = Ranks(0, 1, torch.device("cpu"))
+POSITIONS = 3 * 128
+
+
+@pytest.fixture
+def paths(tmp_path: Path) -> list[Path]:
+    path = tmp_path / "fineweb_train_000000.bin"
+    write_shard(path, np.random.default_rng(0).integers(CFG.model.vocab_size, size=3000))
+    return [path]
+
+
+def noisy_model() -> GPT:
+    """No matrix starts at zero, so that every layer has inputs and gradients."""
+    torch.manual_seed(3)
+    model = GPT(CFG)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter += 0.2 * torch.randn_like(parameter)
+    return model
+
+
+def curvatures_of_rank(rank: int, world_size: int, paths: list[Path], model: GPT) -> dict[str, Curvature]:
+    loader = make_loader(CFG, paths, rank, world_size, 0)
+    return collect_curvatures(CFG, model, loader, Ranks(rank, world_size, torch.device("cpu")))
+
+
+def sampled_loss(model: GPT, tokens: Tensor, batch: int) -> Tensor:
+    """Summed loss for labels that the model draws, as the batch's number decides."""
+    logits = model(tokens).flatten(0, 1)
+    generator = torch.Generator().manual_seed(batch)
+    return F.cross_entropy(logits, logits.softmax(1).multinomial(1, generator=generator)[:, 0], reduction="sum")
+
+
+def recorded(module: nn.Module, into: list[tuple[Tensor, Tensor]]) -> None:
+    """Have a module append its input and its output, whose gradient is kept."""
+
+    def hook(_module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        output.retain_grad()
+        into.append((inputs[0], output))
+
+    module.register_forward_hook(hook)
+
+
+def direct(model: GPT, module: nn.Module, paths: list[Path]) -> list[tuple[Tensor, Tensor]]:
+    """Inputs [n, C] and gradients at the outputs [n, R] of each use of a module, over all batches."""
+    uses: list[tuple[Tensor, Tensor]] = []
+    recorded(module, uses)
+    loader = make_loader(CFG, paths, 0, 1, 0)
+    for batch in range(3):
+        sampled_loss(model, loader.next_batch()[0], batch).backward()
+    return [(x.flatten(0, 1), output.grad.flatten(0, 1)) for x, output in uses if output.grad is not None]
+
+
+@pytest.mark.parametrize("name", ["blocks.0.attn.c_q", "blocks.1.mlp.proj"])
+def test_a_linear_map_has_the_moments_of_its_inputs_and_gradients(paths: list[Path], name: str) -> None:
+    curvature = curvatures_of_rank(0, 1, paths, noisy_model())[f"{name}.weight"]
+    model = noisy_model()
+    uses = direct(model, model.get_submodule(name), paths)
+    torch.testing.assert_close(curvature.inputs.float(), sum(x.T @ x for x, _ in uses).detach() / POSITIONS)
+    torch.testing.assert_close(curvature.outputs.float(), sum(g.T @ g for _, g in uses) / POSITIONS)
+
+
+def test_a_layer_run_twice_counts_both(paths: list[Path]) -> None:
+    """Its inputs add up and its gradients are averaged, so that the product grows with the number of visits."""
+    model = noisy_model()
+    model.blocks[1] = model.blocks[0]
+    curvature = curvatures_of_rank(0, 1, paths, model)["blocks.0.mlp.fc.weight"]
+    uses = direct(model, model.blocks[0].mlp.fc, paths)
+    assert len(uses) == 6
+    torch.testing.assert_close(curvature.inputs.float(), sum(x.T @ x for x, _ in uses).detach() / POSITIONS)
+    torch.testing.assert_close(curvature.outputs.float(), sum(g.T @ g for _, g in uses) / POSITIONS / 2)
+
+
+def test_a_table_that_is_looked_up_has_frequencies_for_its_rows(paths: list[Path]) -> None:
+    curvature = curvatures_of_rank(0, 1, paths, noisy_model())["ve.embed.weight"]
+    model = noisy_model()
+    uses = direct(model, model.ve.embed, paths)
+    tokens = torch.cat([x for x, _ in uses])
+    torch.testing.assert_close((curvature.outputs * POSITIONS).float(), 0.5 + tokens.bincount(minlength=48).float())
+    torch.testing.assert_close(curvature.inputs.float(), sum(g.T @ g for _, g in uses) / POSITIONS)
+
+
+def test_a_tied_table_has_the_sum_of_both_uses_for_each_row() -> None:
+    """As the trace says it; where tokens come as often as they are predicted, the whole matrix is exact."""
+    generator = torch.Generator().manual_seed(0)
+    first, second = (torch.randn(4, 4, generator=generator, dtype=torch.float64) for _ in range(2))
+    first, second = first @ first.T, second @ second.T
+    shares = torch.tensor([0.5, 0.3, 0.2], dtype=torch.float64)
+    table = Curvature(first.clone(), shares.clone(), torch.tensor(1.0))
+    add_tied_head(table, second, 2 * shares)
+    for row in range(3):
+        torch.testing.assert_close(table.outputs[row] * table.inputs, shares[row] * (first + 2 * second))
+    table = Curvature(first.clone(), shares.clone(), torch.tensor(1.0))
+    add_tied_head(table, second, shares.flip(0))
+    expected = shares * first.trace() + shares.flip(0) * second.trace()
+    torch.testing.assert_close(table.outputs * table.inputs.trace(), expected)
+
+
+def test_collecting_leaves_no_trace_in_the_model(paths: list[Path]) -> None:
+    model = noisy_model()
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    large = {name for name, tensor in before.items() if tensor.ndim == 2 and tensor.numel() > 600 and "." in name}
+    assert set(curvatures_of_rank(0, 1, paths, model)) == large - {"blocks.0.resid_mix", "blocks.1.resid_mix"}
+    assert not any(module._forward_hooks for module in model.modules())
+    assert all(parameter.grad is None for parameter in model.parameters())
+    assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())
+
+
+def gloo_rank(rank: int, meeting_point: str, paths: list[Path]) -> dict[str, list[np.ndarray]]:
+    dist.init_process_group("gloo", init_method=f"file://{meeting_point}", rank=rank, world_size=2)
+    curvatures = curvatures_of_rank(rank, 2, paths, noisy_model())
+    dist.destroy_process_group()
+    return {name: [curvature.inputs.numpy(), curvature.outputs.numpy()] for name, curvature in curvatures.items()}
+
+
+def test_two_ranks_find_what_one_finds(paths: list[Path], tmp_path: Path) -> None:
+    """Three batches: one rank has two, the other one. The order of sums decides no bit."""
+    with multiprocessing.get_context("spawn").Pool(2) as pool:
+        arguments = [(rank, str(tmp_path / "meeting_point"), paths) for rank in range(2)]
+        first, second = pool.starmap(gloo_rank, arguments, chunksize=1)
+    for name, curvature in curvatures_of_rank(0, 1, paths, noisy_model()).items():
+        for i, alone in enumerate((curvature.inputs.numpy(), curvature.outputs.numpy())):
+            assert np.array_equal(first[name][i], second[name][i])
+            assert np.array_equal(first[name][i], alone)
