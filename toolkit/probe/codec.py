@@ -26,7 +26,7 @@ from toolkit.components.artifact import decode_artifact
 from toolkit.components.byte_tables import load_tokenizer, token_strings
 from toolkit.components.failure import InputError
 from toolkit.components.gpt import GPT
-from toolkit.components.quantize import dequantize_weights
+from toolkit.components.quantized import dequantize_weights
 from toolkit.components.shards import read_tokens
 from toolkit.data.shards import write_shard
 from toolkit.errors import GolfError
