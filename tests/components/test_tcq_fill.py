@@ -1,5 +1,6 @@
 """Artifacts of trellis-coded weights, and the search for steps that fill a target."""
 
+import multiprocessing
 from collections.abc import Callable
 from dataclasses import replace
 from types import SimpleNamespace
@@ -33,6 +34,11 @@ def moments(size: int) -> Tensor:
 
 @pytest.fixture(scope="module")
 def trained() -> tuple[dict[str, Tensor], dict[str, Curvature]]:
+    return make_trained()
+
+
+def make_trained() -> tuple[dict[str, Tensor], dict[str, Curvature]]:
+    """Weights without meaning, and curvatures of correlated inputs and outputs."""
     torch.manual_seed(0)
     state = {name: 0.1 * torch.randn_like(tensor) for name, tensor in GPT(CFG).state_dict().items()}
     curvatures = {
@@ -63,6 +69,15 @@ def test_the_artifact_holds_the_weights_that_were_chosen(
             torch.testing.assert_close(weight, trained[0][name], rtol=1e-3, atol=1e-6)
     for name, weight in dequantize_weights(quantized).items():
         assert 0 <= (weight - trained[0][name]).norm() < 0.8 * trained[0][name].norm()
+
+
+def artifact_from_scratch() -> bytes:
+    return artifact(make_trained())[1]
+
+
+def test_two_processes_write_the_same_bytes(trained: tuple[dict[str, Tensor], dict[str, Curvature]]) -> None:
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        assert pool.apply(artifact_from_scratch) == artifact(trained)[1]
 
 
 def test_bytes_are_accounted_for_by_kind(trained: tuple[dict[str, Tensor], dict[str, Curvature]]) -> None:
