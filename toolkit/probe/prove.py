@@ -184,7 +184,7 @@ def _claim(place: "_Place", case: _Case, work: Path, shard: Path) -> float:
     inputs = {"script": case.build.folder / "train_gpt.py", "shards": shard.parent}
     place.run("score", case, work, inputs, _SCORE_ENV)
     (log_path,) = (work / "score").glob("eval_*.log")
-    name = f"final_int{case.build.cfg.quantize.matrix_bits}_{_LOG_NAMES.get(case.stage, case.stage)}"
+    name = f"final_{case.build.cfg.quantize.symbols}_{_LOG_NAMES.get(case.stage, case.stage)}"
     scores = [score for log in read_runs(log_path) for score in log.scores if score.key == name]
     if not scores:
         raise GolfError(f"{log_path.name}: expected a line `{name} val_loss:...`, found none")
