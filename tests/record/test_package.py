@@ -1,5 +1,6 @@
 """Packaging: what a record holds, where its numbers come from, and what is refused without leaving a trace."""
 
+import hashlib
 import json
 import resource
 import shutil
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from toolkit.check.probes import NAMES
 from toolkit.errors import GolfError
 from toolkit.record.package import RefusedRecord, find_record, package
 from toolkit.record.texts import render_requirements
@@ -239,3 +241,69 @@ def test_failing_writes_leave_nothing(stand_in_runs, untouched):
 def test_requirements_are_the_imports_at_the_top(tmp_path):
     script = "import os, numpy as np\nimport torch.nn as nn\nfrom torch import Tensor\n\ndef f():\n    import flash\n"
     assert render_requirements(script, {"torch": "2.13.0"}) == "numpy\ntorch==2.13.0\n"
+
+
+def write_probes(build: Path, names: tuple[str, ...] = NAMES) -> None:
+    """A file as `golf probe` leaves it, with a finding of each probe."""
+    finding = {"rule": "C2-NORMALIZED", "outcome": "PASS", "where": "kraft probe", "expected": "1", "found": "1 | one"}
+    digest = hashlib.sha256((build / "train_gpt.py").read_bytes()).hexdigest()
+    probes = {name: {"command": "golf probe", "seconds": 1.0, "findings": [finding]} for name in names}
+    (build / "probe.json").write_text(json.dumps({"bundle_sha256": digest, "probes": probes}))
+
+
+def test_probes_go_with_the_record_and_into_its_readme(stand_in_runs):
+    write_probes(stand_in_runs[0].parents[1])
+    record = pack(stand_in_runs)
+    assert (record / "probe.json").is_file()
+    readme = (record / "README.md").read_text()
+    assert readme.count("| C2-NORMALIZED | PASS | kraft probe | 1 \\| one |") == len(NAMES)
+
+
+def test_probes_of_another_script_stay_behind(stand_in_runs):
+    build = stand_in_runs[0].parents[1]
+    write_probes(build)
+    edit(build / "probe.json", '"bundle_sha256": "', '"bundle_sha256": "0')
+    record = pack(stand_in_runs)
+    assert sorted(path.name for path in record.iterdir()) == FILES
+    assert "## Probes" not in (record / "README.md").read_text()
+
+
+@pytest.mark.parametrize(("names", "found"), [((), "kraft, causal, "), (NAMES[:-1], "none of repeat;"), (NAMES, "")])
+def test_the_record_track_asks_for_all_probes(names, found, stand_in_runs):
+    build = stand_in_runs[0].parents[1]
+    for path in (build / "recipe.toml", build / "bundle.json", *build.glob("runs/*/*.log")):
+        edit(path, "non-record-16mb", "10min_16mb")
+    write_probes(build, names)
+    with pytest.raises(RefusedRecord) as refused:
+        pack(stand_in_runs, allow_unknown=False)
+    missing = [finding for finding in refused.value.report.findings if finding.where == "probe.json"]
+    assert [(finding.rule, finding.outcome) for finding in missing] == [("C2-NORMALIZED", "UNKNOWN")] * bool(found)
+    assert all(found in finding.found and "run `golf probe " in finding.found for finding in missing)
+
+
+def test_the_codec_proof_of_a_run_goes_with_the_record(stand_in_runs):
+    run = stand_in_runs[1]
+    (run / "proof.bin").write_bytes(b"code")
+    files = [run / "proof.bin", run / "final_model.ptz", run.parents[1] / "train_gpt.py"]
+    proof = {
+        "schema_version": 1,
+        "run": run.name,
+        "stage": "sliding",
+        "text_bytes": 20_000,
+        "code_bytes": 5_000,
+        "code_val_bpb": 2.0,
+        "claimed_val_bpb": 1.99,
+        "sha256": {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files},
+    }
+    (run / "proof.json").write_text(json.dumps(proof))
+    record = pack(stand_in_runs)
+    assert json.loads((record / "proof.json").read_text()) == proof
+    assert "5,000 bytes, 2.0000 bits a byte where the script claims 1.9900" in (record / "README.md").read_text()
+
+
+def test_a_proof_of_another_artifact_stays_behind(stand_in_runs):
+    run = stand_in_runs[0]
+    digests = dict.fromkeys(("proof.bin", "final_model.ptz", "train_gpt.py"), "0" * 64)
+    (run / "proof.bin").write_bytes(b"code")
+    (run / "proof.json").write_text(json.dumps({"schema_version": 1, "sha256": digests}))
+    assert sorted(path.name for path in pack(stand_in_runs).iterdir()) == FILES

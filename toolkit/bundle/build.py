@@ -75,14 +75,19 @@ def _bundle(cfg: Config, encoding: str) -> dict[str, Any]:
 
 def make_program(cfg: Config) -> Program:
     """All phases but the last."""
-    modules = read_modules(ENTRY)
+    readable, imports, parts = make_readable(cfg, read_modules(ENTRY))
+    imports, parts = squeeze(imports, fold_parameters(parts, flags_only=False), frozenset({ENTRY}))
+    return Program(readable, *reorder(minify(imports, parts, START), parts))
+
+
+def make_readable(cfg: Config, modules: list[Module]) -> tuple[str, list[Import], list[Part]]:
+    """The readable script of modules under a recipe, and what it is joined from."""
     imports, parts = link(cfg, modules)
     readable = header(cfg, parts) + "\n" + emit(imports, parts, docstrings(modules), START)
     joined = "\n".join([*import_lines(imports), *(part.source for part in parts), main_block(START)])
     if ast.dump(ast.parse(readable)) != ast.dump(ast.parse(joined)):
         raise AssertionError("the readable script is another program than its parts")
-    imports, parts = squeeze(imports, fold_parameters(parts, flags_only=False), frozenset({ENTRY}))
-    return Program(readable, *reorder(minify(imports, parts, START), parts))
+    return readable, imports, parts
 
 
 def link(cfg: Config, modules: list[Module], root: str = ENTRY) -> tuple[list[Import], list[Part]]:

@@ -81,25 +81,12 @@ def write_data(cfg: Config, folder: Path) -> None:
 def run_forms(name: str, folder: Path) -> list[dict[str, Any]]:
     """Run the three forms side by side; what each computed."""
     tasks = [["modules", f"{name}.toml", "packed.py"], ["script", "readable.py"], ["script", "packed.py"]]
-    (tokenizer,) = folder.glob("*.model")
-    settings = {
-        "DATA_PATH": "data",
-        "TOKENIZER_PATH": tokenizer.name,
-        "ITERATIONS": str(STEPS),
-        "MAX_WALLCLOCK_SECONDS": "0",
-        "SEED": "42",
-        "RUN_ID": "trial",
-        "OMP_NUM_THREADS": "1",
-        "CUDA_VISIBLE_DEVICES": "",
-        "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
-    }
-    ours = {*settings, "EVAL_ONLY", "ARTIFACT_PATH", "RUN_DIR", "RANK", "WORLD_SIZE", "LOCAL_RANK"}
-    kept = {key: value for key, value in os.environ.items() if key not in ours}
+    base = clean_environment() | run_settings(folder, STEPS)
     processes = []
     try:
         for form, task in zip(FORMS, tasks, strict=True):
             command = [sys.executable, "-m", "toolkit.bundle.trial", f"{form}.json", *task]
-            environment = {**kept, **settings, "RUN_DIR": form}
+            environment = {**base, "RUN_DIR": form}
             processes.append(
                 subprocess.Popen(
                     command, cwd=folder, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
@@ -112,6 +99,28 @@ def run_forms(name: str, folder: Path) -> list[dict[str, Any]]:
             process.wait()
             if process.stderr:
                 process.stderr.close()
+
+
+def run_settings(folder: Path, steps: int) -> dict[str, str]:
+    """Environment variables of a short run on the CPU in a folder of `write_data`, without a clock."""
+    (tokenizer,) = folder.glob("*.model")
+    return {
+        "DATA_PATH": "data",
+        "TOKENIZER_PATH": tokenizer.name,
+        "ITERATIONS": str(steps),
+        "MAX_WALLCLOCK_SECONDS": "0",
+        "SEED": "42",
+        "RUN_ID": "trial",
+        "OMP_NUM_THREADS": "1",
+        "CUDA_VISIBLE_DEVICES": "",
+    }
+
+
+def clean_environment() -> dict[str, str]:
+    """The environment of this process without what a script would read of it, and with its import path."""
+    ours = {"EVAL_ONLY", "ARTIFACT_PATH", "RUN_DIR", "RANK", "WORLD_SIZE", "LOCAL_RANK"}
+    kept = {name: value for name, value in os.environ.items() if name not in ours}
+    return kept | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
 
 
 def _outcome(form: str, folder: Path, process: subprocess.Popen[str]) -> dict[str, Any]:

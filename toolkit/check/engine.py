@@ -17,6 +17,7 @@ from toolkit.check.folder import Change, one_folder
 from toolkit.check.metric import full_val_coverage, normalized, tokenizer_bytes
 from toolkit.check.mixing import byte_spread, target_gate
 from toolkit.check.normalization import tokenizer_normalization
+from toolkit.check.probes import probe_findings
 from toolkit.check.report import Finding, Report
 from toolkit.check.ruleset import Rule, load_rules
 from toolkit.check.scripts import analyze_script, judge_script
@@ -71,6 +72,7 @@ def check_source(source: Source, against: Baseline | None = None, change: Change
     if analysis := analyze_script(source, subject):
         decided = {(finding.rule, finding.where) for finding in findings}
         findings += [f for f in judge_script(analysis, rules) if (f.rule, f.where) not in decided]
+    findings += probe_findings(subject, rules)
     logs = {subject.where(log) for run in subject.reported for log in (run.trained, run.scored)}
     findings = [_with_level(finding, logs) for finding in findings]
     return Report(tuple(findings), collect_facts(subject))

@@ -59,6 +59,7 @@ class Subject:
     readme: str
     recipe: dict[str, Any]
     bundle: dict[str, Any]  # bundle.json
+    probes: dict[str, Any]  # probe.json
     claims: Claims | None
     reported: tuple[SeedRun, ...]
     extra: tuple[SeedRun, ...]
@@ -127,6 +128,7 @@ def load_subject(source: Source | Path) -> Subject:
         readme=file.text if (file := loader.read("README.md", MAX_TEXT_BYTES)) else "",
         recipe=recipe,
         bundle=bundle,
+        probes=build.parse("probe.json", json.loads),
         claims=claims,
         reported=tuple(reported),
         extra=tuple(extra),

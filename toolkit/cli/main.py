@@ -14,6 +14,8 @@ from toolkit.cli import (
     pack,
     package,
     plan,
+    probe,
+    prove,
     recipes,
     stats,
     train,
@@ -22,7 +24,7 @@ from toolkit.cli import (
 from toolkit.components.failure import InputError
 from toolkit.errors import GolfError
 
-_TRAIN_EXTRA = ("torch", "sentencepiece")
+_EXTRAS = {"torch": "train", "sentencepiece": "train", "constriction": "prove"}  # package -> the extra that brings it
 
 
 class _Golf(click.Group):
@@ -34,9 +36,11 @@ class _Golf(click.Group):
         except (GolfError, InputError) as error:
             raise click.ClickException(str(error)) from None
         except ModuleNotFoundError as error:
-            if error.name not in _TRAIN_EXTRA:
+            if error.name not in _EXTRAS:
                 raise
-            message = f"{error.name}: this command needs it, found none; pip install 'golf-toolkit[train]'"
+            message = (
+                f"{error.name}: this command needs it, found none; pip install 'golf-toolkit[{_EXTRAS[error.name]}]'"
+            )
             raise click.ClickException(message) from None
         except BrokenPipeError:
             raise  # a reader such as `head` has seen enough; click ends without a word
@@ -50,5 +54,7 @@ def golf() -> None:
     """Parameter Golf: from a recipe to a record folder."""
 
 
-for module in (recipes, plan, build, pack, unpack, train, check, package, demo, explain, stats, leaderboard, entropy):
+_RUNS = (recipes, plan, build, pack, unpack, train, probe, prove, check, package, demo)
+_READS = (explain, stats, leaderboard, entropy)
+for module in _RUNS + _READS:
     golf.add_command(module.command)

@@ -44,9 +44,15 @@ class WindowPredictor:
         self.seq_len = cfg.train.seq_len
         self.stride = stride
         self.tokens = [first_token]
+        self.next: Tensor | None = None  # logits of the next target once they are known
 
     def logits(self) -> Tensor:
         """Logits float32 [1, V] of the next target."""
+        if self.next is None:
+            self.next = self.run_model()
+        return self.next
+
+    def run_model(self) -> Tensor:
         target = len(self.tokens) - 1
         window = max(0, -((self.seq_len - 1 - target) // self.stride))  # the first one that reaches the target
         context = torch.tensor([self.tokens[window * self.stride :]], device=next(self.model.parameters()).device)
@@ -58,6 +64,7 @@ class WindowPredictor:
 
     def observe(self, token: int) -> None:
         self.tokens.append(token)
+        self.next = None
 
 
 class TriePredictor:
@@ -88,3 +95,16 @@ def score_by_steps(predictor: Predictor, targets: Iterable[int]) -> np.ndarray:
         nats.append(-np.log(predictor.predict()[token]))
         predictor.observe(token)
     return np.array(nats)
+
+
+def stage_predictor(cfg: Config, stage: str, model: nn.Module, strings: list[bytes], first_token: int) -> Predictor:
+    """The predictor of a recipe's stage at the start of a stream; `LookupError` for a stage that has none."""
+    window = WindowPredictor(
+        cfg, model, first_token, cfg.train.seq_len if stage == "roundtrip" else cfg.evaluate.stride
+    )
+    match stage:
+        case "roundtrip" | "sliding":
+            return window
+        case "ppm_trie":
+            return TriePredictor(cfg, window, strings)
+    raise LookupError(f"{stage} has no form of one token at a time")

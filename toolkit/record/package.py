@@ -14,14 +14,18 @@ import re
 import shutil
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from toolkit.check import Report, check_path
 from toolkit.check.acceptance import Baseline
 from toolkit.check.claims import parse_claims
+from toolkit.check.probes import FILE, missing_probes, read_findings, read_probes
+from toolkit.check.ruleset import load_rules
+from toolkit.check.subject import RECORD_TRACK
 from toolkit.errors import GolfError
+from toolkit.record.proof import PROOF_NAME, find_proof
 from toolkit.record.runs import Build, Run, read_matching_runs
 from toolkit.record.submission import make_submission
 from toolkit.record.texts import render_pr_body, render_readme, render_requirements
@@ -57,8 +61,9 @@ def package(
 
     `date` is YYYY-MM-DD (default: today), `name` the submission's title (default: the recipe's), `against` the scores
     that a record has to beat. A FAIL of any check raises `RefusedRecord` and leaves nothing, and so does an UNKNOWN
-    unless `allow_unknown`: missing evidence is no pass, but a person may know better. `RecordExists` where there is a
-    folder already, `GolfError` for runs that do not belong together.
+    unless `allow_unknown`: missing evidence is no pass, but a person may know better; in the record track that of
+    `golf probe` is asked for too. `RecordExists` where there is a folder already, `GolfError` for runs that do not
+    belong together.
     """
     draft = _draft(runs, author, github_id, name, blurb, date)
     target = records_dir / draft.folder
@@ -67,7 +72,7 @@ def package(
     with interrupt_on_termination(), tempfile.TemporaryDirectory(prefix=".golf-", dir=_existing(target)) as work:
         folder = Path(work) / draft.folder
         _assemble(folder, draft)
-        report = check_path(folder, against)
+        report = _with_missing_probes(check_path(folder, against), draft.build)
         _require(report, allow_unknown)
         pr_body = Path(work) / "pr.md"
         pr_body.write_text(render_pr_body(draft.runs, draft.submission, draft.folder, report), encoding="utf-8")
@@ -141,14 +146,34 @@ def _assemble(folder: Path, draft: _Draft) -> None:
         shutil.copyfile(draft.build.folder / name, folder / name)
     for run in draft.runs:
         shutil.copyfile(run.log.path, folder / run.log.path.name)
+    probes = read_probes(draft.build.folder)
+    if probes.get("bundle_sha256") == draft.build.sha256:
+        shutil.copyfile(draft.build.folder / FILE, folder / FILE)
+    else:
+        probes = {}
+    proof = next(filter(None, (find_proof(run.folder) for run in draft.runs)), {})
+    if proof:
+        (folder / PROOF_NAME).write_text(json.dumps(proof, indent=2) + "\n", encoding="utf-8")
     readable = (folder / "train_gpt_readable.py").read_text(encoding="utf-8")
     texts = {
-        "README.md": render_readme(draft.build.cfg, draft.runs, draft.submission),
+        "README.md": render_readme(draft.build.cfg, draft.runs, draft.submission, list(read_findings(probes)), proof),
         "submission.json": json.dumps(draft.submission, indent=2, ensure_ascii=False) + "\n",
         "requirements.txt": render_requirements(readable, draft.runs[0].launched["packages"]),
     }
     for name, text in texts.items():
         (folder / name).write_text(text, encoding="utf-8")
+
+
+def _with_missing_probes(report: Report, build: Build) -> Report:
+    """In the record track a probe that has not been made is evidence that is missing."""
+    missing = missing_probes(read_probes(build.folder), build.sha256)
+    if build.cfg.track != RECORD_TRACK or not missing:
+        return report
+    rule = next(rule for rule in load_rules(RECORD_TRACK) if rule.id == "C2-NORMALIZED")
+    found = f"none of {', '.join(missing)}; run `golf probe {os.path.relpath(build.folder)}`"
+    return replace(
+        report, findings=(*report.findings, rule.unknown(FILE, "outcomes of all probes for this script", found))
+    )
 
 
 def _require(report: Report, allow_unknown: bool) -> None:

@@ -18,8 +18,14 @@ from toolkit.units import CAP_BYTES
 TEMPLATES_DIR = Path(__file__).resolve().parents[2] / "templates"
 
 
-def render_readme(cfg: Config, runs: Sequence[Run], submission: dict[str, Any]) -> str:
-    """README.md of the record: score, table by seed, sizes, how to run it, settings, hardware."""
+def render_readme(
+    cfg: Config,
+    runs: Sequence[Run],
+    submission: dict[str, Any],
+    probes: Sequence[dict[str, str]],  # findings of the probes
+    proof: dict[str, Any],  # of the codec, or empty
+) -> str:
+    """README.md of the record: score, table by seed, sizes, how to run it, what was probed, settings, hardware."""
     return _render(
         "record_readme.md.j2",
         submission=submission,
@@ -30,6 +36,8 @@ def render_readme(cfg: Config, runs: Sequence[Run], submission: dict[str, Any]) 
         data_path=f"../../../data/datasets/{cfg.data.dataset}",
         tokenizer_path=f"../../../data/tokenizers/{cfg.data.tokenizer}",
         settings=_settings_off_baseline(cfg),
+        probes=probes,
+        proof=proof,
     )
 
 

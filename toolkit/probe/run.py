@@ -1,0 +1,104 @@
+"""All probes of a recipe, and the file in a build that keeps what they found.
+
+`probe.json` belongs to one script, whose SHA-256 it carries; `golf check` reads it and `golf package` asks for it.
+"""
+
+import hashlib
+import json
+import os
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from toolkit.bundle.twin import same_up_to_constants
+from toolkit.check.probes import FILE, NAMES, SCHEMA_VERSION, missing_probes, read_probes
+from toolkit.check.report import Finding
+from toolkit.components.config import Config
+from toolkit.errors import GolfError
+from toolkit.probe import causal, contained, independence, normalized, order, repeat
+from toolkit.probe.scene import Scene
+from toolkit.probe.tiny import Tiny
+
+PROBES: dict[str, Callable[[Scene], list[Finding]]] = {
+    "kraft": normalized.probe,
+    "causal": causal.probe,
+    "order": order.probe,
+    "val-independence": independence.probe,
+    "self-contained": contained.probe,
+    "repeat": repeat.probe,
+}
+
+
+@dataclass(frozen=True)
+class Probed:
+    """What one probe found."""
+
+    name: str
+    command: str
+    seconds: float
+    findings: tuple[Finding, ...]
+
+
+def run_probes(
+    cfg: Config,
+    names: Sequence[str],
+    command: str,  # what repeats all probes, such as `golf probe demo`
+    show: Callable[[str, float], None] = lambda name, share: None,  # name of a probe, and its share that is done
+    readable: str | None = None,  # readable script of the build that the outcomes are to hold for
+) -> list[Probed]:
+    """Probe the tiny twin of a recipe. `GolfError` for a build that is no program of this recipe and this toolkit."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # as in the runs; the tensors are too small for more
+    try:
+        with tempfile.TemporaryDirectory(prefix="golf-probe-") as folder:
+            show(names[0], 0.0)
+            tiny = Tiny(cfg, Path(folder))
+            if readable is not None and not same_up_to_constants(readable, tiny.text):
+                raise GolfError(
+                    f"{cfg.name}: expected a build by this state of the toolkit, found another program; build it again"
+                )
+            return [_run_probe(tiny, name, command, show) for name in names]
+    finally:
+        torch.set_num_threads(threads)
+
+
+def readable_script(build: Path) -> str:
+    """The readable script of a build; `GolfError` unless both scripts are those that `golf build` has written."""
+    digests = json.loads((build / "bundle.json").read_text(encoding="utf-8")).get("sha256", {})
+    for name in ("train_gpt.py", "train_gpt_readable.py"):
+        found = hashlib.sha256((build / name).read_bytes()).hexdigest()
+        if digests.get(name) != found:
+            raise GolfError(
+                f"{build / name}: expected the script that bundle.json names ({str(digests.get(name))[:12]}), "
+                f"found another ({found[:12]}); build it again"
+            )
+    return (build / "train_gpt_readable.py").read_text(encoding="utf-8")
+
+
+def _run_probe(tiny: Tiny, name: str, command: str, show: Callable[[str, float], None]) -> Probed:
+    started = time.perf_counter()
+    show(name, 0.0)
+    findings = PROBES[name](Scene(tiny, command, lambda share: show(name, share)))
+    show(name, 1.0)
+    return Probed(name, f"{command} {name}", time.perf_counter() - started, tuple(findings))
+
+
+def write_probes(build: Path, bundle_sha256: str, probed: Sequence[Probed]) -> None:
+    """Put outcomes into a build's file; those of other probes of the same script stay."""
+    before = read_probes(build)
+    kept: dict[str, Any] = {}
+    if set(missing_probes(before, bundle_sha256)) != set(NAMES) and before.get("schema_version") == SCHEMA_VERSION:
+        kept = dict(before["probes"])
+    for one in probed:
+        facts = {"command": one.command, "seconds": round(one.seconds, 1), "torch": torch.__version__}
+        kept[one.name] = facts | {"findings": [asdict(finding) for finding in one.findings]}
+    ordered = {name: kept[name] for name in NAMES if name in kept}
+    content = {"schema_version": SCHEMA_VERSION, "bundle_sha256": bundle_sha256, "probes": ordered}
+    partial = build / f".{FILE}.partial"
+    partial.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    os.replace(partial, build / FILE)
