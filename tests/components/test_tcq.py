@@ -195,10 +195,21 @@ def test_numbers_that_are_not_finite_are_errors_that_name_the_matrix() -> None:
         make_lattices(CFG, {"w": weight}, {"w": curvature})
 
 
-def test_steps_too_fine_for_the_tables_are_an_error() -> None:
+def test_steps_are_never_too_fine_for_the_tables() -> None:
     weight, curvature = problem(4, 6)
-    with pytest.raises(InputError, match=r"^w: expected weights of at most 4000 half steps, found larger ones; raise"):
-        trellis_tensor(CFG, "w", make_lattice(CFG, weight, curvature), 1e-6)
+    lattice = make_lattice(CFG, weight, curvature)
+    first, second = (trellis_tensor(CFG, "w", lattice, step) for step in (1e-6, 1e-9))
+    assert np.array_equal(first.values, second.values)
+    assert 3500 < np.abs(first.values).max() <= 4000
+    assert loss_of(weight, first, curvature) < 1e-4
+
+
+def test_errors_that_grow_beyond_the_tables_are_an_error() -> None:
+    column, shares = np.array([0.8, 0.8]), np.array([[0, 1e6], [0, 0]], np.float32)
+    with pytest.raises(
+        InputError, match=r"^w: expected weights of at most 4000 half steps, found larger ones from errors"
+    ):
+        trellis_tensor(SCALAR, "w", plain_lattice(column, shares, np.ones(2)), 2.0)
 
 
 def test_equal_matrices_give_equal_bits() -> None:

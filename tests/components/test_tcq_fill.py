@@ -106,6 +106,17 @@ def test_a_target_that_nothing_reaches_takes_the_finest_steps(
     assert len(blob) > 70_000
 
 
+def test_matrices_of_zeros_leave_the_room_to_the_others(
+    trained: tuple[dict[str, Tensor], dict[str, Curvature]],
+) -> None:
+    state, curvatures = trained
+    empty = {name: torch.zeros_like(tensor) if "mlp" in name else tensor for name, tensor in state.items()}
+    _, blob, _ = artifact((empty, curvatures), target_bytes=35_000)
+    assert 35_000 - FILL_BYTES < CODE_BYTES + len(blob) <= 35_000
+    everything = {name: torch.zeros_like(tensor) for name, tensor in state.items()}
+    assert len(artifact((everything, curvatures), target_bytes=35_000)[1]) < 5000
+
+
 def test_a_target_too_small_for_the_loosest_steps_says_by_how_much(
     trained: tuple[dict[str, Tensor], dict[str, Curvature]],
 ) -> None:

@@ -67,10 +67,12 @@ def print_shares(model: "StoredModel") -> None:
 
 def print_columns(title: str, heading: list[str], rows: list[list[str]], total: list[str]) -> None:
     """A table whose first column is text, the others numbers, with a last row for all."""
+    from rich.box import SIMPLE
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(title=title)
+    # No lines between columns: 80 characters have no room for them.
+    table = Table(title=title, box=SIMPLE, collapse_padding=True)
     for i, name in enumerate(heading):
         table.add_column(name, justify="right" if i else "left", no_wrap=True)
     for row in rows:

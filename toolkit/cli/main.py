@@ -54,9 +54,7 @@ def golf() -> None:
     """Parameter Golf: from a recipe to a record folder."""
 
 
-_MODULES = (
-    *(recipes, plan, build, pack, unpack, train, probe, prove, check, package),
-    *(demo, explain, stats, leaderboard, entropy),
-)
-for module in _MODULES:
+_RUNS = (recipes, plan, build, pack, unpack, train, probe, prove, check, package, demo)
+_READS = (explain, stats, leaderboard, entropy)
+for module in _RUNS + _READS:
     golf.add_command(module.command)

@@ -14,12 +14,16 @@ def hash_pairs(tokens: Tensor, buckets: int) -> Tensor:
 
 
 class BigramHash(nn.Module):
-    """Tokens int64 [B, T] -> [B, T, model_dim]: table and projection that start at zero, learned scale."""
+    """Tokens int64 [B, T] -> [B, T, model_dim]: table, projection that starts at zero, learned scale.
+
+    The published ones start with a table of zeros as well, and so never leave them: the gradient of either is a
+    multiple of the other. Here the table starts as that of the value embedding does.
+    """
 
     def __init__(self, cfg: Config) -> None:
         super().__init__()
         self.cfg = cfg
-        self.embed = CastedEmbedding(cfg.model.bigram_buckets, cfg.model.bigram_dim, 0.0)
+        self.embed = CastedEmbedding(cfg.model.bigram_buckets, cfg.model.bigram_dim, 0.01)
         self.proj = CastedLinear(cfg, cfg.model.bigram_dim, cfg.model.model_dim, zero_init=True)
         self.scale = nn.Parameter(torch.tensor(0.05))
 

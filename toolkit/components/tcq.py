@@ -116,9 +116,14 @@ def make_lattices(cfg: Config, state: dict[str, Tensor], curvatures: dict[str, C
     return lattices
 
 
+def finest_scale(lattice: Lattice) -> float:
+    """Leaves a twentieth of the symbols for what a weight takes of errors."""
+    return 2.1 * float(np.abs(lattice.weights).max()) / LARGEST_POINT
+
+
 def trellis_tensor(cfg: Config, name: str, lattice: Lattice, step: float) -> QuantizedTensor:
-    """The matrix at K = step."""
-    scale = np.float32(step * lattice.scale)
+    """The matrix at K = step, or in the finest steps for which its largest weight has a symbol."""
+    scale = np.float32(max(step * lattice.scale, finest_scale(lattice)))
     weights = lattice.weights * (2 / scale)  # becomes the errors
     points = np.empty(weights.shape, np.int16)
     call(
@@ -128,8 +133,8 @@ def trellis_tensor(cfg: Config, name: str, lattice: Lattice, step: float) -> Qua
     )
     if np.abs(points).max() > LARGEST_POINT:
         raise InputError(
-            f"{name}: expected weights of at most {LARGEST_POINT} half steps, found larger ones; "
-            "raise tcq.rounding_loss or lower artifact.target_bytes"
+            f"{name}: expected weights of at most {LARGEST_POINT} half steps, found larger ones from errors fed "
+            "forward; raise tcq.input_damping and tcq.output_damping"
         )
     points = np.ascontiguousarray(points.T)
     codes = lattice.row_codes, deviation_codes(points, lattice.column_codes), lattice.column_codes

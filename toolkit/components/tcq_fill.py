@@ -12,7 +12,7 @@ from toolkit.components.config import Config
 from toolkit.components.failure import InputError
 from toolkit.components.fisher import Curvature
 from toolkit.components.quantize import quantize_weights
-from toolkit.components.tcq import LARGEST_POINT, Lattice, make_lattices, trellis_tensors
+from toolkit.components.tcq import LARGEST_POINT, Lattice, finest_scale, make_lattices, trellis_tensors
 from toolkit.components.tcq_coder import eighth_octaves
 
 FILL_BYTES = 2000  # as much may stay free below the target
@@ -43,8 +43,8 @@ def tcq_artifact(
 
     if not cfg.artifact.target_bytes:
         return encode(loss_step(cfg.tcq.rounding_loss, sum(lattice.weights.size for lattice in lattices.values())))
-    largest = max(float(np.abs(lattice.weights).max()) / lattice.scale for lattice in lattices.values())
-    bounds = 2.1 * largest / LARGEST_POINT, 2 * largest  # all weights have symbols, errors of others added; all are 0
+    finest = [finest_scale(lattice) / lattice.scale for lattice in lattices.values() if lattice.weights.any()] or [1.0]
+    bounds = min(finest), LARGEST_POINT * max(finest)  # all weights have as fine steps as they can; all are 0
     room = cfg.artifact.target_bytes - cfg.artifact.margin_bytes - code_bytes
     return fill(encode, size_model(lattices), bounds, room, cfg.artifact.fill_seconds, log)
 

@@ -88,6 +88,7 @@ def main(action: str, recipe: str, stage: str, artifact: str, tokenizer_path: st
     strings = token_strings(load_tokenizer(Path(tokenizer_path), cfg.model.vocab_size))
     model = GPT(cfg)
     model.load_state_dict(dequantize_weights(decode_artifact(cfg, Path(artifact).read_bytes())))
+    model.eval()
     if action == "encode":
         tokens = read_tokens([Path(source)], cfg.model.vocab_size).tolist()
         code, nats = encode(stage_predictor(cfg, stage, model, strings, tokens[0]), tokens[1:])

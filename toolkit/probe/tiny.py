@@ -152,6 +152,7 @@ class ProgramEvaluation:
         self.model = self.call("model_on", device=self.ranks.device)
         quantized = self.call("decode_artifact", blob=artifact)
         self.model.load_state_dict(self.call("dequantize_weights", quantized=quantized))
+        self.model.eval()
 
     def call(self, name: str, **available: Any) -> Any:
         """Call a function of the script with those of its parameters that folding has left it."""
