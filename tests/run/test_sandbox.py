@@ -261,8 +261,12 @@ def test_killing_the_caller_ends_what_is_inside(here: Sandbox, tmp_path: Path) -
     while alive(mark) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert alive(mark) == []
-    with bounded_group(1) as enter:  # the next one removes what the killed one could not
-        assert all(not list(Path(path).parents[1].glob(f"*-{process.pid}-*")) for path in enter[3:])
+    # A next run removes what the killed one could not, once the kernel has let go of it.
+    left = True
+    while left and time.monotonic() < deadline:
+        with bounded_group(1) as enter:
+            left = any(list(Path(path).parents[1].glob(f"*-{process.pid}-*")) for path in enter[3:])
+    assert not left
 
 
 def test_torch_works_inside(run) -> None:
