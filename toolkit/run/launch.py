@@ -29,7 +29,7 @@ from toolkit.run.processes import available_cores, ending, interrupt_on_terminat
 OVERRIDES = ("DATA_PATH", "TOKENIZER_PATH", "ITERATIONS", "MAX_WALLCLOCK_SECONDS")  # read by the script, free to change
 OURS = ("SEED", "RUN_ID", "RUN_DIR", "EVAL_ONLY", "ARTIFACT_PATH")  # read by the script, set by the launch
 PACKAGES = ("torch", "numpy", "sentencepiece", "brotli")  # all that a script may import besides the standard library
-_TORCHRUN_LINE = re.compile(r"[EWI]\d{4} \d\d:\d\d:\d\d\.\d+ \d+ torch/|\*{9,}")
+_TORCHRUN_LINE = re.compile(r"[EWI]\d{4} \d\d:\d\d:\d\d\.\d+ \d+ \S*torch/|\*{9,}")
 
 
 @dataclass(frozen=True)
