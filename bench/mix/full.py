@@ -14,6 +14,7 @@ import torch
 from bench.mix.network import ALONE
 from bench.mix.text import build_data, long_text, read_dickens, split_dickens
 from toolkit.components.byte_tables import byte_tables, count_target_bytes, load_tokenizer, token_strings
+from toolkit.components.config import Config
 from toolkit.components.ppm_trie import mix_ppm_trie
 from toolkit.components.trie import Trie, TrieFeed
 from toolkit.data.shards import token_stream
@@ -65,6 +66,6 @@ def main(texts: str = "../shared/data", folder: str = "build/bench/mix", megabyt
         f"{megabytes} MB, {len(targets):,} targets, {len(feed.stretches):,} decisions, {peak_gib():.2f} GiB", flush=True
     )
     started = time.perf_counter()
-    mix_ppm_trie(cfg, targets, feed)
+    mix_ppm_trie(Config(), targets, feed)  # in tables for a text of this length
     seconds = time.perf_counter() - started
     print(f"mixed in {seconds:.1f} s, {seconds / float(megabytes):.2f} s/MB, peak {peak_gib():.2f} GiB")
