@@ -10,12 +10,11 @@ import torch
 from torch import Tensor
 
 from toolkit.components.config import Config
-from toolkit.components.quantized import QuantizedTensor
+from toolkit.components.quantized import SMALLEST_STEP, QuantizedTensor
 from toolkit.components.rans import normalize_frequencies, rans_decode, rans_encode
 
 LANES = 256  # three bytes each
 PENTANARY_THRESHOLD = 0.7  # in mean |w|; the second threshold is twice as far
-SMALLEST_STEP = 5.960464477539063e-08  # 2^-24, the smallest number above zero in fp16
 
 
 def hybrid_levels(cfg: Config, name: str, weight: Tensor) -> int:

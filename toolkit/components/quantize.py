@@ -8,9 +8,7 @@ from toolkit.components.failure import InputError
 from toolkit.components.gpt import parameter_kind
 from toolkit.components.gptq import gptq_symbols, is_quantized, round_symbols
 from toolkit.components.hybrid import hybrid_levels, level_tensor
-from toolkit.components.quantized import SCHEME_FP16, SCHEME_FP32, QuantizedTensor
-
-SMALLEST_SCALE = 5.960464477539063e-08  # 2^-24, the smallest number above zero in fp16
+from toolkit.components.quantized import SCHEME_FP16, SCHEME_FP32, SMALLEST_STEP, QuantizedTensor
 
 
 def sd_clip_scale(weight: Tensor, clip_sigmas: float, q_max: int) -> Tensor:
@@ -21,7 +19,7 @@ def sd_clip_scale(weight: Tensor, clip_sigmas: float, q_max: int) -> Tensor:
     columns = weight.size(1)
     clip = clip_sigmas * weight.std(1, correction=min(columns - 1, 1), keepdim=True)
     clip = torch.where(clip > weight.mean(1, keepdim=True).abs(), clip, weight.abs().amax(1, keepdim=True))
-    return (clip / q_max).clamp_min(SMALLEST_SCALE).half().float()
+    return (clip / q_max).clamp_min(SMALLEST_STEP).half().float()
 
 
 def percentile_scale(weight: Tensor, percentile: float, q_max: int) -> Tensor:

@@ -24,6 +24,7 @@ from toolkit.components.tcq_coder import eighth_octaves
 SCHEME_TCQ = -1
 SCHEME_FP16 = 16
 SCHEME_FP32 = 32
+SMALLEST_STEP = 5.960464477539063e-08  # 2^-24, the smallest number above zero in fp16
 
 
 @dataclass(frozen=True, eq=False)
