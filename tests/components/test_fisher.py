@@ -10,12 +10,12 @@ import torch.distributed as dist
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from tests.components.calibration import noisy_model, random_shards
 from toolkit.components.config import Config, Model, Quantize, Train
 from toolkit.components.fisher import Curvature, add_tied_head, collect_curvatures
 from toolkit.components.gpt import GPT
 from toolkit.components.loader import make_loader
 from toolkit.components.ranks import Ranks
-from toolkit.data.shards import write_shard
 
 CFG = Config(
     model=Model(
@@ -36,19 +36,7 @@ POSITIONS = 3 * 128
 
 @pytest.fixture
 def paths(tmp_path: Path) -> list[Path]:
-    path = tmp_path / "fineweb_train_000000.bin"
-    write_shard(path, np.random.default_rng(0).integers(CFG.model.vocab_size, size=3000))
-    return [path]
-
-
-def noisy_model() -> GPT:
-    """No matrix starts at zero, so that every layer has inputs and gradients."""
-    torch.manual_seed(3)
-    model = GPT(CFG)
-    with torch.no_grad():
-        for parameter in model.parameters():
-            parameter += 0.2 * torch.randn_like(parameter)
-    return model
+    return random_shards(CFG, tmp_path)
 
 
 def curvatures_of_rank(rank: int, world_size: int, paths: list[Path], model: GPT) -> dict[str, Curvature]:
@@ -85,8 +73,8 @@ def direct(model: GPT, module: nn.Module, paths: list[Path]) -> list[tuple[Tenso
 
 @pytest.mark.parametrize("name", ["blocks.0.attn.c_q", "blocks.1.mlp.proj"])
 def test_a_linear_map_has_the_moments_of_its_inputs_and_gradients(paths: list[Path], name: str) -> None:
-    curvature = curvatures_of_rank(0, 1, paths, noisy_model())[f"{name}.weight"]
-    model = noisy_model()
+    curvature = curvatures_of_rank(0, 1, paths, noisy_model(CFG))[f"{name}.weight"]
+    model = noisy_model(CFG)
     uses = direct(model, model.get_submodule(name), paths)
     torch.testing.assert_close(curvature.inputs.float(), sum(x.T @ x for x, _ in uses).detach() / POSITIONS)
     torch.testing.assert_close(curvature.outputs.float(), sum(g.T @ g for _, g in uses) / POSITIONS)
@@ -94,7 +82,7 @@ def test_a_linear_map_has_the_moments_of_its_inputs_and_gradients(paths: list[Pa
 
 def test_a_layer_run_twice_counts_both(paths: list[Path]) -> None:
     """Its inputs add up and its gradients are averaged, so that the product grows with the number of visits."""
-    model = noisy_model()
+    model = noisy_model(CFG)
     model.blocks[1] = model.blocks[0]
     curvature = curvatures_of_rank(0, 1, paths, model)["blocks.0.mlp.fc.weight"]
     uses = direct(model, model.blocks[0].mlp.fc, paths)
@@ -104,8 +92,8 @@ def test_a_layer_run_twice_counts_both(paths: list[Path]) -> None:
 
 
 def test_a_table_that_is_looked_up_has_frequencies_for_its_rows(paths: list[Path]) -> None:
-    curvature = curvatures_of_rank(0, 1, paths, noisy_model())["ve.embed.weight"]
-    model = noisy_model()
+    curvature = curvatures_of_rank(0, 1, paths, noisy_model(CFG))["ve.embed.weight"]
+    model = noisy_model(CFG)
     uses = direct(model, model.ve.embed, paths)
     tokens = torch.cat([x for x, _ in uses])
     torch.testing.assert_close((curvature.outputs * POSITIONS).float(), 0.5 + tokens.bincount(minlength=48).float())
@@ -129,7 +117,7 @@ def test_a_tied_table_has_the_sum_of_both_uses_for_each_row() -> None:
 
 
 def test_collecting_leaves_no_trace_in_the_model(paths: list[Path]) -> None:
-    model = noisy_model()
+    model = noisy_model(CFG)
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     large = {name for name, tensor in before.items() if tensor.ndim == 2 and tensor.numel() > 600 and "." in name}
     assert set(curvatures_of_rank(0, 1, paths, model)) == large - {"blocks.0.resid_mix", "blocks.1.resid_mix"}
@@ -140,7 +128,7 @@ def test_collecting_leaves_no_trace_in_the_model(paths: list[Path]) -> None:
 
 def gloo_rank(rank: int, meeting_point: str, paths: list[Path]) -> dict[str, list[np.ndarray]]:
     dist.init_process_group("gloo", init_method=f"file://{meeting_point}", rank=rank, world_size=2)
-    curvatures = curvatures_of_rank(rank, 2, paths, noisy_model())
+    curvatures = curvatures_of_rank(rank, 2, paths, noisy_model(CFG))
     dist.destroy_process_group()
     return {name: [curvature.inputs.numpy(), curvature.outputs.numpy()] for name, curvature in curvatures.items()}
 
@@ -150,7 +138,7 @@ def test_two_ranks_find_what_one_finds(paths: list[Path], tmp_path: Path) -> Non
     with multiprocessing.get_context("spawn").Pool(2) as pool:
         arguments = [(rank, str(tmp_path / "meeting_point"), paths) for rank in range(2)]
         first, second = pool.starmap(gloo_rank, arguments, chunksize=1)
-    for name, curvature in curvatures_of_rank(0, 1, paths, noisy_model()).items():
+    for name, curvature in curvatures_of_rank(0, 1, paths, noisy_model(CFG)).items():
         for i, alone in enumerate((curvature.inputs.numpy(), curvature.outputs.numpy())):
             assert np.array_equal(first[name][i], second[name][i])
             assert np.array_equal(first[name][i], alone)

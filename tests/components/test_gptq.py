@@ -10,14 +10,13 @@ import torch.distributed as dist
 import torch.nn.functional as F
 from torch import Tensor
 
+from tests.components.calibration import noisy_model, random_shards
 from toolkit.components.config import Config, Model, Quantize, Train
 from toolkit.components.failure import InputError
-from toolkit.components.gpt import GPT
 from toolkit.components.gptq import collect_hessians, gptq_symbols, inverse_factor
 from toolkit.components.linear import rms_norm
 from toolkit.components.loader import make_loader
 from toolkit.components.ranks import Ranks
-from toolkit.data.shards import write_shard
 
 Q_MAX = 7
 CALIBRATED = Config(
@@ -127,29 +126,17 @@ def test_a_hopeless_hessian_is_an_error_that_names_the_limit() -> None:
 
 @pytest.fixture
 def paths(tmp_path: Path) -> list[Path]:
-    path = tmp_path / "fineweb_train_000000.bin"
-    write_shard(path, np.random.default_rng(0).integers(CALIBRATED.model.vocab_size, size=3000))
-    return [path]
-
-
-def calibrated_model() -> GPT:
-    """No matrix starts at zero, so that every layer has inputs."""
-    torch.manual_seed(3)
-    model = GPT(CALIBRATED)
-    with torch.no_grad():
-        for parameter in model.parameters():
-            parameter += 0.2 * torch.randn_like(parameter)
-    return model
+    return random_shards(CALIBRATED, tmp_path)
 
 
 def hessians_of_rank(rank: int, world_size: int, paths: list[Path]) -> dict[str, Tensor]:
     loader = make_loader(CALIBRATED, paths, rank, world_size, 0)
-    return collect_hessians(CALIBRATED, calibrated_model(), loader, Ranks(rank, world_size, torch.device("cpu")))
+    return collect_hessians(CALIBRATED, noisy_model(CALIBRATED), loader, Ranks(rank, world_size, torch.device("cpu")))
 
 
 @torch.no_grad()
 def test_hessians_are_the_second_moments_of_each_layers_inputs(paths: list[Path]) -> None:
-    model, hessians = calibrated_model(), hessians_of_rank(0, 1, paths)
+    model, hessians = noisy_model(CALIBRATED), hessians_of_rank(0, 1, paths)
     large = ("c_q.weight", "attn.proj.weight", "fc.weight", "mlp.proj.weight", "tok_emb.weight")  # above 600
     assert set(hessians) == {name for name, _ in model.named_parameters() if name.endswith(large)}
     loader, block = make_loader(CALIBRATED, paths, 0, 1, 0), model.blocks[0]
@@ -174,7 +161,7 @@ def test_hessians_are_the_second_moments_of_each_layers_inputs(paths: list[Path]
 
 
 def test_collecting_leaves_no_trace_in_the_model(paths: list[Path]) -> None:
-    model = calibrated_model()
+    model = noisy_model(CALIBRATED)
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     collect_hessians(CALIBRATED, model, make_loader(CALIBRATED, paths, 0, 1, 0), Ranks(0, 1, torch.device("cpu")))
     assert not any(module._forward_pre_hooks for module in model.modules())
