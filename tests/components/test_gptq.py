@@ -176,11 +176,11 @@ def gloo_rank(rank: int, meeting_point: str, paths: list[Path]) -> dict[str, np.
     return {name: hessian.numpy() for name, hessian in hessians.items()}
 
 
-def test_two_ranks_share_the_batches_of_one(paths: list[Path], tmp_path: Path) -> None:
-    """Three batches: one rank has two, the other one."""
+def test_two_ranks_find_what_one_finds(paths: list[Path], tmp_path: Path) -> None:
+    """Three batches: one rank has two, the other one. The order of sums decides no bit."""
     with multiprocessing.get_context("spawn").Pool(2) as pool:
         arguments = [(rank, str(tmp_path / "meeting_point"), paths) for rank in range(2)]
         first, second = pool.starmap(gloo_rank, arguments, chunksize=1)
     for name, hessian in hessians_of_rank(0, 1, paths).items():
         assert np.array_equal(first[name], second[name])
-        np.testing.assert_allclose(first[name], hessian.numpy(), rtol=1e-4, atol=1e-4 * hessian.abs().max().item())
+        assert np.array_equal(first[name], hessian.numpy())

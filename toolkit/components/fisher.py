@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from toolkit.components.config import Config
 from toolkit.components.gpt import GPT
-from toolkit.components.gptq import is_quantized
+from toolkit.components.gptq import is_quantized, outer_products
 from toolkit.components.loader import TokenLoader
 from toolkit.components.ranks import Ranks
 
@@ -41,12 +41,6 @@ class Curvature:
             self.outputs /= positions
 
 
-def outer_products(x: Tensor) -> Tensor:
-    """sum x x^T of [..., C] in float32, as float64 [C, C], where sums over batches lose next to nothing."""
-    x = x.detach().flatten(0, -2).float()
-    return (x.T @ x).double()
-
-
 def add_moments(total: Tensor, x: Tensor) -> None:
     """Hook of a tensor: add its outer products."""
     total += outer_products(x)
@@ -70,6 +64,7 @@ def watch(
     cfg: Config, model: GPT, device: torch.device
 ) -> tuple[dict[str, Curvature], list[torch.utils.hooks.RemovableHandle]]:
     """Zeros for each quantized matrix by its weight's name, and the hooks that will add to them."""
+    zeros = partial(torch.zeros, dtype=torch.float64, device=device)
     curvatures, hooks = {}, []
     for name, module in model.named_modules():
         key = f"{name}.weight"
@@ -77,11 +72,7 @@ def watch(
             continue
         rows, columns = module.weight.shape
         is_table = isinstance(module, nn.Embedding)
-        curvatures[key] = Curvature(
-            torch.zeros(columns, columns, dtype=torch.float64, device=device),
-            torch.zeros((rows,) if is_table else (rows, rows), dtype=torch.float64, device=device),
-            torch.zeros((), dtype=torch.float64, device=device),
-        )
+        curvatures[key] = Curvature(zeros(columns, columns), zeros((rows,) if is_table else (rows, rows)), zeros(()))
         hooks.append(module.register_forward_hook(partial(watch_table if is_table else watch_linear, curvatures[key])))
     return curvatures, hooks
 
@@ -93,9 +84,8 @@ def collect_curvatures(cfg: Config, model: GPT, loader: TokenLoader, ranks: Rank
     result does not depend on the number of ranks.
     """
     curvatures, hooks = watch(cfg, model, ranks.device)
-    head = torch.zeros(cfg.model.model_dim, cfg.model.model_dim, dtype=torch.float64, device=ranks.device)
-    positions = torch.zeros((), dtype=torch.float64, device=ranks.device)
-    rare = torch.zeros(cfg.model.vocab_size, dtype=torch.float64, device=ranks.device)
+    zeros = partial(torch.zeros, dtype=torch.float64, device=ranks.device)
+    head, positions, rare = zeros(cfg.model.model_dim, cfg.model.model_dim), zeros(()), zeros(cfg.model.vocab_size)
     for batch in range(ranks.rank, cfg.quantize.calibration_batches, ranks.world_size):
         tokens, _ = loader.next_batch()
         hidden = model.final_hidden(tokens.to(ranks.device))

@@ -23,10 +23,15 @@ def is_quantized(cfg: Config, name: str, weight: Tensor) -> bool:
     return parameter_kind(name) != "scalar" and weight.numel() > cfg.quantize.passthrough_max_numel
 
 
-def add_outer_products(hessian: Tensor, _module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-    """Forward pre-hook: add sum x x^T of a layer's input [..., C] to its Hessian fp32 [C, C]."""
-    x = inputs[0].flatten(0, -2).float()
-    hessian.addmm_(x.T, x)
+def outer_products(x: Tensor) -> Tensor:
+    """sum x x^T of [..., C] in float32, as float64 [C, C], where sums over batches lose next to nothing."""
+    x = x.detach().flatten(0, -2).float()
+    return (x.T @ x).double()
+
+
+def watch_inputs(hessian: Tensor, _module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+    """Forward pre-hook: add the outer products of a layer's input [..., C] to its Hessian float64 [C, C]."""
+    hessian += outer_products(inputs[0])
 
 
 @torch.no_grad()
@@ -36,24 +41,26 @@ def collect_hessians(cfg: Config, model: GPT, loader: TokenLoader, ranks: Ranks)
     The tied table is rounded as the output layer that reads the final norm; a table that is only looked up has no H.
     `model` must not be compiled, or its hooks stay silent. Published records keep the sum of rank 0's batches alone,
     so their artifact depends on the number of ranks. Here `calibration_batches` are shared out and the sums added up:
-    the same data whatever the number of ranks, and a share of the time on each.
+    the same Hessians whatever the number of ranks, and a share of the time on each.
     """
+    zeros = partial(torch.zeros, dtype=torch.float64, device=ranks.device)
     hessians: dict[str, Tensor] = {}
     hooks = []
     for name, module in model.named_modules():
         key = f"{name}.weight"
         if isinstance(module, nn.Linear) and is_quantized(cfg, key, module.weight):
-            hessians[key] = torch.zeros(module.in_features, module.in_features, device=ranks.device)
-            hooks.append(module.register_forward_pre_hook(partial(add_outer_products, hessians[key])))
-    head = torch.zeros(cfg.model.model_dim, cfg.model.model_dim, device=ranks.device)
+            hessians[key] = zeros(module.in_features, module.in_features)
+            hooks.append(module.register_forward_pre_hook(partial(watch_inputs, hessians[key])))
+    head = zeros(cfg.model.model_dim, cfg.model.model_dim)
     for _ in range(ranks.rank, cfg.quantize.calibration_batches, ranks.world_size):
         tokens, _ = loader.next_batch()
-        add_outer_products(head, model, (model.final_hidden(tokens.to(ranks.device)),))
+        head += outer_products(model.final_hidden(tokens.to(ranks.device)))
     for hook in hooks:
         hook.remove()
     if is_quantized(cfg, "tok_emb.weight", model.tok_emb.weight):
         hessians["tok_emb.weight"] = head
-    return {name: ranks.sum_(total) / cfg.quantize.calibration_batches for name, total in hessians.items()}
+    # Rounded, because the last bits depend on the order of sums, and no symbol may.
+    return {name: (ranks.sum_(total) / cfg.quantize.calibration_batches).float() for name, total in hessians.items()}
 
 
 def round_symbols(x: Tensor, scale: Tensor, q_max: int) -> Tensor:
