@@ -106,19 +106,19 @@ def test_log_says_what_the_files_hold(run: Run, tmp_path: Path) -> None:
     assert [path.name for path in sorted((tmp_path / "run").iterdir())] == ["final_model.ptz", "train_seed42.log"]
 
 
-@pytest.mark.parametrize("stage", ["ppm_seed"])
+@pytest.mark.parametrize("setting", ['[evaluate]\nstages = ["ppm_seed"]', '[quantize]\nmethod = "tcq"'])
 def test_without_a_compiler_no_time_is_spent_on_training(
-    run: Run, tiny_run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stage: str
+    run: Run, tiny_run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, setting: str
 ) -> None:
     compile_native.cache_clear()
     shutil.copy(tiny_run.recipe, tmp_path / "tiny.toml")
-    recipe = tmp_path / "mixed.toml"
-    recipe.write_text(f'extends = "tiny"\n[evaluate]\nstages = ["{stage}"]\n')
+    recipe = tmp_path / "native.toml"
+    recipe.write_text(f'extends = "tiny"\n{setting}\n')
     monkeypatch.setenv("CC", "no-such-compiler")
     with pytest.raises(SystemExit, match=r"^error: C compiler 'no-such-compiler': expected [^\n]+$"):
         run(recipe)
     assert not (tmp_path / "run").exists()
-    assert losses(run())  # no stage of this recipe needs C
+    assert losses(run())  # nothing in this recipe needs C
 
 
 def test_a_seed_decides_every_bit(run: Run, tmp_path: Path) -> None:
@@ -192,6 +192,21 @@ def test_trellis_coded_weights_fill_the_target(run: Run, tiny_run: Any, tmp_path
     assert target - 2010 < int(total_bytes) <= target - 10
     assert scores(run(recipe, EVAL_ONLY="1")) == scores(output)
     assert float(scores(output)[0].split()[0]) < 5  # ln 300 = 5.7
+
+
+def test_trellis_coded_weights_by_torch_need_no_compiler(
+    run: Run, tiny_run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compile_native.cache_clear()
+    shutil.copy(tiny_run.recipe, tmp_path)
+    recipe = tmp_path / "torch.toml"
+    recipe.write_text(
+        'extends = "tiny"\n[quantize]\nmethod = "tcq"\npassthrough_max_numel = 9000\n[tcq]\nengine = "torch"\n'
+    )
+    monkeypatch.setenv("CC", "no-such-compiler")
+    output = run(recipe, ITERATIONS="2")
+    assert "all symbols:" in output
+    assert scores(run(recipe, EVAL_ONLY="1")) == scores(output)
 
 
 def cut(path: Path) -> None:

@@ -12,7 +12,7 @@ from toolkit.components.config import Config, Quantize, Tcq
 from toolkit.components.failure import InputError
 from toolkit.components.fisher import Curvature
 from toolkit.components.quantized import SCHEME_TCQ, QuantizedTensor, dequantize_weights
-from toolkit.components.tcq import Lattice, make_lattice, make_lattices, trellis_tensor, trellis_tensors
+from toolkit.components.tcq import Lattice, make_lattice, make_lattices, trellis_tensors
 from toolkit.components.tcq_coder import next_states
 
 CFG = Config(quantize=Quantize(method="tcq"))
@@ -39,6 +39,10 @@ def plain_lattice(column: np.ndarray, along_rows: np.ndarray | int, costs: np.nd
     return Lattice(
         column.astype(np.float32)[None], 1.0, zeros, zeros[:1], nothing, along_rows, costs.astype(np.float32)
     )
+
+
+def quantized(cfg: Config, lattice: Lattice, step: float) -> QuantizedTensor:
+    return trellis_tensors(cfg, {"w": lattice}, step)["w"]
 
 
 def path_cost(points: tuple[int, ...], column: np.ndarray, along_rows: np.ndarray, costs: np.ndarray) -> float:
@@ -72,7 +76,7 @@ def test_the_path_chosen_is_the_best_of_all(states: int) -> None:
         column, costs = rng.uniform(-2, 2, 5), rng.uniform(0.5, 2, 5)
         no_shares = np.zeros((5, 5))
         best = min(paths(states, column), key=lambda points: path_cost(points, column, no_shares, costs))
-        chosen = trellis_tensor(cfg, "w", plain_lattice(column, 0, costs), 2.0).values[:, 0]
+        chosen = quantized(cfg, plain_lattice(column, 0, costs), 2.0).values[:, 0]
         assert tuple(chosen) == best
 
 
@@ -84,7 +88,7 @@ def test_one_survivor_feeds_its_errors_down_the_column() -> None:
         points.append(2 * round(rest[r] / 2))
         rest -= (rest[r] - points[r]) * shares[r]
     lattice = plain_lattice(column, shares.astype(np.float32), np.ones(40))
-    assert trellis_tensor(SCALAR, "w", lattice, 2.0).values[:, 0].tolist() == points
+    assert quantized(SCALAR, lattice, 2.0).values[:, 0].tolist() == points
 
 
 def test_survivors_keep_columns_of_their_own() -> None:
@@ -96,7 +100,7 @@ def test_survivors_keep_columns_of_their_own() -> None:
         lattice = plain_lattice(column, shares.astype(np.float32), costs)
         cost = {}
         for states in (1, 8):
-            tensor = trellis_tensor(replace(CFG, tcq=Tcq(states=states)), "w", lattice, 2.0)
+            tensor = quantized(replace(CFG, tcq=Tcq(states=states)), lattice, 2.0)
             cost[states] = path_cost(tuple(tensor.values[:, 0]), column, shares, costs)
         assert cost[8] < cost[1]
 
@@ -126,7 +130,7 @@ def test_without_a_trellis_independent_rows_are_rounded_as_by_gptq(shape: tuple[
     weight, curvature = problem(*shape, table=table)
     if not table:
         curvature.outputs = curvature.outputs.diagonal().diag()
-    tensor = trellis_tensor(SCALAR, "w", make_lattice(SCALAR, weight, curvature), 0.1)
+    tensor = quantized(SCALAR, make_lattice(SCALAR, weight, curvature), 0.1)
     expected = gptq_points(weight, curvature.inputs, grid_of(tensor), SCALAR.tcq.input_damping)
     assert np.array_equal(tensor.values, expected.numpy())
 
@@ -141,7 +145,7 @@ def test_each_part_lowers_the_loss_at_equal_steps() -> None:
     losses = []
     for tcq in (Tcq(states=1, two_sided=False), Tcq(states=1), Tcq(states=4), Tcq(states=32)):
         cfg = replace(CFG, tcq=tcq)
-        losses.append(loss_of(weight, trellis_tensor(cfg, "w", make_lattice(cfg, weight, curvature), 0.5), curvature))
+        losses.append(loss_of(weight, quantized(cfg, make_lattice(cfg, weight, curvature), 0.5), curvature))
     assert losses == sorted(losses, reverse=True)
     assert losses[-1] < 0.7 * losses[0]
 
@@ -159,7 +163,7 @@ def test_steps_are_finer_where_errors_cost_more() -> None:
 
 def test_weights_are_those_of_the_grid() -> None:
     weight, curvature = problem(7, 9, table=True)
-    tensor = trellis_tensor(CFG, "w", make_lattice(CFG, weight, curvature), 0.3)
+    tensor = quantized(CFG, make_lattice(CFG, weight, curvature), 0.3)
     assert (tensor.scheme, tensor.values.dtype) == (SCHEME_TCQ, np.int16)
     expected = torch.from_numpy(tensor.values) * grid_of(tensor)
     torch.testing.assert_close(dequantize_weights({"w": tensor})["w"].double(), expected, rtol=1e-5, atol=0)
@@ -169,19 +173,19 @@ def test_a_dead_input_and_a_row_of_zeros_get_zeros() -> None:
     weight, curvature = problem(6, 10)
     live = torch.arange(10) != 4
     curvature.inputs[~live] = curvature.inputs[:, ~live] = 0
-    tensor = trellis_tensor(SCALAR, "w", make_lattice(SCALAR, weight, curvature), 0.1)
+    tensor = quantized(SCALAR, make_lattice(SCALAR, weight, curvature), 0.1)
     assert not tensor.values[:, 4].any()
     assert tensor.values[:, live].any(0).all()
     weight[2] = 0
     curvature.outputs = torch.ones(6).double()
-    assert not trellis_tensor(SCALAR, "w", make_lattice(SCALAR, weight, curvature), 0.1).values[2].any()
+    assert not quantized(SCALAR, make_lattice(SCALAR, weight, curvature), 0.1).values[2].any()
 
 
 @pytest.mark.parametrize("table", [True, False])
 def test_a_matrix_that_moves_no_loss_becomes_zeros(table: bool) -> None:
     weight, curvature = problem(4, 6, table=table)
     curvature.outputs *= 0
-    assert not trellis_tensor(CFG, "w", make_lattice(CFG, weight, curvature), 0.1).values.any()
+    assert not quantized(CFG, make_lattice(CFG, weight, curvature), 0.1).values.any()
 
 
 def test_numbers_that_are_not_finite_are_errors_that_name_the_matrix() -> None:
@@ -198,18 +202,34 @@ def test_numbers_that_are_not_finite_are_errors_that_name_the_matrix() -> None:
 def test_steps_are_never_too_fine_for_the_tables() -> None:
     weight, curvature = problem(4, 6)
     lattice = make_lattice(CFG, weight, curvature)
-    first, second = (trellis_tensor(CFG, "w", lattice, step) for step in (1e-6, 1e-9))
+    first, second = (quantized(CFG, lattice, step) for step in (1e-6, 1e-9))
     assert np.array_equal(first.values, second.values)
     assert 3500 < np.abs(first.values).max() <= 4000
     assert loss_of(weight, first, curvature) < 1e-4
 
 
-def test_errors_that_grow_beyond_the_tables_are_an_error() -> None:
+@pytest.mark.parametrize("engine", ["native", "torch"])
+def test_errors_that_grow_beyond_the_tables_are_an_error(engine: str) -> None:
+    cfg = replace(CFG, tcq=Tcq(states=1, engine=engine))
     column, shares = np.array([0.8, 0.8]), np.array([[0, 1e6], [0, 0]], np.float32)
     with pytest.raises(
         InputError, match=r"^w: expected weights of at most 4000 half steps, found larger ones from errors"
     ):
-        trellis_tensor(SCALAR, "w", plain_lattice(column, shares, np.ones(2)), 2.0)
+        quantized(cfg, plain_lattice(column, shares, np.ones(2)), 2.0)
+
+
+@pytest.mark.parametrize("states", [1, 4, 8, 32])
+@pytest.mark.parametrize("two_sided", [True, False])
+def test_torch_finds_the_points_that_c_finds(states: int, two_sided: bool) -> None:
+    """Matrices of one shape, of another, and tables among them."""
+    problems = {f"w{i}": problem(*shape, i) for i, shape in enumerate([(12, 30), (30, 12), (12, 30), (12, 1), (1, 5)])}
+    problems["table"] = problem(12, 30, 9, table=True)
+    cfg = replace(CFG, tcq=Tcq(states=states, two_sided=two_sided))
+    lattices = {name: make_lattice(cfg, *problem) for name, problem in problems.items()}
+    found = trellis_tensors(replace(cfg, tcq=replace(cfg.tcq, engine="torch")), lattices, 0.3)
+    for name, tensor in trellis_tensors(cfg, lattices, 0.3).items():
+        assert np.array_equal(found[name].values, tensor.values)
+        assert all(map(np.array_equal, found[name].side, tensor.side))
 
 
 def test_equal_matrices_give_equal_bits() -> None:

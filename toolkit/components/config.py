@@ -330,6 +330,7 @@ class Hybrid:
 class Tcq:
     """Trellis-coded quantization with steps by sensitivity. In use only where `quantize.method` is tcq."""
 
+    engine: str = "native"  # native: in C, on all cores; torch: without a compiler, on the GPU where there is one
     states: int = 8  # of the trellis: 4, 8, 16 or 32; 1 rounds without one
     rounding_loss: float = 0.02  # nats a token that rounding may cost, as the Fisher matrix has it: sets all steps
     input_damping: float = 0.03  # share of the mean diagonal of H, second moments of a layer's inputs
@@ -337,6 +338,7 @@ class Tcq:
     two_sided: bool = True  # errors are fed forward along rows as well as columns
 
     def __post_init__(self) -> None:
+        require_choice(self, "tcq", "engine", ("native", "torch"))
         require(self.states in (1, 4, 8, 16, 32), "tcq.states", "1, 4, 8, 16 or 32", self.states)
         require_positive(self, "tcq", ("rounding_loss", "input_damping", "output_damping"))
 

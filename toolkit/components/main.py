@@ -44,7 +44,7 @@ def main(cfg: Config, script_path: str) -> None:
             compile_native(SEED_SOURCE)
         if "ppm_trie" in cfg.evaluate.stages:
             compile_engine(cfg)
-        if cfg.quantize.method == "tcq" and not env.eval_only:
+        if cfg.quantize.method == "tcq" and cfg.tcq.engine == "native" and not env.eval_only:
             compile_native(TCQ_ENGINE)
         log = Log(env.log_path, ranks.is_main)
         code = Path(script_path).read_bytes()

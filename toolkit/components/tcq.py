@@ -27,9 +27,10 @@ from toolkit.components.quantize import require_finite
 from toolkit.components.quantized import SCHEME_TCQ, QuantizedTensor
 from toolkit.components.tcq_coder import deviation_codes, eighth_octaves, trellis_taps
 from toolkit.components.tcq_engine import TCQ_ENGINE
+from toolkit.components.tcq_torch import trellis_points
 
 LARGEST_CODE = 60
-LARGEST_POINT = 4000  # the engine clips just above it
+LARGEST_POINT = 4000
 CURVATURE_FLOOR = 0.01  # of the mean: rows that calibration hardly saw still need finite steps
 
 
@@ -121,9 +122,8 @@ def finest_scale(lattice: Lattice) -> float:
     return 2.1 * float(np.abs(lattice.weights).max()) / LARGEST_POINT
 
 
-def trellis_tensor(cfg: Config, name: str, lattice: Lattice, step: float) -> QuantizedTensor:
-    """The matrix at K = step, or in the finest steps for which its largest weight has a symbol."""
-    scale = np.float32(max(step * lattice.scale, finest_scale(lattice)))
+def native_points(cfg: Config, lattice: Lattice, scale: np.float32) -> np.ndarray:
+    """Points int16 [C, R] of one matrix, in C."""
     weights = lattice.weights * (2 / scale)  # becomes the errors
     points = np.empty(weights.shape, np.int16)
     call(
@@ -131,6 +131,34 @@ def trellis_tensor(cfg: Config, name: str, lattice: Lattice, step: float) -> Qua
         *(*points.T.shape, cfg.tcq.states, *trellis_taps(cfg.tcq.states)),
         *(weights, lattice.along_columns, lattice.along_rows, lattice.costs, points),
     )
+    return points
+
+
+def torch_points(cfg: Config, lattices: dict[str, Lattice], scales: dict[str, np.float32]) -> dict[str, np.ndarray]:
+    """Points int16 [C, R] of all matrices by torch, those of one shape together."""
+
+    def stack(arrays: list[np.ndarray]) -> Tensor:
+        return torch.from_numpy(np.stack(arrays)).to("cuda" if torch.cuda.is_available() else "cpu")
+
+    groups: dict[tuple[int, ...], list[str]] = {}
+    for name, lattice in lattices.items():
+        groups.setdefault((*lattice.weights.shape, np.ndim(lattice.along_rows)), []).append(name)
+    found: dict[str, np.ndarray] = {}
+    for (_, _, two_sided), names in groups.items():
+        group = [lattices[name] for name in names]
+        points = trellis_points(
+            cfg,
+            stack([lattice.weights * (2 / scales[name]) for name, lattice in zip(names, group, strict=True)]),
+            stack([lattice.along_columns for lattice in group]),
+            stack([np.asarray(lattice.along_rows) for lattice in group]) if two_sided else None,
+            stack([lattice.costs for lattice in group]),
+        )
+        found |= zip(names, points.clamp(-2 * LARGEST_POINT, 2 * LARGEST_POINT).short().cpu().numpy(), strict=True)
+    return found
+
+
+def trellis_tensor(name: str, lattice: Lattice, scale: np.float32, points: np.ndarray) -> QuantizedTensor:
+    """The matrix in these points int16 [C, R], with the codes that they are read by."""
     if np.abs(points).max() > LARGEST_POINT:
         raise InputError(
             f"{name}: expected weights of at most {LARGEST_POINT} half steps, found larger ones from errors fed "
@@ -142,8 +170,15 @@ def trellis_tensor(cfg: Config, name: str, lattice: Lattice, step: float) -> Qua
 
 
 def trellis_tensors(cfg: Config, lattices: dict[str, Lattice], step: float) -> dict[str, QuantizedTensor]:
-    """All matrices at K = step, a thread each, the largest first."""
+    """All matrices at K = step; one whose largest weight would have no symbol, in the finest steps that have one."""
+    scales = {name: np.float32(max(step * lattice.scale, finest_scale(lattice))) for name, lattice in lattices.items()}
+    if cfg.tcq.engine == "torch":
+        points = torch_points(cfg, lattices, scales)
+        return {name: trellis_tensor(name, lattices[name], scales[name], points[name]) for name in lattices}
+
+    def quantize(name: str) -> QuantizedTensor:
+        return trellis_tensor(name, lattices[name], scales[name], native_points(cfg, lattices[name], scales[name]))
+
     names = sorted(lattices, key=lambda name: -lattices[name].weights.size * len(lattices[name].row_codes))
-    with ThreadPoolExecutor() as pool:
-        tensors = pool.map(lambda name: trellis_tensor(cfg, name, lattices[name], step), names)
-        return dict(zip(names, tensors, strict=True))
+    with ThreadPoolExecutor() as pool:  # the largest first
+        return dict(zip(names, pool.map(quantize, names), strict=True))
