@@ -330,7 +330,7 @@ class Hybrid:
 class Tcq:
     """Trellis-coded quantization with steps by sensitivity. In use only where `quantize.method` is tcq."""
 
-    engine: str = "native"  # native: in C, on all cores; torch: without a compiler, on the GPU where there is one
+    engine: str = "native"  # native: in C, on all cores; torch: slowly, but without a compiler, on a GPU if any
     states: int = 8  # of the trellis: 4, 8, 16 or 32; 1 rounds without one
     rounding_loss: float = 0.02  # nats a token that rounding may cost, as the Fisher matrix has it: sets all steps
     input_damping: float = 0.03  # share of the mean diagonal of H, second moments of a layer's inputs

@@ -1,6 +1,7 @@
 """The trellis quantizer in torch: for machines without a C compiler, on the GPU where there is one.
 
-Viterbi goes down a column one row at a time, too little work for a GPU; so all matrices of a shape go together.
+Viterbi goes down a column one row at a time and the columns one after another, so time goes by rows times columns of
+each shape and not by the number of matrices, which go together.
 """
 
 from collections.abc import Callable
@@ -20,16 +21,17 @@ def best_paths(
 ) -> Tensor:
     """Points of one column in each of B matrices, float32 [B, R]: the best survivor of the trellis."""
     states = len(branches) // 2
-    origins, parities = branches >> 1, (branches >> 1 & 1) + 2 * (branches & 1)  # of points, modulo 4
+    origins, rests = branches >> 1, ((branches >> 1 & 1) + 2 * (branches & 1)).float()  # of points, divided by 4
     firsts = 2 * torch.arange(states, device=columns.device)
     paths = columns[:, None].repeat(1, states, 1)  # a survivor's points, then what is left of its weights
     totals = torch.where(firsts == 0, 0.0, torch.inf).expand(len(columns), -1)
     for r in range(columns.size(1)):
-        weights = paths[:, origins, r]
-        points = ((weights - parities) / 4).round() * 4 + parities
+        weights = paths[:, :, r].index_select(1, origins)
+        points = ((weights - rests) / 4).round() * 4 + rests
         errors = weights - points
-        totals, branch = (totals[:, origins] + costs[:, r, None] * errors * errors).unflatten(1, (states, 2)).min(2)
-        branch = branch + firsts
+        reached = totals.index_select(1, origins) + costs[:, r, None] * errors * errors
+        totals, branch = reached.unflatten(1, (states, 2)).min(2)
+        branch += firsts
         paths = paths.gather(1, origins[branch][:, :, None].expand_as(paths))
         paths[:, :, r] = points.gather(1, branch)
         if along_rows is not None:
