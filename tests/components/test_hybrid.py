@@ -139,16 +139,18 @@ def test_the_artifact_holds_the_quantized_weights_and_little_more_than_their_ent
     coded = [tensor for tensor in quantized.values() if tensor.scheme < 0]
     shares = [np.unique(tensor.values, return_counts=True)[1] for tensor in coded]
     entropy_bytes = sum(-(n * np.log2(n / n.sum())).sum() / 8 for n in shares)
-    assert len(encode_levels(coded)) < 1.002 * entropy_bytes + 4 * 256
+    assert len(encode_levels([(tensor.values, tensor.side) for tensor in coded])) < 1.002 * entropy_bytes + 4 * 256
 
 
 def test_tables_that_do_not_fill_their_slots_are_refused() -> None:
     tensor = level_tensor(gaussian(3, 8), 16)
-    data, table = encode_levels([tensor]), tensor.side[1].copy()
-    assert (decode_levels(data, [(3, 8)], [table])[0] == tensor.values).all()
+    steps, table = tensor.side
+    data = encode_levels([(tensor.values, tensor.side)])
+    assert (decode_levels(data, [((3, 8), tensor.side)])[0] == tensor.values).all()
+    table = table.copy()
     table[0] += 1
     with pytest.raises(InputError, match="expected tables of 16384 slots"):
-        decode_levels(data, [(3, 8)], [table])
+        decode_levels(data, [((3, 8), (steps, table))])
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf"), 1e6])

@@ -28,7 +28,7 @@ NOTHING = np.empty(0)
 
 def config(states: int = 8) -> Config:
     return Config(
-        model=Model(model_dim=16, num_heads=2, num_kv_heads=2), quantize=Quantize(method="tcq"), tcq=Tcq(states)
+        model=Model(model_dim=16, num_heads=2, num_kv_heads=2), quantize=Quantize(method="tcq"), tcq=Tcq(states=states)
     )
 
 
@@ -45,8 +45,9 @@ def trellis_matrix(shape: tuple[int, int], deviation: float, states: int = 8, se
     return points, (NOTHING, NOTHING, deviation_codes(points, columns), columns)
 
 
-def sides(matrices: list[Matrix]) -> list[list[np.ndarray]]:
-    return [list(side) for _, side in matrices]
+def known(matrices: list[Matrix]) -> list[tuple[tuple[int, ...], tuple[np.ndarray, ...]]]:
+    """What the decoder is given."""
+    return [(points.shape, side) for points, side in matrices]
 
 
 @pytest.mark.parametrize("states", [1, 4, 8, 16, 32])
@@ -55,7 +56,7 @@ def test_points_come_back(states: int) -> None:
     shapes = [(30, 7), (20, 16), (50, 41), (1, 33), (40, 1), (1, 1)]
     matrices = [trellis_matrix(shape, 1.7, states, i) for i, shape in enumerate(shapes)]
     for some in (matrices, matrices[:1], []):
-        decoded = decode_points(config(states), encode_points(config(states), some), sides(some))
+        decoded = decode_points(config(states), encode_points(config(states), some), known(some))
         assert len(decoded) == len(some)
         for points, (original, _) in zip(decoded, some, strict=True):
             assert points.dtype == np.int16
@@ -78,7 +79,7 @@ def test_rare_large_symbols_are_coded_as_well() -> None:
     points[7, 3] = 4000
     points[8, 3] = -4000
     matrix = points & ~1, (NOTHING, NOTHING, deviation_codes(points & ~1, columns), columns)
-    assert np.array_equal(decode_points(config(1), encode_points(config(1), [matrix]), sides([matrix]))[0], matrix[0])
+    assert np.array_equal(decode_points(config(1), encode_points(config(1), [matrix]), known([matrix]))[0], matrix[0])
 
 
 def test_tables_are_gaussian_and_whole() -> None:
@@ -131,10 +132,10 @@ def test_damage_is_an_error_or_found_by_the_lanes() -> None:
         damaged = bytearray(data)
         damaged[i] ^= 1 << i % 8
         with pytest.raises(InputError, match=r"^rANS: "):
-            decode_points(config(), bytes(damaged), sides([matrix]))
+            decode_points(config(), bytes(damaged), known([matrix]))
         with pytest.raises(InputError, match=r"^rANS: "):
-            decode_points(config(), data[:i], sides([matrix]))
-    _, (scale, rows, deviations, columns) = matrix
-    other = [[scale, rows, deviations + np.int8(2), columns]]
+            decode_points(config(), data[:i], known([matrix]))
+    points, (scale, rows, deviations, columns) = matrix
+    other = [(points.shape, (scale, rows, deviations + np.int8(2), columns))]
     with pytest.raises(InputError, match=r"^rANS: "):
         decode_points(config(), data, other)

@@ -116,15 +116,14 @@ def read_payload(
     slots = {name: array_slots(cfg, scheme, shapes[name]) for name, scheme in schemes.items()}
     stored = iter(read_arrays(memoryview(payload)[end + 2 :], [slot for some in slots.values() for slot in some]))
     arrays = {name: list(islice(stored, len(some))) for name, some in slots.items()}
-    if cfg.quantize.method == "hybrid":
+    if cfg.quantize.method in ("hybrid", "tcq"):
         names = [name for name, scheme in schemes.items() if scheme < 0]
-        symbols = decode_levels(coded, [shapes[name] for name in names], [arrays[name][1] for name in names])
-        for name, values in zip(names, symbols, strict=True):
-            arrays[name].insert(0, values)
-    if cfg.quantize.method == "tcq":
-        names = [name for name, scheme in schemes.items() if scheme == SCHEME_TCQ]
-        points = decode_points(cfg, coded, [arrays[name] for name in names])
-        for name, values in zip(names, points, strict=True):
+        matrices = [(shapes[name], arrays[name]) for name in names]
+        if cfg.quantize.method == "hybrid":
+            decoded = decode_levels(coded, matrices)
+        else:
+            decoded = decode_points(cfg, coded, matrices)
+        for name, values in zip(names, decoded, strict=True):
             arrays[name].insert(0, values)
     quantized = {}
     for name, scheme in schemes.items():
@@ -164,11 +163,9 @@ def encode_artifact(cfg: Config, quantized: dict[str, QuantizedTensor]) -> bytes
         body = zlib.compress(payload, 9)
     else:
         body = brotli.compress(payload, quality=11, lgwin=24)
-    if cfg.quantize.method == "hybrid":
-        coded = encode_levels([tensor for _, tensor in sorted(quantized.items()) if tensor.scheme < 0])
-        body += coded + struct.pack(CODED_SIZE, len(coded))
-    if cfg.quantize.method == "tcq":
-        coded = encode_points(cfg, [(t.values, t.side) for _, t in sorted(quantized.items()) if t.scheme == SCHEME_TCQ])
+    if cfg.quantize.method in ("hybrid", "tcq"):
+        matrices = [(tensor.values, tensor.side) for _, tensor in sorted(quantized.items()) if tensor.scheme < 0]
+        coded = encode_levels(matrices) if cfg.quantize.method == "hybrid" else encode_points(cfg, matrices)
         body += coded + struct.pack(CODED_SIZE, len(coded))
     fields = ARTIFACT_MAGIC, ARTIFACT_VERSION, bytes.fromhex(cfg.artifact_id), len(payload)
     head = struct.pack(ARTIFACT_HEAD, *fields, b"")[:-CHECKSUM_BYTES]

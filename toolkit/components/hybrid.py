@@ -5,6 +5,8 @@ apart by thresholds at 0.7 and 1.4 times the mean |w| and then scaled by least s
 they will be stored and passes gradients straight through; the symbols are coded by rANS, a table a tensor.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -68,20 +70,20 @@ def level_tensor(weight: Tensor, levels: int) -> QuantizedTensor:
     return QuantizedTensor(-levels, values, (step[:, 0].half().cpu().numpy(), table))
 
 
-def encode_levels(tensors: list[QuantizedTensor]) -> bytes:
-    """The coded stream: all symbols of tensors of these schemes, one tensor after the other."""
-    symbols = [tensor.values.ravel() + np.int16(-tensor.scheme // 2) for tensor in tensors]
-    return rans_encode(symbols, [tensor.side[1] for tensor in tensors], LANES)
+def encode_levels(matrices: Sequence[tuple[np.ndarray, Sequence[np.ndarray]]]) -> bytes:
+    """The stream of symbols int8 [R, C], each matrix with its side: steps and table."""
+    symbols = [values.ravel() + np.int16(len(table) // 2) for values, (_, table) in matrices]
+    return rans_encode(symbols, [table for _, (_, table) in matrices], LANES)
 
 
-def decode_levels(data: bytes, shapes: list[tuple[int, ...]], tables: list[np.ndarray]) -> list[np.ndarray]:
-    """Inverse of `encode_levels`: symbols int8 of tensors of these shapes and tables, of as many levels as these have.
+def decode_levels(data: bytes, matrices: Sequence[tuple[tuple[int, ...], Sequence[np.ndarray]]]) -> list[np.ndarray]:
+    """Inverse of `encode_levels`, given each matrix's shape and side.
 
     `InputError` for a stream that is damaged or cut short, or under a table that does not sum to 2^14.
     """
-    sizes = [int(np.prod(shape)) for shape in shapes]
-    arrays = rans_decode(data, sizes, tables, LANES)
+    sizes = [int(np.prod(shape)) for shape, _ in matrices]
+    arrays = rans_decode(data, sizes, [table for _, (_, table) in matrices], LANES)
     return [
         (array.astype(np.int16) - len(table) // 2).astype(np.int8).reshape(shape)
-        for array, shape, table in zip(arrays, shapes, tables, strict=True)
+        for array, (shape, (_, table)) in zip(arrays, matrices, strict=True)
     ]

@@ -6,7 +6,7 @@ whether its points are even or odd is a matter of the trellis, whose states the 
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -83,7 +83,7 @@ def lane_steps(cfg: Config, shape: tuple[int, ...]) -> Iterator[tuple[int, slice
             yield row, slice(first, first + cfg.model.model_dim)
 
 
-def encode_points(cfg: Config, matrices: list[tuple[np.ndarray, tuple[np.ndarray, ...]]]) -> bytes:
+def encode_points(cfg: Config, matrices: Sequence[tuple[np.ndarray, Sequence[np.ndarray]]]) -> bytes:
     """The stream of points int16 [R, C], each matrix with its side: scale, codes of row, deviation and column."""
     encoder = RansEncoder(cfg.model.model_dim, class_tables())
     for points, (_, _, deviations, columns) in reversed(matrices):
@@ -93,20 +93,21 @@ def encode_points(cfg: Config, matrices: list[tuple[np.ndarray, tuple[np.ndarray
     return encoder.finish()
 
 
-def decode_points(cfg: Config, data: bytes, sides: list[list[np.ndarray]]) -> list[np.ndarray]:
-    """Inverse of `encode_points`, given each matrix's side; `InputError` for a stream that is damaged."""
+def decode_points(
+    cfg: Config, data: bytes, matrices: Sequence[tuple[tuple[int, ...], Sequence[np.ndarray]]]
+) -> list[np.ndarray]:
+    """Inverse of `encode_points`, given each matrix's shape and side; `InputError` for a stream that is damaged."""
     decoder, after = RansDecoder(data, cfg.model.model_dim, class_tables()), next_states(cfg.tcq.states)
-    matrices = []
-    for _, _, deviations, columns in sides:
-        tables = even_tables(deviations, columns)
-        points = np.empty(tables.shape, np.int16)
-        for row, lanes in lane_steps(cfg, points.shape):
+    decoded = []
+    for shape, (_, _, deviations, columns) in matrices:
+        tables, points = even_tables(deviations, columns), np.empty(shape, np.int16)
+        for row, lanes in lane_steps(cfg, shape):
             if not row:
                 state = np.zeros(len(columns[lanes]), np.intp)
             odd = state & 1
             symbols = decoder.decode(tables[row, lanes] + odd).astype(np.intp)
             points[row, lanes] = 2 * symbols + odd - 2 * SYMBOL_OFFSET
             state = after[2 * state + (symbols & 1)]
-        matrices.append(points)
+        decoded.append(points)
     decoder.finish()
-    return matrices
+    return decoded
