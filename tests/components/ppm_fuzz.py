@@ -7,6 +7,8 @@ import ctypes
 import os
 import sys
 import weakref
+from functools import partial
+from types import SimpleNamespace
 
 import numpy as np
 import torch
@@ -14,6 +16,7 @@ import torch
 from toolkit.components import ppm_trie
 from toolkit.components.config import Config, PpmTrie
 from toolkit.components.trie import Trie, TrieFeed
+from toolkit.probe.step import score_by_steps
 from toolkit.probe.stepping import SteppingMixer
 
 
@@ -77,14 +80,18 @@ def try_one(seed: int) -> None:
     mixer = SteppingMixer(cfg, trie, 1 << 12)
     nodes = torch.arange(len(strings) - 1)
     for i, token in enumerate(targets.tolist()):
+        assert decode(trie, trie.outcomes[trie.path(token)]) == token
+        along = feed.stretches[feed.starts[i] : feed.starts[i + 1]].numpy()
         if i == len(targets) - 1 or generator.integers(4) == 0:
             everywhere = trie.stretches(logits[i : i + 1], torch.zeros_like(nodes), nodes).numpy()
-            everywhere[trie.nodes[trie.path(token)]] = feed.stretches[feed.starts[i] : feed.starts[i + 1]]
+            everywhere[trie.nodes[trie.path(token)]] = along
             all_nats = mixer.score_all(everywhere)
             assert abs(np.exp(-all_nats).sum() - 1) < 1e-9
             assert all_nats[token] == nats[i]
-        assert decode(trie, trie.outcomes[trie.path(token)]) == token
-        assert mixer.learn(token, feed.stretches[feed.starts[i] : feed.starts[i + 1]].numpy()) == nats[i]
+            (charged,) = score_by_steps(SimpleNamespace(step=partial(mixer.step, everywhere)), [token])
+            assert abs(charged - nats[i]) < 1e-9
+        else:
+            assert mixer.learn(token, along) == nats[i]
 
 
 def allocate(size: int) -> np.ndarray:

@@ -1,5 +1,6 @@
 """What the step path predicts can be coded and decoded, at the length that it charges."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ from toolkit.components.config import Config, Evaluate, Model, Train
 from toolkit.components.failure import InputError
 from toolkit.components.gpt import GPT
 from toolkit.probe.codec import decode, encode, pack_code, unpack_code
-from toolkit.probe.step import stage_predictor
+from toolkit.probe.step import Choose, stage_predictor
 
 STRINGS = [b"", b"", *(bytes([byte]) for byte in b" abcde\xc3\xa9"), b" a", b"ab", b"abc", b" de", "é".encode(), b"a"]
 
@@ -32,8 +33,14 @@ def tokens() -> list[int]:
     return np.random.default_rng(0).integers(0, len(STRINGS), 200).tolist()
 
 
-@pytest.mark.parametrize("stage", ["roundtrip", "sliding", "ppm_trie"])
-def test_round_trip_at_the_length_that_is_charged(cfg: Config, model: GPT, tokens: list[int], stage: str) -> None:
+@pytest.mark.parametrize(
+    ("stage", "engine"),
+    [("roundtrip", "logistic"), ("sliding", "logistic"), ("ppm_trie", "logistic"), ("ppm_trie", "linear")],
+)
+def test_round_trip_at_the_length_that_is_charged(
+    cfg: Config, model: GPT, tokens: list[int], stage: str, engine: str
+) -> None:
+    cfg = replace(cfg, ppm_trie=replace(cfg.ppm_trie, engine=engine))
     code, nats = encode(stage_predictor(cfg, stage, model, STRINGS, tokens[0]), tokens[1:])
     assert decode(stage_predictor(cfg, stage, model, STRINGS, tokens[0]), code, len(tokens) - 1) == tokens[1:]
     assert 0 <= 8 * len(code) - nats / np.log(2) < 64
@@ -48,11 +55,8 @@ def test_another_model_does_not_decode_it(cfg: Config, model: GPT, tokens: list[
 class Sure:
     """All but certain of token 0; token 1 has a probability that a float32 cannot hold."""
 
-    def predict(self) -> np.ndarray:
-        return np.array([1 - 1e-60, 1e-60])
-
-    def observe(self, token: int) -> None:
-        pass
+    def step(self, choose: Choose) -> int:
+        return choose(np.array([1 - 1e-60, 1e-60]), np.arange(2))
 
 
 def test_what_was_all_but_impossible_can_still_be_coded() -> None:
@@ -69,9 +73,9 @@ def test_code_files() -> None:
     for at in range(len(blob)):
         damaged = bytearray(blob)
         damaged[at] ^= 1
-        with pytest.raises(InputError, match="code file of version 1, found" if at < 5 else "damaged; encode it again"):
+        with pytest.raises(InputError, match="code file of version 2, found" if at < 5 else "damaged; encode it again"):
             unpack_code(bytes(damaged), Path("x"))
     with pytest.raises(InputError, match="damaged"):
         unpack_code(blob[:-1], Path("x"))
-    with pytest.raises(InputError, match="expected a code file of version 1, found b''"):
+    with pytest.raises(InputError, match="expected a code file of version 2, found b''"):
         unpack_code(b"", Path("x"))

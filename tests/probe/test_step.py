@@ -1,5 +1,7 @@
 """One token at a time gives what the fast path gives, as distributions."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -54,7 +56,9 @@ def test_blocks_are_windows_of_full_stride(cfg: Config, model: GPT, tokens: torc
     np.testing.assert_allclose(slow, score_blocks(cfg, model, tokens, ALONE).numpy(), atol=1e-5)
 
 
-def test_the_trie_mixture(cfg: Config, model: GPT, tokens: torch.Tensor) -> None:
+@pytest.mark.parametrize("engine", ["logistic", "linear"])
+def test_the_trie_mixture(cfg: Config, model: GPT, tokens: torch.Tensor, engine: str) -> None:
+    cfg = replace(cfg, ppm_trie=replace(cfg.ppm_trie, engine=engine))
     feed = TrieFeed(Trie(STRINGS, ALONE.device), tokens[1:].numpy())
     network = score_windows(cfg, model, tokens, ALONE, cfg.evaluate.stride, feed.add)
     fast = mix_ppm_trie(cfg, tokens[1:].numpy(), feed)
@@ -66,11 +70,18 @@ def test_the_trie_mixture(cfg: Config, model: GPT, tokens: torch.Tensor) -> None
 
 
 def test_every_prediction_is_a_distribution(cfg: Config, model: GPT, tokens: torch.Tensor) -> None:
-    """To 1e-9, after tokens without bytes and inside a character of two byte pieces as anywhere else."""
+    """To 1e-9, after tokens without bytes and inside a character of two byte pieces as anywhere else.
+
+    Choice by choice and over the vocabulary: what a token's choices multiply to is what all tokens are charged by.
+    """
     window = WindowPredictor(cfg, model, int(tokens[0]), cfg.evaluate.stride)
     predictor = TriePredictor(cfg, window, STRINGS)
-    for token in tokens[1:].tolist():
-        probabilities = predictor.predict()
+
+    def check(probabilities: np.ndarray, outcome: int) -> None:
         assert probabilities.min() > 0
         assert probabilities.sum() == pytest.approx(1, abs=1e-9)
-        predictor.observe(token)
+
+    for token in tokens[1:].tolist():
+        nats = predictor.mixer.score_all(predictor.stretches())
+        assert np.exp(-nats).sum() == pytest.approx(1, abs=1e-9)
+        assert score_by_steps(predictor, [token], check) == pytest.approx(nats[token], abs=1e-9)

@@ -1,8 +1,8 @@
 """Is every target charged once, and before anything learns from it?
 
 Seen are what `trace` sees: logits that meet their targets, and the steps of optimizers. A mixer's counters are outside
-of that; for these the evaluation is held against its own form of one token at a time (`step.py`), which is told a token
-only after it has named all probabilities: equal charges mean an order that a decoder can follow.
+of that; for these the evaluation is held against its own form of one token at a time (`step.py`), which is told what
+came only after it has named the probabilities of all that could: equal charges mean an order that a decoder can follow.
 """
 
 import contextlib

@@ -1,12 +1,13 @@
 """Predictors that go one token at a time: what a decoder can do. Slow, and never part of a bundle.
 
-`predict` gives the probabilities of the whole vocabulary before the next token is known, `observe` tells it. Every
-evaluation that is a code length can be put this way and then charges -ln of the observed token's probability: what the
-fast path of `components/evaluate.py` charges. The stage `ppm_seed` has no predictor, since its charges are no
-distribution.
+A token comes by one choice, or by several as on the vocabulary's trie: each is put as the probabilities of its outcomes
+before one is known. Every evaluation that is a code length can be put this way and then charges -ln of the outcomes'
+probabilities: what the fast path of `components/evaluate.py` charges. The stage `ppm_seed` has no predictor, since its
+charges are no distribution.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Protocol
 
 import numpy as np
@@ -15,18 +16,14 @@ from torch import Tensor, nn
 
 from toolkit.components.config import Config
 from toolkit.components.trie import Trie
-from toolkit.probe.stepping import SteppingMixer
+from toolkit.probe.stepping import Choose, SteppingMixer
 
 
 class Predictor(Protocol):
     """The form in which any legal scorer can be written."""
 
-    def predict(self) -> np.ndarray:
-        """Probabilities of the next token, float64[V]; no effect on later ones."""
-        ...
-
-    def observe(self, token: int) -> None:
-        """The next token is this one."""
+    def step(self, choose: Choose) -> int:
+        """Move on by one token, choice by choice; the token."""
         ...
 
 
@@ -44,27 +41,19 @@ class WindowPredictor:
         self.seq_len = cfg.train.seq_len
         self.stride = stride
         self.tokens = [first_token]
-        self.next: Tensor | None = None  # logits of the next target once they are known
 
     def logits(self) -> Tensor:
         """Logits float32 [1, V] of the next target."""
-        if self.next is None:
-            self.next = self.run_model()
-        return self.next
-
-    def run_model(self) -> Tensor:
         target = len(self.tokens) - 1
         window = max(0, -((self.seq_len - 1 - target) // self.stride))  # the first one that reaches the target
         context = torch.tensor([self.tokens[window * self.stride :]], device=next(self.model.parameters()).device)
         with torch.inference_mode():
             return self.model(context)[:, -1].float()
 
-    def predict(self) -> np.ndarray:
-        return self.logits()[0].double().softmax(0).cpu().numpy()
-
-    def observe(self, token: int) -> None:
-        self.tokens.append(token)
-        self.next = None
+    def step(self, choose: Choose) -> int:
+        probabilities = self.logits()[0].double().softmax(0).cpu().numpy()
+        self.tokens.append(choose(probabilities, np.arange(len(probabilities))))
+        return self.tokens[-1]
 
 
 class TriePredictor:
@@ -80,21 +69,29 @@ class TriePredictor:
         nodes = torch.arange(len(self.trie.partials))
         return self.trie.stretches(self.window.logits().cpu(), torch.zeros_like(nodes), nodes).numpy()
 
-    def predict(self) -> np.ndarray:
-        return np.exp(-self.mixer.score_all(self.stretches()))
-
-    def observe(self, token: int) -> None:
-        self.mixer.learn(token, self.stretches()[self.trie.nodes[self.trie.path(token)]])
-        self.window.observe(token)
+    def step(self, choose: Choose) -> int:
+        token = self.mixer.step(self.stretches(), choose)
+        self.window.tokens.append(token)
+        return token
 
 
-def score_by_steps(predictor: Predictor, targets: Iterable[int]) -> np.ndarray:
-    """Nats of targets scored one by one, float64[n]."""
-    nats = []
-    for token in targets:
-        nats.append(-np.log(predictor.predict()[token]))
-        predictor.observe(token)
-    return np.array(nats)
+def score_by_steps(
+    predictor: Predictor,
+    targets: Sequence[int],
+    write: Callable[[np.ndarray, int], None] = lambda probabilities, outcome: None,
+) -> np.ndarray:
+    """Nats of targets scored one by one, float64[n]; `write` is given probabilities and outcome of every choice."""
+    nats = np.zeros(len(targets))
+
+    def choose(target: int, probabilities: np.ndarray, outcomes: np.ndarray) -> int:
+        outcome = int(outcomes[targets[target]])
+        nats[target] -= np.log(probabilities[outcome])
+        write(probabilities, outcome)
+        return outcome
+
+    for target in range(len(targets)):
+        predictor.step(partial(choose, target))
+    return nats
 
 
 def stage_predictor(cfg: Config, stage: str, model: nn.Module, strings: list[bytes], first_token: int) -> Predictor:

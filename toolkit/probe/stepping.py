@@ -1,8 +1,10 @@
 """The mixer of `ppm_trie` one token at a time, by the C functions that score whole streams.
 
-Scoring a token also learns from it, decision by decision. To score all tokens that might come next, the places that one
-of them has changed are put back before the next is tried.
+Scoring a token also learns from it, decision by decision. To score tokens that might come next, the places that one of
+them has changed are put back before the next is tried.
 """
+
+from collections.abc import Callable
 
 import numpy as np
 
@@ -14,6 +16,10 @@ from toolkit.components.ppm_trie import AHEAD, MIXER_BYTES, addresses, call, chu
 from toolkit.components.trie import Trie
 
 MOST_TOKENS = 1 << 20  # of a stream
+
+# Which of n outcomes came, given their probabilities float64[n], and the outcome of each token, int or bool[V]; that of
+# tokens which earlier choices have ruled out means nothing.
+Choose = Callable[[np.ndarray, np.ndarray], int]
 
 _JOURNAL = r"""
 #include <stdlib.h>
@@ -71,11 +77,13 @@ def keeping(source: str) -> str:
 
 
 class SteppingMixer:
-    """The mixture of `ppm_trie` that can say what every token would be charged next."""
+    """The mixture of `ppm_trie` that can say what any token would be charged next."""
 
     def __init__(self, cfg: Config, trie: Trie, num_tokens: int = MOST_TOKENS) -> None:
         self.cfg = cfg
         self.trie = trie
+        self.order = trie.order.numpy()
+        self.ranks = self.order.argsort()  # of tokens in this order
         self.seen = 0  # tokens
         self.library = self.mixing = compile_native(_JOURNAL + keeping(ENGINE) + _LOOK_EACH + _MIX_EACH)
         if cfg.ppm_trie.engine == "linear":
@@ -98,12 +106,36 @@ class SteppingMixer:
 
     def score_all(self, stretches: np.ndarray) -> np.ndarray:
         """Nats of every token if it came next, float64[V], given the network's float32[V - 1] of all decisions."""
-        tokens = np.arange(len(self.candidates))
-        nats = np.zeros(len(tokens))
-        along = stretches[self.trie.nodes].astype(np.float32)
-        call(self.library.look_each, self.model, self.candidates, tokens, len(tokens))
-        call(self.mixing.mix_each, self.model, self.candidates, self.mixer, along, nats, len(tokens))
+        lengths = np.diff(self.trie.begins)
+        return self.score(np.arange(len(lengths)), lengths, stretches[self.trie.nodes])
+
+    def score(self, tokens: np.ndarray, lengths: np.ndarray, stretches: np.ndarray) -> np.ndarray:
+        """Nats float64[n] of the first lengths int64[n] decisions of each of tokens int64[n] if it came next.
+
+        `stretches` are the network's float32 of these decisions, token after token.
+        """
+        nats, chunks = np.zeros(len(tokens)), self.candidates[tokens]
+        call(self.library.look_each, self.model, chunks, tokens, len(tokens))
+        chunks[:, 0] = lengths
+        call(self.mixing.mix_each, self.model, chunks, self.mixer, stretches.astype(np.float32), nats, len(tokens))
         return nats
+
+    def step(self, stretches: np.ndarray, choose: Choose) -> int:
+        """Move on by one token, decision by decision as chosen, given the network's float32[V - 1]; the token."""
+        low, high, depth, nats = 0, len(self.order), 0, 0.0
+        while high - low > 1:
+            depth += 1
+            path = self.trie.nodes[self.trie.path(self.order[low])][:depth]  # shared by all tokens from low to high
+            middle = int(self.trie.bounds[1, path[-1]])
+            # What a decision is charged does not depend on those after it: any token beyond an outcome will do.
+            sides = self.order[[low, middle]]
+            scored = self.score(sides, np.array([depth, depth]), np.tile(stretches[path], 2))
+            outcome = choose(np.exp(nats - scored), self.ranks >= middle)
+            nats = scored[outcome]
+            low, high = (middle, high) if outcome else (low, middle)
+        token = int(self.order[low])
+        self.learn(token, stretches[self.trie.nodes[self.trie.path(token)]])
+        return token
 
     def learn(self, token: int, stretches: np.ndarray) -> float:
         """Move on by one token, given the network's float32 along its path; its nats."""
