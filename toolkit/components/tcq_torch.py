@@ -24,7 +24,8 @@ def best_paths(
     origins, rests = branches >> 1, ((branches >> 1 & 1) + 2 * (branches & 1)).float()  # of points, divided by 4
     firsts = 2 * torch.arange(states, device=columns.device)
     paths = columns[:, None].repeat(1, states, 1)  # a survivor's points, then what is left of its weights
-    totals = torch.where(firsts == 0, 0.0, torch.inf).expand(len(columns), -1)
+    totals = torch.full_like(paths[:, :, 0], torch.inf)
+    totals[:, 0] = 0
     for r in range(columns.size(1)):
         weights = paths[:, :, r].index_select(1, origins)
         points = ((weights - rests) / 4).round() * 4 + rests
