@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from toolkit.run import processes
 from toolkit.run.processes import ending
 
 PARENT = """
@@ -57,6 +58,25 @@ def test_timeout_ends_the_whole_tree_and_is_told():
         assert process.stdout is not None
         assert process.stdout.read() == ""  # ends only when all writers have gone
     assert timed_out.is_set()
+    assert not is_alive(pid)
+
+
+def test_children_that_begin_while_it_ends_are_ended_too(monkeypatch):
+    """By a parent that is deaf to the interrupt."""
+    monkeypatch.setattr(processes, "_GRACE_SECONDS", 3.0)
+    late = (
+        f"import signal, time; signal.signal(signal.SIGINT, signal.SIG_IGN); print(flush=True); time.sleep(1)\n{PARENT}"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", f"CHILD = {SLEEPER!r}\n{late}"],
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    assert process.stdout is not None
+    process.stdout.readline()  # from here on it is deaf
+    with process, ending(process, 0.1):
+        pid = int(process.stdout.readline())
     assert not is_alive(pid)
 
 

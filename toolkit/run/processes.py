@@ -52,6 +52,7 @@ def end_tree(process: subprocess.Popen[str]) -> None:
     try:
         process.wait(_GRACE_SECONDS)
     except subprocess.TimeoutExpired:
+        descendants += _descendants(process.pid)  # what began meanwhile
         process.kill()
     finally:  # also when a second Ctrl-C ends the wait
         for pid in descendants:
