@@ -17,7 +17,7 @@ from toolkit.components.config import Config
 from toolkit.components.failure import InputError
 from toolkit.errors import GolfError
 
-RECIPES_DIR = Path(__file__).resolve().parent.parent / "templates" / "recipes"
+RECIPES_DIR = Path(__file__).resolve().parent / "templates" / "recipes"
 _MAX_EXTENDS = 8
 _NUMBER_LIMIT = 2**31  # no setting comes near it; also keeps out nan and inf
 

@@ -15,7 +15,7 @@ from toolkit.record.results import make_results
 from toolkit.record.runs import Run
 from toolkit.units import CAP_BYTES
 
-TEMPLATES_DIR = Path(__file__).resolve().parents[2] / "templates"
+TEMPLATES_DIR = Path(__file__).resolve().parents[1] / "templates"
 
 
 def render_readme(
