@@ -63,7 +63,7 @@ def test_log_lines_name_every_array_and_every_kind() -> None:
         "w": QuantizedTensor(6, np.arange(8, dtype=np.int8).reshape(2, 4), (np.ones(2, np.float16),)),
         "b": QuantizedTensor(32, np.array([1.0, -1.0], np.float32)),
     }
-    assert share_lines(byte_shares(tensors, 325)) == [
+    assert share_lines(byte_shares(Config(), tensors, 325)) == [
         "artifact_bytes:b passthrough:25",  # two bits: which of two bytes holds the sign
         "artifact_bytes:w symbols:300",  # 24 bits
         "artifact_bytes:w scales:0",

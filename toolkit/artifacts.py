@@ -17,7 +17,7 @@ from toolkit.components.accounting import byte_shares
 from toolkit.components.artifact import ARTIFACT_MAGIC, decode_artifact, encode_artifact, split_coded
 from toolkit.components.config import Config
 from toolkit.components.quantize import quantize_weights
-from toolkit.components.quantized import QuantizedTensor
+from toolkit.components.quantized import QuantizedTensor, coded_symbols
 from toolkit.errors import GolfError
 from toolkit.recipe import load_recipe
 
@@ -40,7 +40,7 @@ class StoredModel:
 
     def shares(self) -> dict[tuple[str, str], float]:
         """Bytes by tensor and kind, as `byte_shares` has them, but true to the size of the coded stream as well."""
-        shares = byte_shares(self.tensors, self.artifact_bytes)
+        shares = byte_shares(self.cfg, self.tensors, self.artifact_bytes)
         coded = {key for key in shares if key[1] == "symbols" and self.tensors[key[0]].scheme < 0}
         coded_bytes = len(split_coded(self.blob)[1]) if coded else 0
         for keys, size in ((coded, coded_bytes), (shares.keys() - coded, self.artifact_bytes - coded_bytes)):
@@ -92,9 +92,11 @@ def entropies(model: StoredModel) -> list[TensorEntropy]:
                 TensorEntropy(
                     name=name,
                     weights=size,
-                    levels=len(np.unique(tensor.symbols)),
-                    entropy_bits=_entropy_bits(tensor.symbols),
-                    delta_bits=_entropy_bits(tensor.symbols.astype(int) - before.symbols) if before else None,
+                    levels=len(np.unique(coded_symbols(tensor))),
+                    entropy_bits=_entropy_bits(coded_symbols(tensor)),
+                    delta_bits=_entropy_bits(coded_symbols(tensor).astype(int) - coded_symbols(before))
+                    if before
+                    else None,
                     stored_bits=8 * shares[name, "symbols"] / size,
                 )
             )

@@ -93,7 +93,7 @@ def measure(network: Network, cfg: Config, setting: float, quantize: Callable[[]
     quantized = quantize()
     num_bytes = len(encode_artifact(cfg, quantized))
     seconds = time.perf_counter() - started
-    return Point(setting, num_bytes, network.judge.loss(dequantize_weights(quantized)), seconds)
+    return Point(setting, num_bytes, network.judge.loss(dequantize_weights(cfg, quantized)), seconds)
 
 
 def records_points(network: Network, all_sigmas: tuple[float, ...]) -> list[Point]:
@@ -209,7 +209,7 @@ def print_file(network: Network, cfg: Config, title: str, encode: Callable[[], b
     encoded = time.perf_counter()
     quantized = decode_artifact(cfg, blob)
     seconds = f"{encoded - started:10.1f}{time.perf_counter() - encoded:10.1f}"
-    loss = network.judge.loss(dequantize_weights(quantized))
+    loss = network.judge.loss(dequantize_weights(cfg, quantized))
     target = f"{cfg.artifact.target_bytes or '':>10}"
     print(f"{title:<24}{target}{len(blob):10,}{loss.divergence:10.5f}{loss.bpb:10.5f}{seconds}", flush=True)
     return len(blob)

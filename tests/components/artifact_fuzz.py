@@ -61,7 +61,7 @@ def even_curvatures(state: dict[str, torch.Tensor]) -> dict[str, Curvature]:
 
 @cache
 def weights(name: str) -> dict[str, torch.Tensor]:
-    return dequantize_weights(decode_artifact(CONFIGS[name], original(name)))
+    return dequantize_weights(CONFIGS[name], decode_artifact(CONFIGS[name], original(name)))
 
 
 def mutate(data: bytes, other: bytes, generator: np.random.Generator) -> bytes:
@@ -121,7 +121,7 @@ def try_one(seed: int) -> str:
     blob = mutated_file(name, kind, generator)
     expected = weights(name)
     try:
-        found = dequantize_weights(decode_artifact(CONFIGS[name], blob))
+        found = dequantize_weights(CONFIGS[name], decode_artifact(CONFIGS[name], blob))
     except InputError as error:
         if "\n" in str(error):
             raise

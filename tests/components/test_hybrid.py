@@ -116,7 +116,7 @@ def test_training_sees_the_weights_of_the_artifact_and_evaluation_takes_them_as_
         blob = encode_artifact(cfg, quantize_weights(cfg, model.state_dict(), {}))
         model.eval()
         assert not torch.allclose(model(tokens), trained, atol=1e-2)
-        model.load_state_dict(dequantize_weights(decode_artifact(cfg, blob)))
+        model.load_state_dict(dequantize_weights(cfg, decode_artifact(cfg, blob)))
         torch.testing.assert_close(model(tokens), trained, rtol=1e-4, atol=1e-4)
 
 
@@ -133,8 +133,8 @@ def test_the_artifact_holds_the_quantized_weights_and_little_more_than_their_ent
     state = {name: gaussian(*tensor.shape) for name, tensor in GPT(cfg).state_dict().items()}
     quantized = quantize_weights(cfg, state, {})
     blob = encode_artifact(cfg, quantized)
-    expected = dequantize_weights(quantized)
-    for name, tensor in dequantize_weights(decode_artifact(cfg, blob)).items():
+    expected = dequantize_weights(cfg, quantized)
+    for name, tensor in dequantize_weights(cfg, decode_artifact(cfg, blob)).items():
         assert torch.equal(tensor, expected[name]), name
     coded = [tensor for tensor in quantized.values() if tensor.scheme < 0]
     shares = [np.unique(tensor.values, return_counts=True)[1] for tensor in coded]

@@ -52,7 +52,7 @@ def test_rows_of_zeros_stay_zero(cfg: Config) -> None:
     state[MATRIX][1] = 0
     quantized = quantize_weights(cfg, state, {MATRIX: torch.eye(8)})
     assert (quantized[MATRIX].side[0] > 0).all()
-    restored = dequantize_weights(quantized)[MATRIX]
+    restored = dequantize_weights(cfg, quantized)[MATRIX]
     assert not restored[1].any()
     assert restored[[0, 2]].any(1).all()
 
@@ -60,7 +60,7 @@ def test_rows_of_zeros_stay_zero(cfg: Config) -> None:
 @pytest.mark.parametrize("columns", [1, 7])
 def test_constant_rows_survive_although_they_do_not_deviate(columns: int) -> None:
     weight = torch.tensor([[0.37], [-2.5], [1e-3]]).expand(3, columns).contiguous()
-    restored = dequantize_weights(quantize_weights(SDCLIP, {MATRIX: weight}, {}))[MATRIX]
+    restored = dequantize_weights(SDCLIP, quantize_weights(SDCLIP, {MATRIX: weight}, {}))[MATRIX]
     torch.testing.assert_close(restored, weight, rtol=2**-10, atol=0)
 
 
@@ -77,7 +77,7 @@ def test_within_the_clip_no_weight_moves_by_more_than_half_a_step(
     quantized = quantize_weights(SDCLIP, {MATRIX: weight}, {})
     scale = torch.from_numpy(quantized[MATRIX].side[0]).float()[:, None]
     inside = weight.abs() <= 31.5 * scale
-    assert ((dequantize_weights(quantized)[MATRIX] - weight).abs() <= 0.5001 * scale)[inside].all()
+    assert ((dequantize_weights(SDCLIP, quantized)[MATRIX] - weight).abs() <= 0.5001 * scale)[inside].all()
     assert np.abs(quantized[MATRIX].values).max() <= 31
 
 
@@ -95,7 +95,7 @@ def test_hessians_are_used_where_there_are_any() -> None:
     hessian = x.T @ x
     errors = []
     for hessians in ({}, {MATRIX: hessian}):
-        error = dequantize_weights(quantize_weights(SDCLIP, {MATRIX: weight}, hessians))[MATRIX] - weight
+        error = dequantize_weights(SDCLIP, quantize_weights(SDCLIP, {MATRIX: weight}, hessians))[MATRIX] - weight
         errors.append(((error @ hessian) * error).sum().item())
     assert errors[1] < 0.7 * errors[0]
 
@@ -113,7 +113,7 @@ def test_small_tensors_become_fp16_and_control_tensors_stay_fp32() -> None:
     assert schemes["mlp.fc.weight"] == schemes["mlp.proj.weight"] == 6
     assert schemes["attn.c_q.weight"] == schemes["resid_mix"] == schemes["skip_weights"] == SCHEME_FP16
     assert schemes["attn.q_gain"] == schemes["attn_scale"] == SCHEME_FP32
-    restored = dequantize_weights(quantized)
+    restored = dequantize_weights(cfg, quantized)
     assert all(tensor.dtype == torch.float32 for tensor in restored.values())
     for name, tensor in quantized.items():
         assert tensor.shape == tuple(state[name].shape)

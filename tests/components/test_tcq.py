@@ -136,7 +136,7 @@ def test_without_a_trellis_independent_rows_are_rounded_as_by_gptq(shape: tuple[
 
 
 def loss_of(weight: Tensor, tensor: QuantizedTensor, curvature: Curvature) -> float:
-    error = weight.double() - dequantize_weights({"w": tensor})["w"]
+    error = weight.double() - dequantize_weights(CFG, {"w": tensor})["w"]
     return (curvature.outputs @ error @ curvature.inputs @ error.T).trace().item()
 
 
@@ -166,7 +166,7 @@ def test_weights_are_those_of_the_grid() -> None:
     tensor = quantized(CFG, make_lattice(CFG, weight, curvature), 0.3)
     assert (tensor.scheme, tensor.values.dtype) == (SCHEME_TCQ, np.int16)
     expected = torch.from_numpy(tensor.values) * grid_of(tensor)
-    torch.testing.assert_close(dequantize_weights({"w": tensor})["w"].double(), expected, rtol=1e-5, atol=0)
+    torch.testing.assert_close(dequantize_weights(CFG, {"w": tensor})["w"].double(), expected, rtol=1e-5, atol=0)
 
 
 def test_a_dead_input_and_a_row_of_zeros_get_zeros() -> None:

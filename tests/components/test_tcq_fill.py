@@ -64,10 +64,10 @@ def test_the_artifact_holds_the_weights_that_were_chosen(
     quantized = decode_artifact(cfg, blob)
     assert {name for name, tensor in quantized.items() if tensor.scheme == SCHEME_TCQ} == set(trained[1])
     assert encode_artifact(cfg, quantized) == blob == artifact(trained)[1]
-    for name, weight in dequantize_weights(quantized).items():
+    for name, weight in dequantize_weights(cfg, quantized).items():
         if name not in trained[1]:
             torch.testing.assert_close(weight, trained[0][name], rtol=1e-3, atol=1e-6)
-    for name, weight in dequantize_weights(quantized).items():
+    for name, weight in dequantize_weights(cfg, quantized).items():
         assert 0 <= (weight - trained[0][name]).norm() < 0.8 * trained[0][name].norm()
 
 
@@ -82,7 +82,7 @@ def test_two_processes_write_the_same_bytes(trained: tuple[dict[str, Tensor], di
 
 def test_bytes_are_accounted_for_by_kind(trained: tuple[dict[str, Tensor], dict[str, Curvature]]) -> None:
     cfg, blob, _ = artifact(trained)
-    shares = byte_shares(decode_artifact(cfg, blob), len(blob))
+    shares = byte_shares(cfg, decode_artifact(cfg, blob), len(blob))
     assert sum(shares.values()) == pytest.approx(len(blob))
     assert {kind for name, kind in shares if name in trained[1]} == {"symbols", "scales"}
     assert {kind for name, kind in shares if name not in trained[1]} == {"passthrough"}

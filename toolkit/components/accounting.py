@@ -6,7 +6,8 @@ plane, and all of them are scaled to add up to the file.
 
 import numpy as np
 
-from toolkit.components.quantized import SCHEME_TCQ, QuantizedTensor
+from toolkit.components.config import Config
+from toolkit.components.quantized import SCHEME_TCQ, QuantizedTensor, coded_symbols
 
 
 def entropy_bytes(array: np.ndarray) -> float:
@@ -16,13 +17,13 @@ def entropy_bytes(array: np.ndarray) -> float:
     return float((counts * -np.log2(np.maximum(counts, 1) / max(array.size, 1))).sum()) / 8
 
 
-def byte_shares(quantized: dict[str, QuantizedTensor], file_bytes: int) -> dict[tuple[str, str], float]:
+def byte_shares(cfg: Config, quantized: dict[str, QuantizedTensor], file_bytes: int) -> dict[tuple[str, str], float]:
     """Bytes of a file by tensor and kind, in order of name."""
     shares: dict[tuple[str, str], float] = {}
     for name, tensor in sorted(quantized.items()):
-        symbols, kinds = tensor.symbols, ["symbols" if tensor.side else "passthrough", "scales", "tables"]
-        if tensor.scheme == SCHEME_TCQ:
-            symbols, kinds[2:] = symbols.astype(np.int8), ["scales"] * 3
+        symbols, kinds = tensor.values, ["symbols" if tensor.side else "passthrough", "scales", "tables"]
+        if cfg.quantize.method == "tcq" and tensor.scheme == SCHEME_TCQ:
+            symbols, kinds[2:] = coded_symbols(tensor).astype(np.int8), ["scales"] * 3
         for kind, array in zip(kinds, (symbols, *tensor.side), strict=False):
             shares[name, kind] = shares.get((name, kind), 0) + entropy_bytes(array)
     scale = file_bytes / sum(shares.values())

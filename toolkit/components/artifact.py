@@ -131,7 +131,7 @@ def read_payload(
         valid = all(np.isfinite(array).all() for array in arrays[name])
         if 0 < scheme < SCHEME_FP16:
             valid &= bool(np.abs(values.astype(np.int16)).max(initial=0) < 2 ** (scheme - 1))
-        if scheme == SCHEME_TCQ:
+        if cfg.quantize.method == "tcq" and scheme == SCHEME_TCQ:
             valid &= bool(abs(side[0][0]) < LARGEST_SCALE)
         require_artifact(valid, f"numbers of scheme {scheme} in {name}", "others")
         quantized[name] = QuantizedTensor(scheme, values, tuple(side))

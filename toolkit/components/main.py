@@ -59,7 +59,7 @@ def main(cfg: Config, script_path: str) -> None:
         log(f"Total submission size {cfg.quantize.label}: {len(code) + len(blob)} bytes")
         log(f"bundle_sha256: {digest}")
         model = model_on(cfg, ranks.device)
-        model.load_state_dict(dequantize_weights(decode_artifact(cfg, blob)))
+        model.load_state_dict(dequantize_weights(cfg, decode_artifact(cfg, blob)))
         if cfg.quantize.method == "hybrid":
             model.eval()
         run_stages(cfg, model, inputs.tokens, inputs.target_bytes, inputs.tokenizer, ranks, log)
@@ -92,7 +92,7 @@ def train_artifact(cfg: Config, inputs: Inputs, env: Environment, ranks: Ranks, 
                 log(f"GPTQ quantization: {layers} layers with full GPTQ, {fallback} fallback to round-to-nearest")
             blob = encode_artifact(cfg, quantized)
         log(f"Serialized model: {sum(4 * param.numel() for param in model.parameters())} bytes")
-        for line in share_lines(byte_shares(quantized, len(blob))):
+        for line in share_lines(byte_shares(cfg, quantized, len(blob))):
             log(line)
         write_artifact(env.artifact_path, blob)
     ranks.barrier()

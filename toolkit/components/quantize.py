@@ -49,7 +49,7 @@ def quantize_matrix(cfg: Config, name: str, weight: Tensor, hessian: Tensor | No
         clip_sigmas = cfg.quantize.embed_clip_sigmas if embed else cfg.quantize.matrix_clip_sigmas
         scale = sd_clip_scale(weight, clip_sigmas, q_max)
     require_finite(f"{name}, scales", scale)
-    if hessian is None:
+    if cfg.quantize.method == "percentile" or hessian is None:
         symbols = round_symbols(weight, scale, q_max)
     else:
         require_finite(f"{name}, Hessian", hessian)

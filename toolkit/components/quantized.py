@@ -39,10 +39,10 @@ class QuantizedTensor:
     def shape(self) -> tuple[int, ...]:
         return self.values.shape
 
-    @property
-    def symbols(self) -> np.ndarray:
-        """What is coded: of a trellis, whose state knows whether a point is odd, half the point."""
-        return self.values >> 1 if self.scheme == SCHEME_TCQ else self.values
+
+def coded_symbols(tensor: QuantizedTensor) -> np.ndarray:
+    """A tensor's values, or of a trellis, whose state knows whether a point is odd, half of each point."""
+    return tensor.values >> 1 if tensor.scheme == SCHEME_TCQ else tensor.values
 
 
 def allowed_schemes(cfg: Config, shape: tuple[int, ...]) -> list[int]:
@@ -70,12 +70,12 @@ def array_slots(cfg: Config, scheme: int, shape: tuple[int, ...]) -> list[tuple[
     return [("<i1", shape), steps]
 
 
-def dequantize_weights(quantized: dict[str, QuantizedTensor]) -> dict[str, Tensor]:
+def dequantize_weights(cfg: Config, quantized: dict[str, QuantizedTensor]) -> dict[str, Tensor]:
     """The weights that the artifact stands for, float32 on the CPU, as a state dict."""
     state = {}
     for name, tensor in quantized.items():
         state[name] = torch.tensor(tensor.values).float()
-        if tensor.scheme == SCHEME_TCQ:
+        if cfg.quantize.method == "tcq" and tensor.scheme == SCHEME_TCQ:
             scale, rows, _, columns = tensor.side
             grid = eighth_octaves(rows)[:, None] * eighth_octaves(columns) * (scale / 2.0)
             state[name] = torch.from_numpy(np.float32(tensor.values * grid))

@@ -89,7 +89,7 @@ def main(action: str, recipe: str, stage: str, artifact: str, tokenizer_path: st
     cfg = load_recipe(recipe)
     strings = token_strings(load_tokenizer(Path(tokenizer_path), cfg.model.vocab_size))
     model = GPT(cfg)
-    model.load_state_dict(dequantize_weights(decode_artifact(cfg, Path(artifact).read_bytes())))
+    model.load_state_dict(dequantize_weights(cfg, decode_artifact(cfg, Path(artifact).read_bytes())))
     model.eval()
     if action == "encode":
         tokens = read_tokens([Path(source)], cfg.model.vocab_size).tolist()

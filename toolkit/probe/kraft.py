@@ -142,7 +142,7 @@ def main(recipe: str, artifact: Path, data_path: Path, tokenizer_path: Path, pos
         tokenizer = load_tokenizer(tokenizer_path, cfg.model.vocab_size)
         tokens = read_tokens(find_shards(data_path, "val"), cfg.model.vocab_size)[:max_tokens]
         model = GPT(cfg)
-        model.load_state_dict(dequantize_weights(decode_artifact(cfg, artifact.read_bytes())))
+        model.load_state_dict(dequantize_weights(cfg, decode_artifact(cfg, artifact.read_bytes())))
         model.eval()
     except (GolfError, InputError) as error:
         raise click.ClickException(str(error)) from None
