@@ -6,7 +6,7 @@ real files; the loss is the divergence from the float network, in bits a byte of
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, fields, replace
 from functools import partial
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from bench.mix.text import read_dickens, split_dickens
 from bench.weights.figure import write_figure
 from bench.weights.judge import Judge, Loss
 from toolkit.components.artifact import decode_artifact, encode_artifact
-from toolkit.components.config import Config
+from toolkit.components.config import Config, Hybrid
 from toolkit.components.fisher import Curvature, collect_curvatures
 from toolkit.components.gptq import collect_hessians, inverse_factor
 from toolkit.components.loader import make_loader
@@ -37,6 +37,7 @@ ROUNDING_LOSSES = (0.01, 0.02, 0.04, 0.08)
 PART_LOSSES = (0.02, 0.06)
 COMPARED = (0.01, 0.02)  # bits a byte
 RECORDS_COARSER = (1.0, 1.5, 2.25)  # than the records' steps
+HYBRID_LEVELS = (64, 32, 16)  # of all matrices alike, besides those of #1465 by class
 TARGETS = (1.0, 0.9, 0.8, 0.7, 0.6)  # of the bytes that the records' steps take
 
 
@@ -181,14 +182,19 @@ def print_gains(schemes: dict[str, list[Point]], against: str) -> None:
 
 
 def compare_files(network: Network) -> None:
-    """Files of the whole network: int6 and brotli in coarser and coarser steps, the trellis coder in given sizes."""
-    print(f"\n{'whole network':<24}{'target':>10}{'bytes':>10}{'KL':>10}{'dBPB':>10}{'encode s':>10}{'decode s':>10}")
+    """Files of the whole network: int6 and brotli in coarser and coarser steps, HybridQuant without its training, the
+    trellis coder in given sizes."""
+    print(f"\n{'whole network':<28}{'target':>10}{'bytes':>10}{'KL':>10}{'dBPB':>10}{'encode s':>10}{'decode s':>10}")
     sizes = []
     for coarser in RECORDS_COARSER:
         cfg = with_method(network.cfg, "gptq")
         sigmas = {key: coarser * getattr(cfg.quantize, key) for key in ("matrix_clip_sigmas", "embed_clip_sigmas")}
         cfg = replace(cfg, quantize=replace(cfg.quantize, **sigmas))
-        sizes.append(print_file(network, cfg, f"int6+brotli, steps x{coarser:g}", partial(records_file, network, cfg)))
+        sizes.append(print_file(network, cfg, f"int6+brotli, steps x{coarser:g}", partial(rounded_file, network, cfg)))
+    for hybrid in (Hybrid(), *(Hybrid(*[levels] * len(fields(Hybrid))) for levels in HYBRID_LEVELS)):
+        cfg = replace(with_method(network.cfg, "hybrid"), hybrid=hybrid)
+        title = "hybrid+rans, " + "/".join(map(str, sorted(set(astuple(hybrid)))))
+        print_file(network, cfg, title, partial(rounded_file, network, cfg))
     for share in TARGETS:
         cfg = with_method(network.cfg, "tcq")
         cfg = replace(cfg, artifact=replace(cfg.artifact, target_bytes=round(share * sizes[0])))
@@ -198,7 +204,7 @@ def compare_files(network: Network) -> None:
         print(f"  {len(attempts)} attempts", flush=True)
 
 
-def records_file(network: Network, cfg: Config) -> bytes:
+def rounded_file(network: Network, cfg: Config) -> bytes:
     return encode_artifact(cfg, quantize_weights(cfg, network.state, network.hessians))
 
 
@@ -211,7 +217,7 @@ def print_file(network: Network, cfg: Config, title: str, encode: Callable[[], b
     seconds = f"{encoded - started:10.1f}{time.perf_counter() - encoded:10.1f}"
     loss = network.judge.loss(dequantize_weights(cfg, quantized))
     target = f"{cfg.artifact.target_bytes or '':>10}"
-    print(f"{title:<24}{target}{len(blob):10,}{loss.divergence:10.5f}{loss.bpb:10.5f}{seconds}", flush=True)
+    print(f"{title:<28}{target}{len(blob):10,}{loss.divergence:10.5f}{loss.bpb:10.5f}{seconds}", flush=True)
     return len(blob)
 
 
