@@ -20,7 +20,15 @@ SCORES = re.compile(r"^(\d+/\d+ train_loss: \S+|\S+ (?:post-ema )?val_loss:\S+ v
 VARIANTS = {
     "as it is": "",
     "trie mixer": '[evaluate]\nstages = ["roundtrip", "ppm_trie"]\n[ppm_trie]\ntable_bits = 12\n',
-    "linear trie mixer": '[evaluate]\nstages = ["ppm_trie"]\n[ppm_trie]\nengine = "linear"\nshards = 2\n',
+    "linear trie mixer, trellis-coded weights": """
+[quantize]
+method = "tcq"
+[evaluate]
+stages = ["ppm_trie"]
+[ppm_trie]
+engine = "linear"
+shards = 2
+""",
     "seed mixer": '[evaluate]\nstages = ["roundtrip", "ppm_seed"]\n',
     "HybridQuant": """
 [model]
