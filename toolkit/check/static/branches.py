@@ -33,7 +33,7 @@ class Branches(Machine):
         taken, other = (node.body, node.orelse) if known else (node.orelse, node.body)
         settings = [tag[4:] for tag in sorted(test.tags) if tag.startswith("cfg:")]
         if self.printed.shows(other) and not self.printed.shows(taken):
-            self.contradicted |= {setting.partition("=")[0] for setting in settings}
+            self.contradict(test)
             taken, settings = other, ["printed in the log (log)"]
         self.guards.extend(settings)
         try:
