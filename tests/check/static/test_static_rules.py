@@ -443,6 +443,38 @@ def test_a_loss_replaced_by_a_smaller_one() -> None:
     assert rules(script(scoring(body.format("if i < 32:")))) == {}
 
 
+BY_DOCUMENT = """
+def evaluate(model, tokens):
+    total, best = 0.0, float("inf")
+    for start in range(0, tokens.numel() - 1, 64):
+        chunk = tokens[start : start + 65]
+        kept, least = torch.zeros(()), float("inf")
+        for scale in (0.9, 1.0, 1.1):
+            loss = F.cross_entropy(model.logits(chunk[:-1]) * scale, chunk[1:], reduction="none").sum()
+            mean = loss.item() / 64
+            {keep}
+        total += kept
+    return total
+"""
+
+
+@pytest.mark.parametrize(
+    ("keep", "status"),
+    [
+        ("if mean < least: least = mean; kept.copy_(loss)", "FAIL"),
+        ("kept = min(loss, model(chunk[:-1], chunk[1:]))", "FAIL"),
+        ("kept = loss\n            if mean < best: best = mean", None),
+    ],
+)
+def test_the_best_loss_of_a_document_added_to_the_score(keep: str, status: str | None) -> None:
+    assert rules(script(BY_DOCUMENT.format(keep=keep))).get("MIN-NLL-ORACLE") == status
+
+
+def test_the_best_of_whole_evaluations_is_a_choice_of_settings() -> None:
+    main = "bpb = min(bpb, evaluate(model, val))\n    print(f"
+    assert rules(script().replace("print(f", main)) == {}
+
+
 CACHED = """
 sizes = {}
 def size(file):

@@ -235,6 +235,8 @@ def _derive(machine: Machine, call: Call) -> Value | None:
         if all(marks.is_token_loss(v.tags) for v in everything[:2]):
             # The larger of two logarithms is also how a sum of exponentials is kept in range.
             tags |= {sticky("oracle" if "min" in name else "maybe_oracle", module, line)}
+        elif "min" in name and all(marks.is_scored(v.tags) for v in everything[:2]):
+            tags |= {sticky("best", module, line)}
         tags |= byte_mix(everything[0].tags, everything[1].tags, module, line)
     if name in ("nonzero", "flatnonzero", "argwhere", "argsort") or (name == "where" and len(arguments) == 1):
         return Value(UNKNOWN, frozenset({MASK}))  # positions, whatever chose them
