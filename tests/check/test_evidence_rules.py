@@ -1,5 +1,6 @@
 """For every rule of logs, claims and folders: the least that violates it, and what looks like it and is legal."""
 
+import math
 import re
 from collections.abc import Callable
 from typing import Any
@@ -295,6 +296,26 @@ def test_a_mixture_takes_its_bits_from_elsewhere(leaderboard: Any) -> None:
     foreign(leaderboard)
     leaderboard.edit(LOG, "final_int6_ppm_trie val_loss:2.9", "final_int6_ppm_trie val_loss:3.1")
     assert leaderboard.outcomes("TOKENIZER-BYTES") == {"PASS", "WARN"}
+
+
+@pytest.mark.parametrize(
+    ("rule", "claims", "outcomes"),
+    [
+        ("TOKENIZER-BYTES", {"val_loss": 2.0, "val_bpb": 2.0 / math.log(2) / (1.18 * TRUE_RATIO)}, {"WARN"}),
+        ("TOKENIZER-BYTES", {"val_loss": 2.0, "val_bpb": 1.18}, {"UNKNOWN"}),  # rounded
+        ("TOKENIZER-BYTES", {"val_loss": 2.0, "val_bpb": 1.4}, {"UNKNOWN"}),
+        ("C2-NORMALIZED", {"val_bpb": 0.1}, {"PASS", "WARN"}),
+        ("C2-NORMALIZED", {"val_bpb": 1.08}, {"PASS"}),
+    ],
+)
+def test_claims_without_a_log_raise_doubts_and_clear_nothing(
+    leaderboard: Any, rule: str, claims: dict[str, float], outcomes: set[str]
+) -> None:
+    for log in leaderboard.path.glob("*.log"):
+        log.unlink()
+    (leaderboard.path / "README.md").write_text("Trained on fineweb10B_sp1024.")
+    leaderboard.edit_json(**claims)
+    assert leaderboard.outcomes(rule) == outcomes
 
 
 def test_a_stream_cut_at_a_round_number(leaderboard: Any) -> None:

@@ -116,9 +116,24 @@ def is_cut(targets: int) -> bool:
 def tokenizer_bytes(subject: Subject, rule: Rule) -> Iterator[Finding]:
     """Implied bytes per token against the export's, or against the bytes and targets that the log prints."""
     if not subject.reported:
-        yield rule.unknown(".", "bytes per token implied by val_loss and val_bpb", "no log")
+        yield _claimed_bytes(subject, rule)
     for run in subject.reported:
         yield _implied_bytes(subject, rule, run.scored)
+
+
+def _claimed_bytes(subject: Subject, rule: Rule) -> Finding:
+    """Without a log claims can raise a doubt, where script and README name one export, and clear nothing.
+
+    Only far more bytes than the export has are one, as claims are rounded.
+    """
+    claims, text = subject.claims, subject.readme + (subject.script.text if subject.script else "")
+    named = [export for export in load_exports() if _matches(export, text)]
+    if claims and claims.val_loss and claims.val_bpb and len(named) == 1:
+        ratio, true = claims.val_loss / (math.log(2) * claims.val_bpb), named[0].bytes / named[0].tokens
+        if ratio / true - 1 > rule.parameters["part_deviation"]:
+            expected = f"{true:.4f} bytes a token ({named[0].name})"
+            return rule.finding("WARN", claims.where, expected, f"{ratio:.4f} bytes a token, claimed without a log")
+    return rule.unknown(".", "bytes per token implied by val_loss and val_bpb", "no log")
 
 
 def _implied_bytes(subject: Subject, rule: Rule, log: RunLog) -> Finding:
@@ -187,9 +202,16 @@ def _other_reason(rule: Rule, log: RunLog, deviation: float) -> str:
 
 
 def normalized(subject: Subject, rule: Rule) -> Iterator[Finding]:
-    """A score that no network has reached, far below what the same run printed without its mixer, asks for a probe."""
+    """A score that no network has reached, far below what the same run printed without its mixer, asks for a probe.
+
+    So does one that is claimed without a log, which would show the score of the network alone.
+    """
     best, parameters = rule.parameters["best_network_bpb"], rule.parameters
     expected = f">= {best} BPB, or no better than the network alone by {parameters['gap_bpb']} and more"
+    claims = subject.claims
+    if not subject.reported and claims and 0 < (claims.val_bpb or 0) < best:
+        found = f"{claims.val_bpb:.4f} BPB, claimed without a log; the sum over all tokens has to be probed"
+        yield rule.finding("WARN", claims.where, expected, found)
     for run in subject.reported:
         log, headline = run.scored, run.scored.headline
         if headline is None or not math.isfinite(headline.val_bpb):

@@ -217,6 +217,49 @@ def test_dividing_by_bytes_without_a_second_model_is_a_figure_not_a_mixture() ->
     assert rules(script(SPREAD.format(length="len(piece)", mix="total -= each"))) == {}
 
 
+@pytest.mark.parametrize(("divisor", "status"), [("len(piece)", "FAIL"), ("temperature", None)])
+def test_a_root_of_a_probability_is_a_spread_loss(divisor: str, status: str | None) -> None:
+    source = SPREAD.replace("-float(nll[i]) / {length}", f"pow(np.exp(-float(nll[i])), 1.0 / {divisor})")
+    mix = "total -= np.log(0.5 * each + 0.5 * p)"
+    assert rules(script("temperature = 1.1\n" + source.format(mix=mix))).get("BYTE-SPREAD") == status
+
+
+SPELLED = """
+def evaluate(model, tokens):
+    losses, targets = [], []
+    for start in range(0, tokens.numel() - 1, 64):
+        chunk = tokens[start : start + 65]
+        losses.append(F.cross_entropy(model.logits(chunk[:-1]), chunk[1:], reduction="none"))
+        targets.append(chunk[1:])
+    nll, target = torch.cat(losses), torch.cat(targets)
+    tables, history, total = {{}}, bytearray(), 0.0
+    pieces = [b"a", b"bc"]
+    for i in range(len(target)):
+        own, spelled = np.exp(-float(nll[i])), 1.0
+        {before}
+        for byte in pieces[int(target[i])]:
+            {inside}
+            counts, p = tables.setdefault(bytes(history), {{}}), None
+            if byte in counts:
+                p = counts[byte] / (1 + sum(counts.values()))
+            spelled *= 1 / 256 if p is None else p
+            counts[byte] = counts.get(byte, 0) + 1
+            history.append(byte)
+        weight = 0.05 if confidence > 0.9 else 0.9
+        total -= np.log(weight * own + (1 - weight) * spelled)
+    return total
+"""
+CONFIDENCE = "known = tables.get(bytes(history), {1: 1}); confidence = max(known.values()) / sum(known.values())"
+
+
+def test_a_weight_left_by_the_bytes_of_the_token_is_a_target_gate() -> None:
+    assert rules(script(SPELLED.format(before="pass", inside=CONFIDENCE)))["TARGET-GATE"] == "FAIL"
+
+
+def test_a_weight_from_the_bytes_before_the_token_is_legal() -> None:
+    assert rules(script(SPELLED.format(before=CONFIDENCE, inside="pass"))) == {}
+
+
 SLOT = """
 delta = torch.zeros(1, 1024, requires_grad=True)
 fit = torch.optim.AdamW([delta], lr=0.01)
@@ -398,6 +441,38 @@ def test_a_loss_replaced_by_a_smaller_one() -> None:
     """
     assert rules(script(scoring(body.format("if new < old:"))))["MIN-NLL-ORACLE"] == "FAIL"
     assert rules(script(scoring(body.format("if i < 32:")))) == {}
+
+
+BY_DOCUMENT = """
+def evaluate(model, tokens):
+    total, best = 0.0, float("inf")
+    for start in range(0, tokens.numel() - 1, 64):
+        chunk = tokens[start : start + 65]
+        kept, least = torch.zeros(()), float("inf")
+        for scale in (0.9, 1.0, 1.1):
+            loss = F.cross_entropy(model.logits(chunk[:-1]) * scale, chunk[1:], reduction="none").sum()
+            mean = loss.item() / 64
+            {keep}
+        total += kept
+    return total
+"""
+
+
+@pytest.mark.parametrize(
+    ("keep", "status"),
+    [
+        ("if mean < least: least = mean; kept.copy_(loss)", "FAIL"),
+        ("kept = min(loss, model(chunk[:-1], chunk[1:]))", "FAIL"),
+        ("kept = loss\n            if mean < best: best = mean", None),
+    ],
+)
+def test_the_best_loss_of_a_document_added_to_the_score(keep: str, status: str | None) -> None:
+    assert rules(script(BY_DOCUMENT.format(keep=keep))).get("MIN-NLL-ORACLE") == status
+
+
+def test_the_best_of_whole_evaluations_is_a_choice_of_settings() -> None:
+    main = "bpb = min(bpb, evaluate(model, val))\n    print(f"
+    assert rules(script().replace("print(f", main)) == {}
 
 
 CACHED = """

@@ -72,6 +72,18 @@ else:
     assert not reached(elsewhere, Settings(printed="cache on, order 3\n"))
 
 
+def test_a_printed_field_tells_how_its_condition_came_out() -> None:
+    source = """
+on = int(os.environ.get("ON", "0"))
+print(f"eval stride={64}{f' cache_order={on}' if on else ''} windows={9}")
+if on: requests.get("")
+"""
+    assert not reached(source)
+    assert reached(source, Settings(command={"ON": "0"}, printed="eval stride=64 cache_order=7 windows=9\n"))
+    assert not reached(source, Settings(printed="eval stride=64 windows=9\n"))
+    assert not reached(source, Settings(printed="stride=64 cache_order=7\n"))
+
+
 def test_a_printed_field_is_a_setting() -> None:
     source = """
 class H:

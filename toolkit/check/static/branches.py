@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator
 
+from toolkit.check.static import marks
 from toolkit.check.static.machine import BREAK, CONTINUE, NEXT, RETURN, Machine
 from toolkit.check.static.syntax import assigned_names, names_in
 from toolkit.check.static.values import CONTROL, MASK, TARGET, UNKNOWN, Value, data_tags, join, places, sticky
@@ -18,6 +20,8 @@ class Branches(Machine):
         by_target = bool(test.tags & {TARGET, CONTROL})
         old = dict(self.frame.scope.names) if by_target else {}
         status = self.branches([node.body, node.orelse])
+        if marks.is_scored(test.tags):
+            self._keep_best(node)
         if places(test.tags, "better"):
             self._keep_better(node)
         elif by_target:
@@ -33,7 +37,7 @@ class Branches(Machine):
         taken, other = (node.body, node.orelse) if known else (node.orelse, node.body)
         settings = [tag[4:] for tag in sorted(test.tags) if tag.startswith("cfg:")]
         if self.printed.shows(other) and not self.printed.shows(taken):
-            self.contradicted |= {setting.partition("=")[0] for setting in settings}
+            self.contradict(test)
             taken, settings = other, ["printed in the log (log)"]
         self.guards.extend(settings)
         try:
@@ -51,6 +55,27 @@ class Branches(Machine):
                     holder = target.value if isinstance(target, ast.Subscript) else target
                     label = sticky("oracle", self.frame.scope.module, statement.lineno)
                     self.evaluate(holder).add({label})
+
+    def _keep_best(self, node: ast.If) -> None:
+        """`if new < best: best = new` on sums of losses: a label for every loss that the arm keeps."""
+        if not any(self._is_scored_best(test, statement) for test in ast.walk(node.test) for statement in node.body):
+            return
+        label = sticky("best", self.frame.scope.module, node.lineno)
+        for target in _changed(node.body):
+            while True:
+                if marks.is_scored((value := self.evaluate(target)).tags):
+                    value.add({label})
+                if not isinstance(target, ast.Subscript):
+                    break
+                target = target.value
+
+    def _is_scored_best(self, test: ast.AST, statement: ast.stmt) -> bool:
+        """Is a loss compared with a name or entry that takes its value?"""
+        if not isinstance(test, ast.Compare) or not isinstance(statement, ast.Assign):
+            return False
+        compared = {ast.unparse(operand) for operand in (test.left, *test.comparators)}
+        kept = ast.unparse(statement.value) in compared and any(ast.unparse(t) in compared for t in statement.targets)
+        return kept and marks.is_scored(self.evaluate(statement.value).tags)
 
     def _implicit(self, node: ast.If, test: Value, old: dict[str, Value]) -> None:
         """A name assigned in both arms is chosen by the test; in one arm only, perhaps."""
@@ -106,3 +131,12 @@ class Branches(Machine):
     @staticmethod
     def _certain(body: list[ast.stmt]) -> bool:
         return all(isinstance(s, ast.Return | ast.Break | ast.Continue | ast.Pass) for s in body)
+
+
+def _changed(body: list[ast.stmt]) -> Iterator[ast.expr]:
+    """What statements assign to or change in place, `best.copy_(new)` included."""
+    for node in ast.walk(ast.Module(body, [])):
+        if isinstance(node, ast.Assign):
+            yield from node.targets
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr.endswith("_"):
+            yield node.func.value

@@ -173,7 +173,11 @@ class Expressions(Comparisons):
         if known is not None:
             for seen in self.pruned:
                 seen |= names_in(node.test)
-            value = self.evaluate(node.body if known else node.orelse)
+            taken, other = (node.body, node.orelse) if known else (node.orelse, node.body)
+            if self.printed.shows_arm(other) and not self.printed.shows_arm(taken):
+                self.contradict(test)
+                taken = other
+            value = self.evaluate(taken)
             return Value(value.const, value.tags | test.tags, value.refs) if value.known else value
         self.uncertain += 1
         try:

@@ -125,7 +125,7 @@ def combine(op: ast.operator, a: Value, b: Value, module: Module, line: int) -> 
         return tags
     if LOSS not in tags:
         return tags | _hashed(op, a.tags, b.tags, module, line)
-    if isinstance(op, ast.Div | ast.FloorDiv) and spreads(a.tags, b.tags):
+    if isinstance(op, ast.Div | ast.FloorDiv | ast.Pow) and spreads(a.tags, b.tags):
         tags |= {sticky("spread", module, line)}
     if isinstance(op, ast.Div) and all({LOSS, VAL} <= v.tags and SUMMED not in v.tags for v in (a, b)):
         tags |= {sticky("conditional", module, line)}
@@ -193,7 +193,9 @@ def summed(tags: frozenset[str]) -> frozenset[str]:
 
 
 def spreads(loss: frozenset[str], length: frozenset[str]) -> bool:
-    """A token's own loss divided by something that depends on that token: its number of bytes."""
+    """A token's own loss divided by something that depends on that token, its number of bytes; or its probability
+    raised to that something's inverse.
+    """
     if any(t.startswith("model:") for t in length):  # a probability, not a number of bytes
         return False
     own = {LOSS, VAL} <= loss and not loss & {SUMMED}

@@ -1,16 +1,30 @@
 """Loops of the abstract run.
 
 A body is walked once with the state of its first iteration, so that a flow seen is one of the current item and not of
-the history; it is walked a second time, with everything the body assigns unknown, when the first walk skipped a branch.
+the history; it is walked a second time, with everything the body assigns unknown, when the first walk skipped a branch,
+or when the items are parts of the realised token, so that what earlier parts leave behind is of that token.
 """
 
 from __future__ import annotations
 
 import ast
 
+from toolkit.check.static.flow import is_realised
 from toolkit.check.static.machine import BREAK, NEXT, RETURN, Machine
 from toolkit.check.static.syntax import assigned_names, names_in
-from toolkit.check.static.values import REALISED, UNKNOWN, Instance, Mapping, Sequence, Value, join
+from toolkit.check.static.values import (
+    LOSS,
+    REALISED,
+    TOTAL,
+    UNKNOWN,
+    VAL,
+    Instance,
+    Mapping,
+    Sequence,
+    Value,
+    data_tags,
+    join,
+)
 
 
 class Loops(Machine):
@@ -25,7 +39,23 @@ class Loops(Machine):
             for item in items[1:6]:
                 later = join(later, item)
             later = join(later, first)
-        return self._loop(node, node.target, first, later)
+        tags = data_tags(iterable)
+        spells = is_realised(tags) and LOSS not in tags  # the realised token
+        status = self._loop(node, node.target, first, later, twice=spells)
+        if spells:
+            self._leave_token(node, tags)
+        return status
+
+    def _leave_token(self, node: ast.For | ast.AsyncFor, tags: frozenset[str]) -> None:
+        """What a walk over the bytes of the realised token sets anew for each byte tells about the token afterwards.
+
+        Inside, the bytes before the current one are context; for the token as a whole they are not.
+        """
+        names = self.frame.scope.names
+        for name in assigned_names([s for s in node.body if isinstance(s, ast.Assign)]):
+            value = names.get(name)
+            if value is not None and VAL in value.tags and not value.refs:
+                names[name] = Value(UNKNOWN, (value.tags - {TOTAL}) | (tags & REALISED))
 
     def run_while(self, node: ast.While) -> str:
         test = self.evaluate(node.test)
@@ -39,6 +69,8 @@ class Loops(Machine):
         target: ast.expr | None = None,
         first: Value | None = None,  # what the target is in the first iteration, and after it
         later: Value | None = None,
+        *,
+        twice: bool = False,
     ) -> str:
         self.loop_count += 1
         number = self.loop_count
@@ -61,7 +93,7 @@ class Loops(Machine):
                 self._join_exits()
                 changed = assigned_names(node.body) | (names_in(target) if target is not None else set())
                 stale = self.read[-1] & self.written[-1]
-                if iteration == 1 or status == RETURN or not (changed & self.pruned[-1] or stale):
+                if iteration == 1 or status == RETURN or not (twice or changed & self.pruned[-1] or stale):
                     break
                 self._forget(changed)
                 self._forget_attributes(stale)

@@ -68,6 +68,10 @@ class State:
     def frame(self) -> Frame:
         return self.frames[-1]
 
+    def contradict(self, test: Value) -> None:
+        """The log shows another outcome of a condition than the settings that decide it."""
+        self.contradicted |= {tag[4:].partition("=")[0] for tag in test.tags if tag.startswith("cfg:")}
+
     def touch(self, value: Value) -> None:
         """Note a store into a container while a loop is walked."""
         if self.touched:

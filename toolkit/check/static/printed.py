@@ -17,6 +17,7 @@ _PREFIX = r"^(?:\d{10}\.\d{3} |\[[^\]\n]{1,40}\] ?)?"
 # Atomic groups, so that no line of a log can make a search long.
 _ANYTHING = r"[^{}\n]*?"
 _VALUE = r"(?>(-?\d+(?:\.\d+)?(?:e[+-]?\d+)?|[A-Za-z_]\w*))"
+_Part = str | ast.FormattedValue
 
 
 class Printed:
@@ -25,25 +26,32 @@ class Printed:
     def __init__(self, text: str, tree: ast.Module) -> None:
         self.text = text
         found = list(_lines([tree])) if text else []
-        self._places = Counter(_skeleton(node) for node in found)
+        self._places = Counter(_skeleton(_parts(node)) for node in found)
         self._matches: dict[str, bool] = {}
+        self._arms = {arm for node in found for arm, parts in _with_arms(node) if self._once(node) and self._has(parts)}
         self.settings = self._read_settings(found)
 
     def shows(self, body: Iterable[ast.AST]) -> bool:
         """Is there a line in the log that only these statements print?"""
-        return bool(self.text) and any(self._places[_skeleton(n)] == 1 and self._has(n) for n in _lines(body))
+        return bool(self.text) and any(self._once(n) and self._has(_parts(n)) for n in _lines(body))
 
-    def _has(self, node: ast.expr) -> bool:
-        key = _skeleton(node)
+    def shows_arm(self, arm: ast.expr) -> bool:
+        """Is there a line in the log that has this text where a line of the script chooses between two?"""
+        return arm in self._arms
+
+    def _once(self, node: ast.expr) -> bool:
+        return self._places[_skeleton(_parts(node))] == 1
+
+    def _has(self, parts: list[_Part]) -> bool:
+        key = _skeleton(parts)
         if key not in self._matches:
-            self._matches[key] = any(True for _ in self._search(node, _ANYTHING))
+            self._matches[key] = any(True for _ in self._search(parts, _ANYTHING))
         return self._matches[key]
 
-    def _search(self, node: ast.expr, field: str) -> Iterator[re.Match[str]]:
-        """Lines of the log that begin as this one does; `field` is the pattern of a value."""
-        parts = _parts(node)
+    def _search(self, parts: list[_Part], field: str) -> Iterator[re.Match[str]]:
+        """Lines of the log that begin as these parts do; `field` is the pattern of a value."""
         fixed = max((p for p in parts if isinstance(p, str)), key=len, default="")
-        if sum(c.isalpha() for p in parts if isinstance(p, str) for c in p) < _MIN_LETTERS or fixed not in self.text:
+        if _letters(parts) < _MIN_LETTERS or fixed not in self.text:
             return
         pattern, open_field = "", ""
         for part in parts:
@@ -68,7 +76,7 @@ class Printed:
             names = [_setting(p) for p in _parts(node) if not isinstance(p, str)]
             if not any(names):
                 continue
-            for match in self._search(node, _VALUE):
+            for match in self._search(_parts(node), _VALUE):
                 for name, value in zip(names, match.groups(), strict=True):
                     if name:
                         values.setdefault(name, set()).add(value)
@@ -85,10 +93,10 @@ def _lines(nodes: Iterable[ast.AST]) -> Iterator[ast.expr]:
                     yield node.args[0]
 
 
-def _parts(node: ast.expr) -> list[str | ast.FormattedValue]:
+def _parts(node: ast.expr) -> list[_Part]:
     """The first line of a literal or formatted string: fixed text and fields."""
     values = node.values if isinstance(node, ast.JoinedStr) else [node]
-    parts: list[str | ast.FormattedValue] = []
+    parts: list[_Part] = []
     for value in values:
         if isinstance(value, ast.FormattedValue):
             parts.append(value)
@@ -102,11 +110,27 @@ def _parts(node: ast.expr) -> list[str | ast.FormattedValue]:
     return parts
 
 
-def _skeleton(node: ast.expr) -> str:
-    return "\0".join(p if isinstance(p, str) else "" for p in _parts(node))
+def _skeleton(parts: list[_Part]) -> str:
+    return "\0".join(p if isinstance(p, str) else "" for p in parts)
 
 
-def _setting(part: str | ast.FormattedValue) -> str:
+def _with_arms(node: ast.expr) -> Iterator[tuple[ast.expr, list[_Part]]]:
+    """Texts that a field chooses, long enough to be told from others, and the line up to the end of each."""
+    parts = _parts(node)
+    for number, part in enumerate(parts):
+        if isinstance(part, ast.FormattedValue) and isinstance(part.value, ast.IfExp):
+            for arm in (part.value.body, part.value.orelse):
+                chosen = _parts(arm)
+                if _letters(chosen) >= _MIN_LETTERS:
+                    yield arm, parts[:number] + chosen
+
+
+def _letters(parts: list[_Part]) -> int:
+    """Letters of the fixed text."""
+    return sum(c.isalpha() for p in parts if isinstance(p, str) for c in p)
+
+
+def _setting(part: _Part) -> str:
     """The name of a setting that a field shows as it is, or ""."""
     if isinstance(part, str) or part.format_spec is not None:
         return ""

@@ -90,6 +90,21 @@ KEEPS = {
     "ascontiguousarray",
     "asarray",
 }
+OPERATORS: dict[str, ast.operator] = {
+    "remainder": ast.Mod(),
+    "fmod": ast.Mod(),
+    "bitwise_and": ast.BitAnd(),
+    "add": ast.Add(),
+    "sub": ast.Sub(),
+    "mul": ast.Mult(),
+    "multiply": ast.Mult(),
+    "div": ast.Div(),
+    "divide": ast.Div(),
+    "true_divide": ast.Div(),
+    "pow": ast.Pow(),
+    "power": ast.Pow(),
+    "float_power": ast.Pow(),
+}
 REDUCERS = {"sum", "mean", "nansum", "nanmean", "fsum"}
 SCATTERS = {"scatter_add_", "index_add_", "index_put_", "put_", "scatter_", "scatter_reduce_", "index_copy_"}
 GATHERS = {"gather", "take", "index_select", "take_along_dim", "take_along_axis", "embedding", "lookup"}
@@ -171,18 +186,8 @@ def _operate(machine: Machine, call: Call) -> Value | None:
             receiver.add(result)
             return receiver
         return Value(UNKNOWN, result)
-    if (
-        name in ("remainder", "fmod", "bitwise_and", "add", "div", "divide", "true_divide", "mul", "multiply", "sub")
-        and len(everything) >= 2
-    ):
-        op = {
-            "remainder": ast.Mod(),
-            "fmod": ast.Mod(),
-            "bitwise_and": ast.BitAnd(),
-            "add": ast.Add(),
-            "sub": ast.Sub(),
-        }.get(name, ast.Div() if "div" in name else ast.Mult())
-        return Value(UNKNOWN, combine(op, everything[0], everything[1], module, line))
+    if name in OPERATORS and len(everything) >= 2:
+        return Value(UNKNOWN, combine(OPERATORS[name], everything[0], everything[1], module, line))
     if name in ("add_", "sub_") and receiver is not None and arguments:
         receiver.add(data_tags(*arguments))
         receiver.add(machine.score(call.node, receiver, arguments[0]))
@@ -230,6 +235,8 @@ def _derive(machine: Machine, call: Call) -> Value | None:
         if all(marks.is_token_loss(v.tags) for v in everything[:2]):
             # The larger of two logarithms is also how a sum of exponentials is kept in range.
             tags |= {sticky("oracle" if "min" in name else "maybe_oracle", module, line)}
+        elif "min" in name and all(marks.is_scored(v.tags) for v in everything[:2]):
+            tags |= {sticky("best", module, line)}
         tags |= byte_mix(everything[0].tags, everything[1].tags, module, line)
     if name in ("nonzero", "flatnonzero", "argwhere", "argsort") or (name == "where" and len(arguments) == 1):
         return Value(UNKNOWN, frozenset({MASK}))  # positions, whatever chose them

@@ -39,6 +39,15 @@ _FLOWS = (
 
 
 def value_flow(trace: Trace) -> Iterator[Decision]:
+    yield from _reached(trace)
+    for score in reported_scores(trace):
+        for file, line in places(score.tags, "best"):
+            what = "the best of several losses of the same tokens is added to the reported sum"
+            yield Decision("MIN-NLL-ORACLE", FAIL, what, file, line, trace.guards.get((file, line), score.guards))
+
+
+def _reached(trace: Trace) -> Iterator[Decision]:
+    """Labels that reach a reported figure."""
     sinks = [*trace.of(REPORT), *reported_scores(trace)]
     conditional = any(places(e.tags, "conditional") for e in sinks)
     for event in sinks:
