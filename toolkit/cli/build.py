@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from toolkit.cli.encoding import encoding_option
+
 if TYPE_CHECKING:
     from rich.table import Table
 
@@ -28,15 +30,7 @@ _SHOWN_DEFINITIONS = 5  # a component, in the table; --json and the picture have
     type=click.Path(file_okay=False, path_type=Path),
     help="Folder to write to, made if missing; runs in it stay.  [default: build/<recipe>]",
 )
-@click.option(
-    "--encoding",
-    type=click.Choice(["base85", "latin1", "auto"]),
-    default="base85",
-    show_default=True,
-    help="How the compressed program is written down. base85: plain ASCII, which every editor and reviewer can handle. "
-    "latin1: bytes as characters below a coding line, a fifth smaller, but unreadable in diffs and broken by any tool "
-    "that saves it as UTF-8. auto: the smaller one.",
-)
+@encoding_option
 @click.option(
     "--verify",
     "with_proof",

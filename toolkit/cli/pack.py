@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from toolkit.cli.encoding import encoding_option
+
 if TYPE_CHECKING:
     from toolkit.bundle.foreign import PackedScript
 
@@ -29,13 +31,7 @@ if TYPE_CHECKING:
     type=click.Path(dir_okay=False, path_type=Path),
     help="File to write.  [default: <script>_packed.py]",
 )
-@click.option(
-    "--encoding",
-    type=click.Choice(["base85", "latin1", "auto"]),
-    default="base85",
-    show_default=True,
-    help="base85 is plain ASCII; latin1 is smaller, but tools that rewrite it as UTF-8 break it; auto is the shorter.",
-)
+@encoding_option
 @click.option("--json", "as_json", is_flag=True, help="Print an object instead of a table.")
 def command(script: Path, defines: tuple[str, ...], out: Path | None, encoding: str, as_json: bool) -> None:
     """Minify and pack SCRIPT, a single-file training script, packed before or not. Nothing of it is executed.

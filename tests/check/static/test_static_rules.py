@@ -182,7 +182,7 @@ def test_a_gate_on_the_context_is_legal() -> None:
     assert "TARGET-GATE" not in found
 
 
-SPREAD = """
+LOSSES = """
 def evaluate(model, tokens):
     losses, targets = [], []
     for start in range(0, tokens.numel() - 1, 64):
@@ -190,7 +190,10 @@ def evaluate(model, tokens):
         losses.append(F.cross_entropy(model.logits(chunk[:-1]), chunk[1:], reduction="none"))
         targets.append(chunk[1:])
     nll, target = torch.cat(losses), torch.cat(targets)
-    tables, history, total = {{}}, b"", 0.0
+"""
+SPREAD = (
+    LOSSES
+    + """    tables, history, total = {{}}, b"", 0.0
     pieces = [b"a", b"bc"]
     for i in range(len(target)):
         piece = pieces[int(target[i])]
@@ -206,6 +209,7 @@ def evaluate(model, tokens):
             history = (history + bytes([byte]))[-4:]
     return total
 """
+)
 BLEND = "total -= np.log(0.5 * np.exp(each) + 0.5 * p)"
 
 
@@ -224,15 +228,9 @@ def test_a_root_of_a_probability_is_a_spread_loss(divisor: str, status: str | No
     assert rules(script("temperature = 1.1\n" + source.format(mix=mix))).get("BYTE-SPREAD") == status
 
 
-SPELLED = """
-def evaluate(model, tokens):
-    losses, targets = [], []
-    for start in range(0, tokens.numel() - 1, 64):
-        chunk = tokens[start : start + 65]
-        losses.append(F.cross_entropy(model.logits(chunk[:-1]), chunk[1:], reduction="none"))
-        targets.append(chunk[1:])
-    nll, target = torch.cat(losses), torch.cat(targets)
-    tables, history, total = {{}}, bytearray(), 0.0
+SPELLED = (
+    LOSSES
+    + """    tables, history, total = {{}}, bytearray(), 0.0
     pieces = [b"a", b"bc"]
     for i in range(len(target)):
         own, spelled = np.exp(-float(nll[i])), 1.0
@@ -249,6 +247,7 @@ def evaluate(model, tokens):
         total -= np.log(weight * own + (1 - weight) * spelled)
     return total
 """
+)
 CONFIDENCE = "known = tables.get(bytes(history), {1: 1}); confidence = max(known.values()) / sum(known.values())"
 
 
