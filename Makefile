@@ -15,8 +15,10 @@ TORCH := torch==2.13.0
 demo: .venv/installed
 	$(BIN)/golf demo
 
+# A process for each core, each with one thread: threads of several processes would wait for one another.
+test: export OMP_NUM_THREADS = 1
 test: .venv/installed
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist loadfile
 
 lint: .venv/installed
 	$(BIN)/ruff check .
