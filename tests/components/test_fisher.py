@@ -1,16 +1,15 @@
 """Curvatures against a direct computation from the model's own gradients."""
 
-import multiprocessing
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-import torch.distributed as dist
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from tests.components.calibration import noisy_model, random_shards
+from tests.components.calibration import ALONE, noisy_model, on_two_ranks, random_shards
 from toolkit.components.config import Config, Model, Quantize, Train
 from toolkit.components.fisher import Curvature, add_tied_head, collect_curvatures
 from toolkit.components.gpt import GPT
@@ -30,7 +29,6 @@ CFG = Config(
     train=Train(batch_tokens=256, seq_len=64, micro_batches=2),
     quantize=Quantize(method="tcq", calibration_batches=3, passthrough_max_numel=600),
 )
-ALONE = Ranks(0, 1, torch.device("cpu"))
 POSITIONS = 3 * 128
 
 
@@ -39,9 +37,8 @@ def paths(tmp_path: Path) -> list[Path]:
     return random_shards(CFG, tmp_path)
 
 
-def curvatures_of_rank(rank: int, world_size: int, paths: list[Path], model: GPT) -> dict[str, Curvature]:
-    loader = make_loader(CFG, paths, rank, world_size, 0)
-    return collect_curvatures(CFG, model, loader, Ranks(rank, world_size, torch.device("cpu")))
+def curvatures_of(paths: list[Path], model: GPT, ranks: Ranks = ALONE) -> dict[str, Curvature]:
+    return collect_curvatures(CFG, model, make_loader(CFG, paths, ranks.rank, ranks.world_size, 0), ranks)
 
 
 def sampled_loss(model: GPT, tokens: Tensor, batch: int) -> Tensor:
@@ -73,7 +70,7 @@ def direct(model: GPT, module: nn.Module, paths: list[Path]) -> list[tuple[Tenso
 
 @pytest.mark.parametrize("name", ["blocks.0.attn.c_q", "blocks.1.mlp.proj"])
 def test_a_linear_map_has_the_moments_of_its_inputs_and_gradients(paths: list[Path], name: str) -> None:
-    curvature = curvatures_of_rank(0, 1, paths, noisy_model(CFG))[f"{name}.weight"]
+    curvature = curvatures_of(paths, noisy_model(CFG))[f"{name}.weight"]
     model = noisy_model(CFG)
     uses = direct(model, model.get_submodule(name), paths)
     torch.testing.assert_close(curvature.inputs.float(), sum(x.T @ x for x, _ in uses).detach() / POSITIONS)
@@ -84,7 +81,7 @@ def test_a_layer_run_twice_counts_both(paths: list[Path]) -> None:
     """Its inputs add up and its gradients are averaged, so that the product grows with the number of visits."""
     model = noisy_model(CFG)
     model.blocks[1] = model.blocks[0]
-    curvature = curvatures_of_rank(0, 1, paths, model)["blocks.0.mlp.fc.weight"]
+    curvature = curvatures_of(paths, model)["blocks.0.mlp.fc.weight"]
     uses = direct(model, model.blocks[0].mlp.fc, paths)
     assert len(uses) == 6
     torch.testing.assert_close(curvature.inputs.float(), sum(x.T @ x for x, _ in uses).detach() / POSITIONS)
@@ -92,7 +89,7 @@ def test_a_layer_run_twice_counts_both(paths: list[Path]) -> None:
 
 
 def test_a_table_that_is_looked_up_has_frequencies_for_its_rows(paths: list[Path]) -> None:
-    curvature = curvatures_of_rank(0, 1, paths, noisy_model(CFG))["ve.embed.weight"]
+    curvature = curvatures_of(paths, noisy_model(CFG))["ve.embed.weight"]
     model = noisy_model(CFG)
     uses = direct(model, model.ve.embed, paths)
     tokens = torch.cat([x for x, _ in uses])
@@ -120,25 +117,21 @@ def test_collecting_leaves_no_trace_in_the_model(paths: list[Path]) -> None:
     model = noisy_model(CFG)
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     large = {name for name, tensor in before.items() if tensor.ndim == 2 and tensor.numel() > 600 and "." in name}
-    assert set(curvatures_of_rank(0, 1, paths, model)) == large - {"blocks.0.resid_mix", "blocks.1.resid_mix"}
+    assert set(curvatures_of(paths, model)) == large - {"blocks.0.resid_mix", "blocks.1.resid_mix"}
     assert not any(module._forward_hooks for module in model.modules())
     assert all(parameter.grad is None for parameter in model.parameters())
     assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())
 
 
-def gloo_rank(rank: int, meeting_point: str, paths: list[Path]) -> dict[str, list[np.ndarray]]:
-    dist.init_process_group("gloo", init_method=f"file://{meeting_point}", rank=rank, world_size=2)
-    curvatures = curvatures_of_rank(rank, 2, paths, noisy_model(CFG))
-    dist.destroy_process_group()
+def moments_of(paths: list[Path], ranks: Ranks) -> dict[str, list[np.ndarray]]:
+    curvatures = curvatures_of(paths, noisy_model(CFG), ranks)
     return {name: [curvature.inputs.numpy(), curvature.outputs.numpy()] for name, curvature in curvatures.items()}
 
 
 def test_two_ranks_find_what_one_finds(paths: list[Path], tmp_path: Path) -> None:
     """Three batches: one rank has two, the other one. The order of sums decides no bit."""
-    with multiprocessing.get_context("spawn").Pool(2) as pool:
-        arguments = [(rank, str(tmp_path / "meeting_point"), paths) for rank in range(2)]
-        first, second = pool.starmap(gloo_rank, arguments, chunksize=1)
-    for name, curvature in curvatures_of_rank(0, 1, paths, noisy_model(CFG)).items():
-        for i, alone in enumerate((curvature.inputs.numpy(), curvature.outputs.numpy())):
+    first, second = on_two_ranks(partial(moments_of, paths), tmp_path)
+    for name, moments in moments_of(paths, ALONE).items():
+        for i, alone in enumerate(moments):
             assert np.array_equal(first[name][i], second[name][i])
             assert np.array_equal(first[name][i], alone)

@@ -1,16 +1,15 @@
 """GPTQ against a slow reference that follows the derivation, and Hessians against a direct computation."""
 
-import multiprocessing
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-import torch.distributed as dist
 import torch.nn.functional as F
 from torch import Tensor
 
-from tests.components.calibration import noisy_model, random_shards
+from tests.components.calibration import ALONE, noisy_model, on_two_ranks, random_shards
 from toolkit.components.config import Config, Model, Quantize, Train
 from toolkit.components.failure import InputError
 from toolkit.components.gptq import collect_hessians, gptq_symbols, inverse_factor
@@ -129,14 +128,15 @@ def paths(tmp_path: Path) -> list[Path]:
     return random_shards(CALIBRATED, tmp_path)
 
 
-def hessians_of_rank(rank: int, world_size: int, paths: list[Path]) -> dict[str, Tensor]:
-    loader = make_loader(CALIBRATED, paths, rank, world_size, 0)
-    return collect_hessians(CALIBRATED, noisy_model(CALIBRATED), loader, Ranks(rank, world_size, torch.device("cpu")))
+def hessians_of(paths: list[Path], ranks: Ranks = ALONE) -> dict[str, np.ndarray]:
+    loader = make_loader(CALIBRATED, paths, ranks.rank, ranks.world_size, 0)
+    hessians = collect_hessians(CALIBRATED, noisy_model(CALIBRATED), loader, ranks)
+    return {name: hessian.numpy() for name, hessian in hessians.items()}
 
 
 @torch.no_grad()
 def test_hessians_are_the_second_moments_of_each_layers_inputs(paths: list[Path]) -> None:
-    model, hessians = noisy_model(CALIBRATED), hessians_of_rank(0, 1, paths)
+    model, hessians = noisy_model(CALIBRATED), hessians_of(paths)
     large = ("c_q.weight", "attn.proj.weight", "fc.weight", "mlp.proj.weight", "tok_emb.weight")  # above 600
     assert set(hessians) == {name for name, _ in model.named_parameters() if name.endswith(large)}
     loader, block = make_loader(CALIBRATED, paths, 0, 1, 0), model.blocks[0]
@@ -157,30 +157,21 @@ def test_hessians_are_the_second_moments_of_each_layers_inputs(paths: list[Path]
         for name, x in inputs.items():
             expected[name] += torch.einsum("bti,btj->ij", x, x) / 3
     for name in inputs:
-        torch.testing.assert_close(hessians[name], expected[name])
+        torch.testing.assert_close(torch.from_numpy(hessians[name]), expected[name])
 
 
 def test_collecting_leaves_no_trace_in_the_model(paths: list[Path]) -> None:
     model = noisy_model(CALIBRATED)
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
-    collect_hessians(CALIBRATED, model, make_loader(CALIBRATED, paths, 0, 1, 0), Ranks(0, 1, torch.device("cpu")))
+    collect_hessians(CALIBRATED, model, make_loader(CALIBRATED, paths, 0, 1, 0), ALONE)
     assert not any(module._forward_pre_hooks for module in model.modules())
     assert all(parameter.grad is None for parameter in model.parameters())
     assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())
 
 
-def gloo_rank(rank: int, meeting_point: str, paths: list[Path]) -> dict[str, np.ndarray]:
-    dist.init_process_group("gloo", init_method=f"file://{meeting_point}", rank=rank, world_size=2)
-    hessians = hessians_of_rank(rank, 2, paths)
-    dist.destroy_process_group()
-    return {name: hessian.numpy() for name, hessian in hessians.items()}
-
-
 def test_two_ranks_find_what_one_finds(paths: list[Path], tmp_path: Path) -> None:
     """Three batches: one rank has two, the other one. The order of sums decides no bit."""
-    with multiprocessing.get_context("spawn").Pool(2) as pool:
-        arguments = [(rank, str(tmp_path / "meeting_point"), paths) for rank in range(2)]
-        first, second = pool.starmap(gloo_rank, arguments, chunksize=1)
-    for name, hessian in hessians_of_rank(0, 1, paths).items():
+    first, second = on_two_ranks(partial(hessians_of, paths), tmp_path)
+    for name, hessian in hessians_of(paths).items():
         assert np.array_equal(first[name], second[name])
-        assert np.array_equal(first[name], hessian.numpy())
+        assert np.array_equal(first[name], hessian)
