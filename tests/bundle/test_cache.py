@@ -44,6 +44,17 @@ def test_other_versions_have_other_entries(cold_cache, monkeypatch):
     assert cached(["key"], lambda: "new") == "new"
 
 
+@pytest.mark.parametrize("name", ["bundle/pack.py", "bundle/rewrite/fold.py", "components/settings/model.py", "new.py"])
+def test_an_edit_in_any_folder_makes_results_stale(cold_cache, tmp_path, monkeypatch, name):
+    monkeypatch.setattr(cache, "SOURCE_DIR", tmp_path)
+    monkeypatch.setattr(cache, "environment_digest", cache.environment_digest.__wrapped__)
+    cached(["key"], lambda: "old")
+    (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / name).write_text("EDITED = True\n")
+    assert cached(["key"], lambda: "new") == "new"
+    assert cached(["key"], refuse) == "new"
+
+
 def test_oldest_entries_go(cold_cache, monkeypatch):
     monkeypatch.setattr(cache, "_MAX_ENTRIES", 3)
     for name in "abcde":

@@ -6,7 +6,7 @@ from textwrap import dedent
 import pytest
 
 from toolkit.bundle.contract import check_contract
-from toolkit.bundle.resolve import COMPONENTS_DIR
+from toolkit.bundle.resolve import COMPONENTS_DIR, read_folder, read_modules
 
 GOOD = '''
 """A component that uses everything the contract allows."""
@@ -82,11 +82,15 @@ def helped(cfg: Config, x: float) -> float:
 
 
 def violations(tmp_path: Path, *sources: str) -> list[str]:
-    paths = []
-    for name, source in zip(("first", "second", "third"), sources, strict=False):
-        paths.append(tmp_path / f"{name}.py")
-        paths[-1].write_text(dedent(source).lstrip())
-    return [str(violation).replace(f"{tmp_path}/", "") for violation in check_contract(paths)]
+    return violations_in(tmp_path, dict(zip(("first.py", "second.py", "third.py"), sources, strict=False)))
+
+
+def violations_in(folder: Path, sources: dict[str, str]) -> list[str]:
+    """Violations in components given by path."""
+    for name, source in sources.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(dedent(source).lstrip())
+    return [str(violation).replace(f"{folder}/", "") for violation in check_contract(folder)]
 
 
 def test_what_is_allowed_passes(tmp_path):
@@ -98,9 +102,8 @@ def test_a_literal_may_be_long(tmp_path):
 
 
 def test_our_components_keep_the_contract():
-    paths = sorted(COMPONENTS_DIR.glob("**/*.py"))
-    assert len(paths) > 10
-    assert check_contract(paths) == []
+    assert len(read_folder(COMPONENTS_DIR)) > 40
+    assert check_contract(COMPONENTS_DIR) == []
 
 
 CASES = {
@@ -194,3 +197,28 @@ def test_an_optional_package_has_one_home(tmp_path):
 def test_findings_come_in_the_order_of_files_and_lines(tmp_path):
     found = violations(tmp_path, "x = 1\nprint(2)\n", "y = 1\n")
     assert [text.split(": ")[0] for text in found] == ["first.py:1", "first.py:2", "second.py:1"]
+
+
+def test_files_in_folders_are_components_too(tmp_path):
+    found = violations_in(tmp_path, {"model/block.py": "LIMIT = 1\nprint(2)\n", "text/block.py": "LIMIT = 2\n"})
+    assert found == [
+        "model/block.py:2: statement with an effect at the top level; move it into a function",
+        "text/block.py:1: LIMIT is bound at model/block.py:1 as well; rename one",
+    ]
+
+
+def test_the_file_of_a_package_is_empty(tmp_path):
+    found = violations_in(tmp_path, {"__init__.py": "", "model/__init__.py": "print(1)\n", "model/block.py": ""})
+    assert found == ["model/__init__.py:1: package with content; leave it empty"]
+
+
+def test_settings_are_exempt_in_a_file_or_a_folder(tmp_path):
+    source = "from toolkit.components.failure import InputError\n\nx = InputError('never in a script')\n"
+    assert violations_in(tmp_path, {"config.py": source, "settings/model.py": source}) == []
+
+
+def test_settings_are_no_part_of_a_program(tmp_path):
+    (tmp_path / "settings").mkdir()
+    (tmp_path / "settings" / "model.py").write_text("broken(")
+    (tmp_path / "main.py").write_text("from toolkit.components.settings.model import Config\n")
+    assert [module.name for module in read_modules("main", tmp_path)] == ["main"]

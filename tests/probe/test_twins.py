@@ -118,10 +118,12 @@ def test_without_a_sandbox_nothing_is_known(honest: Scene, monkeypatch: pytest.M
 
 
 def test_no_bundle_can_hold_a_twin() -> None:
-    """The bundler reads one folder, and no twin lies in it."""
-    assert not any((COMPONENTS_DIR / f"{twin.name}.py").exists() for twin in TWINS)
+    """The bundler reads one folder with those below it, and no twin lies there."""
+    components = {path.name: path.read_text() for path in COMPONENTS_DIR.rglob("*.py")}
+    assert "main.py" in components
+    assert not any(f"{twin.name}.py" in components for twin in TWINS)
     assert HONEST not in "".join(module.text for module in read_modules(ENTRY))
-    assert "ILLEGAL" not in "".join(path.read_text() for path in COMPONENTS_DIR.glob("*.py"))
+    assert "ILLEGAL" not in "".join(components.values())
 
 
 def test_every_twin_is_a_file_that_says_what_it_is() -> None:

@@ -1,7 +1,8 @@
 """Results of searches, kept by content in the user's cache folder, `golf-toolkit` in `$XDG_CACHE_HOME` or `~/.cache`.
 
-A key covers everything a result depends on: its input, the bundler's own source, and the versions of Python and of the
-packages it uses. A damaged entry counts as none, and a folder that cannot be written means that nothing is kept.
+A key covers everything a result depends on: its input, the toolkit's own source in all its folders, and the versions of
+Python and of the packages it uses. A damaged entry counts as none, and a folder that cannot be written means that
+nothing is kept.
 """
 
 import contextlib
@@ -15,6 +16,7 @@ from collections.abc import Callable, Sequence
 from importlib import metadata
 from pathlib import Path
 
+SOURCE_DIR = Path(__file__).resolve().parents[1]
 _MAX_ENTRIES = 200
 _PACKAGES = ("brotli", "python-minifier")
 
@@ -38,11 +40,9 @@ def cache_dir() -> Path:
 
 @functools.cache
 def environment_digest() -> str:
-    """Digest of the bundler's source, of the recipe's form and of the packages that decide its output."""
-    folder = Path(__file__).parent
-    sources = [*sorted(folder.glob("*.py")), folder.parent / "recipe.py"]
+    """Digest of the toolkit's source, most of which can decide bytes, and of the packages that do."""
     digest = hashlib.sha256("\n".join([sys.version, *(metadata.version(name) for name in _PACKAGES)]).encode())
-    for path in sources:
+    for path in sorted(SOURCE_DIR.rglob("*.py")):
         digest.update(_digest(path.read_bytes()).encode())
     return digest.hexdigest()
 

@@ -3,26 +3,28 @@
 1. The top level holds imports, functions, classes, constants and known decorators; importing has no effect.
 2. Imports of ours read `from toolkit.components.x import name`; foreign ones stand at the top, in one form everywhere.
    An optional package is imported inside the functions of one file.
-3. Names at the top level are unique over all components and hide no builtin.
+3. Names at the top level are unique over all components, in whatever folder, and hide no builtin. The `__init__.py` of
+   a folder is empty.
 4. The recipe is `cfg`: first parameter, first argument or `self.cfg`, and read as `cfg.section.field`.
 5. Nothing looks names up by text: no `eval`, `vars`, computed `getattr` and the like.
 6. Nothing reads the name of a function or class, or a docstring: both change when a script is minified.
 
-`config.py` is exempt: settings become literals, so it never reaches a script, and others import only `Config` from it.
+`config.py` and `settings/` are exempt: settings become literals, so they never reach a script, and others import only
+`Config` from `config.py`.
 That behaviour is the same in all forms of a script is not for a lint to show; the tests run them.
 """
 
 import ast
 import builtins
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from toolkit.bundle.constants import NotConstant, evaluate, is_literal
 from toolkit.bundle.parts import outside_imports
-from toolkit.bundle.resolve import COMPONENTS, SETTINGS_MODULE, Module, read_module
+from toolkit.bundle.resolve import COMPONENTS, Module, is_settings, read_folder
 from toolkit.bundle.settings import cfg_uses, is_cfg, takes_cfg
 from toolkit.bundle.signatures import KNOWN_DECORATORS
 
@@ -47,15 +49,17 @@ class Violation:
         return f"{self.path}:{self.line}: {self.text}"
 
 
-def check_contract(paths: Sequence[Path]) -> list[Violation]:
-    """Violations in component files, by file and line. The files are judged together, as if all were bundled."""
-    return check_modules([read_module(path, path.stem) for path in paths if path.stem != "__init__"])
+def check_contract(folder: Path) -> list[Violation]:
+    """Violations in a folder of components and those below it, by file and line; all are judged together."""
+    return check_modules(read_folder(folder))
 
 
 def check_modules(modules: list[Module]) -> list[Violation]:
     """`check_contract` for modules that have been read."""
-    modules = [module for module in modules if module.name != SETTINGS_MODULE]
-    found = [
+    packages = [module for module in modules if module.name.rpartition(".")[2] == "__init__"]
+    modules = [module for module in modules if not is_settings(module.name) and module not in packages]
+    found = [Violation(module.where, 1, "package with content; leave it empty") for module in packages if module.text]
+    found += [
         Violation(module.where, node.lineno, text)
         for module in modules
         for check in _MODULE_CHECKS
@@ -165,7 +169,7 @@ def _check_own_import(node: ast.Import | ast.ImportFrom, is_top: bool) -> Findin
         yield node, "import of ours that is conditional; move it to the top"
     elif any(alias.asname or alias.name == "*" for alias in node.names):
         yield node, f"import of ours under another name; {form}"
-    elif module == f"{COMPONENTS}.{SETTINGS_MODULE}" and any(alias.name != "Config" for alias in node.names):
+    elif is_settings(module.removeprefix(COMPONENTS + ".")) and any(alias.name != "Config" for alias in node.names):
         yield node, "import of more than Config from the settings, which do not reach a script; move the rest elsewhere"
 
 

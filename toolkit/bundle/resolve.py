@@ -9,7 +9,7 @@ from pathlib import Path
 from toolkit.errors import GolfError
 
 COMPONENTS = "toolkit.components"
-SETTINGS_MODULE = "config"  # settings become literals, so this one never reaches a script
+SETTINGS = ("config", "settings")  # modules and packages whose values become literals: none of them is in a script
 COMPONENTS_DIR = Path(__file__).resolve().parent.parent / "components"
 
 
@@ -21,6 +21,17 @@ class Module:
     where: str  # its path as messages show it
     text: str
     tree: ast.Module = field(repr=False)
+
+
+def is_settings(name: str) -> bool:
+    """Whether a component, by its dotted name, holds settings."""
+    return name.partition(".")[0] in SETTINGS
+
+
+def read_folder(folder: Path) -> list[Module]:
+    """Every file below a folder of components, by dotted name; the one of a package ends in `__init__`."""
+    paths = sorted(folder.rglob("*.py"))
+    return [read_module(path, ".".join(path.relative_to(folder).with_suffix("").parts)) for path in paths]
 
 
 def read_module(path: Path, name: str) -> Module:
@@ -64,7 +75,7 @@ def own_imports(tree: ast.Module) -> Iterator[tuple[str, int]]:
     for node in tree.body:
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(COMPONENTS + "."):
             name = (node.module or "").removeprefix(COMPONENTS + ".")
-            if name != SETTINGS_MODULE:
+            if not is_settings(name):
                 yield name, node.lineno
 
 
