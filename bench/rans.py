@@ -11,8 +11,9 @@ import constriction
 import numpy as np
 import torch
 
-from toolkit.components.hybrid import LANES, quantize_levels
-from toolkit.components.rans import TABLE_SLOTS, normalize_frequencies, rans_decode, rans_encode
+from toolkit.components.artifact.level_coder import LANES
+from toolkit.components.artifact.rans import TABLE_SLOTS, normalize_frequencies, rans_decode, rans_encode
+from toolkit.components.model.levels import quantize_levels
 
 ROWS, COLUMNS = 10_000, 500
 HEADING = ("levels", "bits", "bytes", "over H + table", "encode M/s", "decode M/s", "constriction", "encode", "decode")

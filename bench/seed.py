@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from toolkit.components.ppm_seed import mix_ppm_seed
+from toolkit.components.mixing.ppm_seed import mix_ppm_seed
 from toolkit.recipe import load_recipe
 
 

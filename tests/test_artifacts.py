@@ -8,12 +8,12 @@ import pytest
 import torch
 
 from toolkit.artifacts import entropies, open_model
-from toolkit.components.accounting import byte_shares, share_lines
-from toolkit.components.artifact import encode_artifact
+from toolkit.components.artifact.accounting import byte_shares, share_lines
+from toolkit.components.artifact.artifact import encode_artifact
+from toolkit.components.artifact.quantized import QuantizedTensor
 from toolkit.components.config import Config
-from toolkit.components.gpt import GPT
-from toolkit.components.quantize import quantize_weights
-from toolkit.components.quantized import QuantizedTensor
+from toolkit.components.model.gpt import GPT
+from toolkit.components.quantizing.quantize import quantize_weights
 from toolkit.errors import GolfError
 from toolkit.recipe import load_recipe
 

@@ -7,11 +7,11 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from toolkit.components.artifact import encode_artifact
+from toolkit.components.artifact.artifact import encode_artifact
 from toolkit.components.config import Config
-from toolkit.components.gpt import GPT
-from toolkit.components.hybrid import level_tensor
-from toolkit.components.quantize import quantize_weights
+from toolkit.components.model.gpt import GPT
+from toolkit.components.quantizing.hybrid import level_tensor
+from toolkit.components.quantizing.quantize import quantize_weights
 from toolkit.errors import GolfError
 from toolkit.plan import (
     FITTED,

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from toolkit.components.base.failure import InputError
 from toolkit.components.config import Config, Evaluate, Model, Optimizer
-from toolkit.components.failure import InputError
 from toolkit.errors import GolfError
 from toolkit.recipe import dump_recipe, load_recipe, recipe_names
 

@@ -13,11 +13,11 @@ from pathlib import Path
 
 import numpy as np
 
-from toolkit.components.accounting import byte_shares
-from toolkit.components.artifact import ARTIFACT_MAGIC, decode_artifact, encode_artifact, split_coded
+from toolkit.components.artifact.accounting import byte_shares
+from toolkit.components.artifact.artifact import ARTIFACT_MAGIC, decode_artifact, encode_artifact, split_coded
+from toolkit.components.artifact.quantized import QuantizedTensor, coded_symbols
 from toolkit.components.config import Config
-from toolkit.components.quantize import quantize_weights
-from toolkit.components.quantized import QuantizedTensor, coded_symbols
+from toolkit.components.quantizing.quantize import quantize_weights
 from toolkit.errors import GolfError
 from toolkit.recipe import load_recipe
 

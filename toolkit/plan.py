@@ -11,8 +11,8 @@ from itertools import pairwise
 from statistics import NormalDist
 from typing import Any
 
+from toolkit.components.base.failure import InputError
 from toolkit.components.config import Config, Model
-from toolkit.components.failure import InputError
 from toolkit.errors import GolfError
 from toolkit.units import CAP_BYTES
 
@@ -174,8 +174,8 @@ def planned_tensors(cfg: Config) -> list[PlannedTensor]:
         raise GolfError(
             "torch: expected it to count parameters, found none; pip install 'golf-toolkit[train]'"
         ) from None
-    from toolkit.components.gpt import GPT, parameter_kind
-    from toolkit.components.hybrid import hybrid_levels
+    from toolkit.components.model.gpt import GPT, parameter_kind
+    from toolkit.components.model.levels import hybrid_levels
 
     with torch.device("meta"):
         parameters = GPT(cfg).named_parameters()

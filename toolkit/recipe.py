@@ -13,8 +13,8 @@ from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
 
+from toolkit.components.base.failure import InputError
 from toolkit.components.config import Config
-from toolkit.components.failure import InputError
 from toolkit.errors import GolfError
 
 RECIPES_DIR = Path(__file__).resolve().parent / "templates" / "recipes"

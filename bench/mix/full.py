@@ -13,10 +13,10 @@ import torch
 
 from bench.mix.network import ALONE
 from bench.mix.text import build_data, long_text, read_dickens, split_dickens
-from toolkit.components.byte_tables import byte_tables, count_target_bytes, load_tokenizer, token_strings
 from toolkit.components.config import Config
-from toolkit.components.ppm_trie import mix_ppm_trie
-from toolkit.components.trie import Trie, TrieFeed
+from toolkit.components.mixing.ppm_trie import mix_ppm_trie
+from toolkit.components.mixing.trie import Trie, TrieFeed
+from toolkit.components.text.byte_tables import byte_tables, count_target_bytes, load_tokenizer, token_strings
 from toolkit.data.shards import token_stream
 from toolkit.recipe import load_recipe
 

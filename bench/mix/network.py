@@ -6,14 +6,14 @@ from pathlib import Path
 import torch
 
 from bench.mix.text import build_data
+from toolkit.components.base.log import Log
+from toolkit.components.base.ranks import Ranks
 from toolkit.components.config import Config
-from toolkit.components.device import model_on
-from toolkit.components.environment import Environment
-from toolkit.components.gpt import GPT
-from toolkit.components.inputs import Inputs, read_inputs
-from toolkit.components.log import Log
-from toolkit.components.ranks import Ranks
-from toolkit.components.train import Trainer
+from toolkit.components.model.gpt import GPT
+from toolkit.components.setup.device import model_on
+from toolkit.components.setup.environment import Environment
+from toolkit.components.setup.inputs import Inputs, read_inputs
+from toolkit.components.training.train import Trainer
 from toolkit.errors import GolfError
 
 ALONE = Ranks(0, 1, torch.device("cpu"))

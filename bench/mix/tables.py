@@ -19,14 +19,14 @@ from torch import Tensor
 from bench.mix.figure import write_figure
 from bench.mix.network import ALONE, network_on_text
 from bench.mix.text import long_text, read_dickens, split_dickens, target_regions
-from toolkit.components import ppm_trie
-from toolkit.components.byte_tables import byte_tables, count_target_bytes, token_strings
 from toolkit.components.config import Config
-from toolkit.components.evaluate import score_windows
-from toolkit.components.inputs import Inputs
-from toolkit.components.ppm_seed import mix_ppm_seed
-from toolkit.components.ppm_trie import mix_ppm_trie
-from toolkit.components.trie import CLOSED, Trie, TrieFeed
+from toolkit.components.mixing import ppm_trie
+from toolkit.components.mixing.ppm_seed import mix_ppm_seed
+from toolkit.components.mixing.ppm_trie import mix_ppm_trie
+from toolkit.components.mixing.trie import CLOSED, Trie, TrieFeed
+from toolkit.components.scoring.score import score_windows
+from toolkit.components.setup.inputs import Inputs
+from toolkit.components.text.byte_tables import byte_tables, count_target_bytes, token_strings
 from toolkit.data.shards import token_stream
 from toolkit.probe.kraft import choose_targets, seed_sums, trie_sums
 from toolkit.recipe import load_recipe

@@ -11,12 +11,12 @@ import time
 import torch
 from torch import Tensor
 
-from toolkit.components.artifact import decode_artifact, encode_artifact
-from toolkit.components.fisher import Curvature
-from toolkit.components.gpt import GPT
-from toolkit.components.gptq import is_quantized
-from toolkit.components.quantize import quantize_weights
-from toolkit.components.tcq import make_lattices, trellis_tensors
+from toolkit.components.artifact.artifact import decode_artifact, encode_artifact
+from toolkit.components.model.gpt import GPT
+from toolkit.components.quantizing.fisher import Curvature
+from toolkit.components.quantizing.gptq import is_quantized
+from toolkit.components.quantizing.quantize import quantize_weights
+from toolkit.components.quantizing.tcq import make_lattices, trellis_tensors
 from toolkit.recipe import load_recipe
 
 STEP = 0.4  # in deviations of a weight: about 3.3 bits

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from toolkit.components.gpt import GPT
+from toolkit.components.model.gpt import GPT
 
 TOKENS = 65_536  # scored; the divergence is taken over the first half of them
 BATCH_WINDOWS = 32

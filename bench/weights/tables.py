@@ -19,15 +19,15 @@ from bench.mix.network import ALONE, network_on_text
 from bench.mix.text import read_dickens, split_dickens
 from bench.weights.figure import write_figure
 from bench.weights.judge import Judge, Loss
-from toolkit.components.artifact import decode_artifact, encode_artifact
+from toolkit.components.artifact.artifact import decode_artifact, encode_artifact
+from toolkit.components.artifact.quantized import QuantizedTensor, dequantize_weights
 from toolkit.components.config import Config, Hybrid
-from toolkit.components.fisher import Curvature, collect_curvatures
-from toolkit.components.gptq import collect_hessians, inverse_factor
-from toolkit.components.loader import make_loader
-from toolkit.components.quantize import quantize_weights
-from toolkit.components.quantized import QuantizedTensor, dequantize_weights
-from toolkit.components.tcq import Lattice, make_lattice, octave_codes, on_grid, trellis_tensors
-from toolkit.components.tcq_fill import loss_step, tcq_artifact
+from toolkit.components.quantizing.fisher import Curvature, collect_curvatures
+from toolkit.components.quantizing.gptq import collect_hessians, inverse_factor
+from toolkit.components.quantizing.quantize import quantize_weights
+from toolkit.components.quantizing.tcq import Lattice, make_lattice, octave_codes, on_grid, trellis_tensors
+from toolkit.components.quantizing.tcq_fill import loss_step, tcq_artifact
+from toolkit.components.text.loader import make_loader
 from toolkit.recipe import load_recipe
 
 CALIBRATION_BATCHES = 64

@@ -11,8 +11,8 @@ from bench.weights.figure import write_figure
 from bench.weights.judge import Judge, Loss
 from bench.weights.tables import Point, bytes_at, records_grid, with_method
 from toolkit.components.config import Config, Model
-from toolkit.components.fisher import Curvature
-from toolkit.components.gpt import GPT
+from toolkit.components.model.gpt import GPT
+from toolkit.components.quantizing.fisher import Curvature
 
 
 def points(*losses_and_bytes: tuple[float, int]) -> list[Point]:

@@ -120,12 +120,16 @@ CASES = {
     "1 default value": ("def f(x=open('a')):\n    return x\n", 1, "call in a default value"),
     "1 class body": ("class A:\n    print(1)\n", 2, "effect in a class body"),
     "1 class attribute": ("class A:\n    x = open('a')\n", 2, "call in a class body"),
-    "2 plain import of ours": ("import toolkit.components.gpt\n", 1, "bundler cannot follow"),
+    "2 plain import of ours": ("import toolkit.components.model.gpt\n", 1, "bundler cannot follow"),
     "2 relative": ("from . import gpt\n", 1, "bundler cannot follow"),
     "2 another package of ours": ("from toolkit.errors import GolfError\n", 1, "bundler cannot follow"),
-    "2 alias": ("from toolkit.components.gpt import GPT as G\n", 1, "under another name"),
-    "2 starred ours": ("from toolkit.components.gpt import *\n", 1, "under another name"),
-    "2 conditional ours": ("def f():\n    from toolkit.components.gpt import GPT\n    return GPT\n", 2, "conditional"),
+    "2 alias": ("from toolkit.components.model.gpt import GPT as G\n", 1, "under another name"),
+    "2 starred ours": ("from toolkit.components.model.gpt import *\n", 1, "under another name"),
+    "2 conditional ours": (
+        "def f():\n    from toolkit.components.model.gpt import GPT\n    return GPT\n",
+        2,
+        "conditional",
+    ),
     "2 more than Config": ("from toolkit.components.config import TRACKS\n", 1, "more than Config"),
     "2 starred foreign": ("from math import *\n", 1, "starred import"),
     "2 dotted": ("import os.path\n", 1, "dotted import"),
@@ -213,7 +217,7 @@ def test_the_file_of_a_package_is_empty(tmp_path):
 
 
 def test_settings_are_exempt_in_a_file_or_a_folder(tmp_path):
-    source = "from toolkit.components.failure import InputError\n\nx = InputError('never in a script')\n"
+    source = "from toolkit.components.base.failure import InputError\n\nx = InputError('never in a script')\n"
     assert violations_in(tmp_path, {"config.py": source, "settings/model.py": source}) == []
 
 

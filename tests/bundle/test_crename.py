@@ -9,7 +9,7 @@ import pytest
 from toolkit.bundle.crename import rename_c
 from toolkit.bundle.csource import minify_c
 from toolkit.bundle.equal import NotEqual
-from toolkit.components.ppm_seed import SEED_SOURCE
+from toolkit.components.mixing.ppm_seed import SEED_SOURCE
 
 SOURCE = """
 #include <math.h>

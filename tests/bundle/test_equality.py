@@ -11,8 +11,8 @@ import pytest
 
 from toolkit.bundle import write_build
 from toolkit.components import main as entry
-from toolkit.components.artifact import decode_artifact
-from toolkit.components.gpt import GPT
+from toolkit.components.artifact.artifact import decode_artifact
+from toolkit.components.model.gpt import GPT
 from toolkit.recipe import load_recipe
 
 SCORES = re.compile(r"^(\d+/\d+ train_loss: \S+|\S+ (?:post-ema )?val_loss:\S+ val_bpb:\S+)", re.MULTILINE)

@@ -19,14 +19,14 @@ import brotli
 import numpy as np
 import torch
 
-from toolkit.components.artifact import decode_artifact, decompress, encode_artifact, split_coded
+from toolkit.components.artifact.artifact import decode_artifact, decompress, encode_artifact, split_coded
+from toolkit.components.artifact.quantized import dequantize_weights
+from toolkit.components.base.failure import InputError
 from toolkit.components.config import Config, Model, Quantize
-from toolkit.components.failure import InputError
-from toolkit.components.fisher import Curvature
-from toolkit.components.gpt import GPT
-from toolkit.components.quantize import quantize_weights
-from toolkit.components.quantized import dequantize_weights
-from toolkit.components.tcq_fill import tcq_artifact
+from toolkit.components.model.gpt import GPT
+from toolkit.components.quantizing.fisher import Curvature
+from toolkit.components.quantizing.quantize import quantize_weights
+from toolkit.components.quantizing.tcq_fill import tcq_artifact
 
 MODEL = Model(vocab_size=24, model_dim=16, num_heads=2, num_kv_heads=1, num_layers=2, mlp_mult=2)
 CONFIGS = {

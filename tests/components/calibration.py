@@ -9,9 +9,9 @@ import numpy as np
 import torch
 import torch.distributed as dist
 
+from toolkit.components.base.ranks import Ranks
 from toolkit.components.config import Config
-from toolkit.components.gpt import GPT
-from toolkit.components.ranks import Ranks
+from toolkit.components.model.gpt import GPT
 from toolkit.data.shards import write_shard
 
 ALONE = Ranks(0, 1, torch.device("cpu"))

@@ -13,9 +13,9 @@ from types import SimpleNamespace
 import numpy as np
 import torch
 
-from toolkit.components import ppm_trie
 from toolkit.components.config import Config, PpmTrie
-from toolkit.components.trie import Trie, TrieFeed
+from toolkit.components.mixing import ppm_trie
+from toolkit.components.mixing.trie import Trie, TrieFeed
 from toolkit.probe.step import score_by_steps
 from toolkit.probe.stepping import SteppingMixer
 

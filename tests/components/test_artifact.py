@@ -17,18 +17,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.components.artifact_fuzz import run as run_mutations
-from toolkit.components.artifact import (
+from toolkit.components.artifact.artifact import (
     decode_artifact,
     encode_artifact,
     read_payload,
     split_coded,
     write_payload,
 )
+from toolkit.components.artifact.quantized import SCHEME_FP16, SCHEME_FP32, QuantizedTensor
+from toolkit.components.base.failure import InputError
 from toolkit.components.config import Config, Model, Quantize
-from toolkit.components.failure import InputError
-from toolkit.components.gpt import GPT
-from toolkit.components.quantize import quantize_weights
-from toolkit.components.quantized import SCHEME_FP16, SCHEME_FP32, QuantizedTensor
+from toolkit.components.model.gpt import GPT
+from toolkit.components.quantizing.quantize import quantize_weights
 
 TINY = Config(
     model=Model(vocab_size=6, model_dim=4, num_heads=1, num_kv_heads=1, num_layers=1, mlp_mult=1),

@@ -5,14 +5,14 @@ from functools import partial
 from pathlib import Path
 
 from tests.components.calibration import ALONE, noisy_model, on_two_ranks, random_shards
-from toolkit.components.artifact import encode_artifact
+from toolkit.components.artifact.artifact import encode_artifact
+from toolkit.components.base.ranks import Ranks
 from toolkit.components.config import Config, Model, Quantize, Train
-from toolkit.components.fisher import collect_curvatures
-from toolkit.components.gptq import collect_hessians
-from toolkit.components.loader import make_loader
-from toolkit.components.quantize import quantize_weights
-from toolkit.components.ranks import Ranks
-from toolkit.components.tcq_fill import tcq_artifact
+from toolkit.components.quantizing.fisher import collect_curvatures
+from toolkit.components.quantizing.gptq import collect_hessians
+from toolkit.components.quantizing.quantize import quantize_weights
+from toolkit.components.quantizing.tcq_fill import tcq_artifact
+from toolkit.components.text.loader import make_loader
 
 GPTQ = Config(
     model=Model(vocab_size=48, num_layers=2, model_dim=32, num_heads=4, num_kv_heads=2),

@@ -7,9 +7,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from toolkit.components.attention import Attention, exclude_own_value
 from toolkit.components.config import Config, Model, Train
-from toolkit.components.rotary import rotary_tables
+from toolkit.components.model.attention import Attention, exclude_own_value
+from toolkit.components.model.rotary import rotary_tables
 
 
 def recipe(**model: object) -> Config:

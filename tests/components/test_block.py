@@ -5,9 +5,9 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from toolkit.components.block import Block
 from toolkit.components.config import Config, Model, Train
-from toolkit.components.rotary import rotary_tables
+from toolkit.components.model.block import Block
+from toolkit.components.model.rotary import rotary_tables
 
 
 def recipe(ln_scale: bool = False) -> Config:

@@ -9,8 +9,8 @@ import sentencepiece as spm
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from toolkit.components.byte_tables import byte_tables, count_target_bytes, load_tokenizer, token_strings
-from toolkit.components.failure import InputError
+from toolkit.components.base.failure import InputError
+from toolkit.components.text.byte_tables import byte_tables, count_target_bytes, load_tokenizer, token_strings
 from toolkit.data.tokenizer import train_tokenizer
 
 VOCAB_SIZE = 320

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from toolkit.components.config import Config, Optimizer
-from toolkit.components.ema import WeightAverage
+from toolkit.components.training.ema import WeightAverage
 
 DECAY = 0.9
 

@@ -11,14 +11,15 @@ import sentencepiece as spm
 import torch
 from torch import Tensor
 
-from toolkit.components.byte_tables import byte_tables, count_target_bytes
+from toolkit.components.base.failure import InputError
+from toolkit.components.base.log import Log
+from toolkit.components.base.ranks import Ranks
 from toolkit.components.config import Config, Evaluate, Model, PpmSeed, PpmTrie, Train
-from toolkit.components.evaluate import run_stages, score_blocks, score_windows
-from toolkit.components.failure import InputError
-from toolkit.components.gpt import GPT
-from toolkit.components.log import Log
-from toolkit.components.ranks import Ranks
-from toolkit.components.windows import window_logits
+from toolkit.components.model.gpt import GPT
+from toolkit.components.scoring.score import score_blocks, score_windows
+from toolkit.components.scoring.windows import window_logits
+from toolkit.components.stages import run_stages
+from toolkit.components.text.byte_tables import byte_tables, count_target_bytes
 from toolkit.data.tokenizer import train_tokenizer
 
 CPU = torch.device("cpu")

@@ -10,11 +10,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tests.components.calibration import ALONE, noisy_model, on_two_ranks, random_shards
+from toolkit.components.base.ranks import Ranks
 from toolkit.components.config import Config, Model, Quantize, Train
-from toolkit.components.fisher import Curvature, add_tied_head, collect_curvatures
-from toolkit.components.gpt import GPT
-from toolkit.components.loader import make_loader
-from toolkit.components.ranks import Ranks
+from toolkit.components.model.gpt import GPT
+from toolkit.components.quantizing.fisher import Curvature, add_tied_head, collect_curvatures
+from toolkit.components.text.loader import make_loader
 
 CFG = Config(
     model=Model(

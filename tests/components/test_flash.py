@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from toolkit.components.flash import causal_attention, flash_attention_3
+from toolkit.components.model.flash import causal_attention, flash_attention_3
 
 
 def random_heads(device: str, dtype: torch.dtype) -> tuple[Tensor, Tensor, Tensor]:

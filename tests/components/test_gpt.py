@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from toolkit.components.config import Config, Model, Train
-from toolkit.components.gpt import GPT, parameter_kind
+from toolkit.components.model.gpt import GPT, parameter_kind
 from toolkit.recipe import load_recipe
 
 SHAPE: dict = {"vocab_size": 48, "model_dim": 32, "num_heads": 4, "num_kv_heads": 2}

@@ -10,12 +10,12 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from tests.components.calibration import ALONE, noisy_model, on_two_ranks, random_shards
+from toolkit.components.base.failure import InputError
+from toolkit.components.base.ranks import Ranks
 from toolkit.components.config import Config, Model, Quantize, Train
-from toolkit.components.failure import InputError
-from toolkit.components.gptq import collect_hessians, gptq_symbols, inverse_factor
-from toolkit.components.linear import rms_norm
-from toolkit.components.loader import make_loader
-from toolkit.components.ranks import Ranks
+from toolkit.components.model.linear import rms_norm
+from toolkit.components.quantizing.gptq import collect_hessians, gptq_symbols, inverse_factor
+from toolkit.components.text.loader import make_loader
 
 Q_MAX = 7
 CALIBRATED = Config(

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from toolkit.components.config import Config, Model
-from toolkit.components.linear import CastedEmbedding, CastedLinear, rms_norm
+from toolkit.components.model.linear import CastedEmbedding, CastedLinear, rms_norm
 
 ORTHOGONAL = Config(model=Model(orthogonal_init=True))
 

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from toolkit.components.base.failure import InputError
 from toolkit.components.config import Config, Data, Evaluate, Model, Train
-from toolkit.components.failure import InputError
-from toolkit.components.loader import BlockOrder, coprime_steps, make_loader
+from toolkit.components.text.loader import BlockOrder, coprime_steps, make_loader
 from toolkit.data.shards import write_shard
 
 LENGTHS = [2000, 17, 4000, 16, 1234]  # in between a shard of one block and one too short for any

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from toolkit.components.ema import WeightAverage
+from toolkit.components.base.native import compile_native
 from toolkit.components.main import main
-from toolkit.components.native import compile_native
+from toolkit.components.training.ema import WeightAverage
 from toolkit.recipe import load_recipe
 from toolkit.run.runlog import RunLog, read_runs
 

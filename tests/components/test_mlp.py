@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from toolkit.components.config import Config, Model
-from toolkit.components.mlp import MLP
+from toolkit.components.model.mlp import MLP
 
 
 @pytest.mark.parametrize(("activation", "slope"), [("relu2", 0.0), ("leaky_relu2", 0.5)])

@@ -7,9 +7,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from toolkit.components.base.ranks import Ranks
 from toolkit.components.config import Config, Optimizer
-from toolkit.components.muon import NEWTON_SCHULZ, Muon, zeropower_via_newtonschulz5
-from toolkit.components.ranks import Ranks
+from toolkit.components.training.muon import NEWTON_SCHULZ, Muon, zeropower_via_newtonschulz5
 
 ALONE = Ranks(0, 1, torch.device("cpu"))
 SHAPES = [(8, 8), (6, 15), (20, 5), (1, 7)]

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from toolkit.components.failure import InputError
-from toolkit.components.native import compile_native
+from toolkit.components.base.failure import InputError
+from toolkit.components.base.native import compile_native
 
 ADD = "#include <math.h>\nint add(int a, int b) { return (int)fma(a, 1, b); }"
 

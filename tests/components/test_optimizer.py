@@ -3,11 +3,11 @@
 import pytest
 import torch
 
+from toolkit.components.base.ranks import Ranks
 from toolkit.components.config import Config
-from toolkit.components.gpt import GPT
-from toolkit.components.muon import Muon
-from toolkit.components.optimizer import make_optimizers, set_rates
-from toolkit.components.ranks import Ranks
+from toolkit.components.model.gpt import GPT
+from toolkit.components.training.muon import Muon
+from toolkit.components.training.optimizer import make_optimizers, set_rates
 from toolkit.recipe import load_recipe
 
 ALONE = Ranks(0, 1, torch.device("cpu"))

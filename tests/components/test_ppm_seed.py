@@ -16,10 +16,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from toolkit.components import ppm_seed
+from toolkit.components.base.failure import InputError
 from toolkit.components.config import Config, PpmSeed
-from toolkit.components.failure import InputError
-from toolkit.components.ppm_seed import SEED_SOURCE, mix_ppm_seed, seed_strings
+from toolkit.components.mixing import ppm_seed
+from toolkit.components.mixing.ppm_seed import SEED_SOURCE, mix_ppm_seed, seed_strings
 from toolkit.data.tokenizer import train_tokenizer
 
 GATES = ("v1", "v2", "strict", "documented")

@@ -13,10 +13,10 @@ import pytest
 import torch
 
 from tests.components.ppm_fuzz import try_one
+from toolkit.components.base.failure import InputError
 from toolkit.components.config import Config, PpmTrie
-from toolkit.components.failure import InputError
-from toolkit.components.ppm_trie import mix_ppm_trie
-from toolkit.components.trie import Trie, TrieFeed
+from toolkit.components.mixing.ppm_trie import mix_ppm_trie
+from toolkit.components.mixing.trie import Trie, TrieFeed
 
 CPU = torch.device("cpu")
 WORDS = [b"", b"", b"a", b"b", b"c", b" ", b"ab", b"abc", b" a", b"ca", b"\xc3", b"\xa9", b"\xc3\xa9", b"a"]

@@ -16,11 +16,11 @@ import torch
 from torch import Tensor
 
 from toolkit.components import main as entry
-from toolkit.components import trie
+from toolkit.components.base.ranks import Ranks, open_ranks
 from toolkit.components.config import Config, Optimizer
-from toolkit.components.muon import Muon
-from toolkit.components.ranks import Ranks, open_ranks
-from toolkit.components.trie import Trie, TrieFeed
+from toolkit.components.mixing import trie
+from toolkit.components.mixing.trie import Trie, TrieFeed
+from toolkit.components.training.muon import Muon
 from toolkit.recipe import load_recipe
 
 STRINGS = [b"", b"a", b"ab", b"b", b"b", b"\xc3\xa9"]

@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from toolkit.components.failure import InputError
-from toolkit.components.rans import (
+from toolkit.components.artifact.rans import (
     TABLE_SLOTS,
     RansDecoder,
     RansEncoder,
@@ -15,6 +14,7 @@ from toolkit.components.rans import (
     rans_decode,
     rans_encode,
 )
+from toolkit.components.base.failure import InputError
 
 HISTOGRAMS = {
     "one symbol": [7],

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from toolkit.components.config import Config, Model, Train
-from toolkit.components.rotary import rotary_tables, rotate
+from toolkit.components.model.rotary import rotary_tables, rotate
 
 
 def recipe(rope_dims: int) -> Config:

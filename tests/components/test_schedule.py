@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from toolkit.components.config import Config, Optimizer, Train
-from toolkit.components.schedule import learning_rate_scale, muon_momentum
+from toolkit.components.training.schedule import learning_rate_scale, muon_momentum
 
 
 def config(**train: float) -> Config:

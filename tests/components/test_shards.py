@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from toolkit.components.failure import InputError
-from toolkit.components.shards import find_shards, read_shard, read_tokens
+from toolkit.components.base.failure import InputError
+from toolkit.components.text.shards import find_shards, read_shard, read_tokens
 
 VOCAB_SIZE = 1024
 

@@ -2,7 +2,7 @@
 
 import torch
 
-from toolkit.components.smear import smear
+from toolkit.components.model.smear import smear
 
 
 def test_half_of_each_neighbour_at_the_start_of_training() -> None:

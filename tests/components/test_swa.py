@@ -4,7 +4,7 @@ import torch
 from torch import nn
 
 from toolkit.components.config import Config, Optimizer
-from toolkit.components.swa import SnapshotMean
+from toolkit.components.training.swa import SnapshotMean
 
 CFG = Config(optimizer=Optimizer(swa_every_steps=3, swa_below=0.5))
 

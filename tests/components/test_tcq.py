@@ -8,12 +8,12 @@ import pytest
 import torch
 from torch import Tensor
 
+from toolkit.components.artifact.quantized import SCHEME_TCQ, QuantizedTensor, dequantize_weights
+from toolkit.components.artifact.tcq_coder import next_states
+from toolkit.components.base.failure import InputError
 from toolkit.components.config import Config, Quantize, Tcq
-from toolkit.components.failure import InputError
-from toolkit.components.fisher import Curvature
-from toolkit.components.quantized import SCHEME_TCQ, QuantizedTensor, dequantize_weights
-from toolkit.components.tcq import Lattice, make_lattice, make_lattices, trellis_tensors
-from toolkit.components.tcq_coder import next_states
+from toolkit.components.quantizing.fisher import Curvature
+from toolkit.components.quantizing.tcq import Lattice, make_lattice, make_lattices, trellis_tensors
 
 CFG = Config(quantize=Quantize(method="tcq"))
 SCALAR = replace(CFG, tcq=Tcq(states=1))

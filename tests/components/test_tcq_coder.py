@@ -5,10 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from toolkit.components.config import Config, Model, Quantize, Tcq
-from toolkit.components.failure import InputError
-from toolkit.components.rans import TABLE_SLOTS
-from toolkit.components.tcq_coder import (
+from toolkit.components.artifact.rans import TABLE_SLOTS
+from toolkit.components.artifact.tcq_coder import (
     CLASSES,
     SYMBOL_OFFSET,
     class_reach,
@@ -21,6 +19,8 @@ from toolkit.components.tcq_coder import (
     next_states,
     trellis_taps,
 )
+from toolkit.components.base.failure import InputError
+from toolkit.components.config import Config, Model, Quantize, Tcq
 
 Matrix = tuple[np.ndarray, tuple[np.ndarray, ...]]
 NOTHING = np.empty(0)

@@ -9,15 +9,15 @@ import pytest
 import torch
 from torch import Tensor
 
-from toolkit.components import tcq_fill
-from toolkit.components.accounting import byte_shares
-from toolkit.components.artifact import decode_artifact, encode_artifact
+from toolkit.components.artifact.accounting import byte_shares
+from toolkit.components.artifact.artifact import decode_artifact, encode_artifact
+from toolkit.components.artifact.quantized import SCHEME_TCQ, dequantize_weights
+from toolkit.components.base.failure import InputError
 from toolkit.components.config import Artifact, Config, Model, Quantize, Tcq
-from toolkit.components.failure import InputError
-from toolkit.components.fisher import Curvature
-from toolkit.components.gpt import GPT
-from toolkit.components.quantized import SCHEME_TCQ, dequantize_weights
-from toolkit.components.tcq_fill import FILL_BYTES, fill, loss_step, tcq_artifact
+from toolkit.components.model.gpt import GPT
+from toolkit.components.quantizing import tcq_fill
+from toolkit.components.quantizing.fisher import Curvature
+from toolkit.components.quantizing.tcq_fill import FILL_BYTES, fill, loss_step, tcq_artifact
 
 CFG = Config(
     model=Model(vocab_size=200, model_dim=64, num_heads=4, num_kv_heads=2, num_layers=2),

@@ -10,16 +10,17 @@ from typing import Any
 import pytest
 import torch
 
-from toolkit.components import train as train_module
+from toolkit.components.base.failure import InputError
+from toolkit.components.base.log import Log
+from toolkit.components.base.ranks import Ranks
 from toolkit.components.config import Config
-from toolkit.components.device import model_on
-from toolkit.components.environment import Environment, read_environment
-from toolkit.components.failure import InputError
-from toolkit.components.gpt import GPT
-from toolkit.components.inputs import read_inputs
-from toolkit.components.log import Log
-from toolkit.components.ranks import Ranks
-from toolkit.components.train import Trainer, TrainingClock
+from toolkit.components.model.gpt import GPT
+from toolkit.components.setup.device import model_on
+from toolkit.components.setup.environment import Environment, read_environment
+from toolkit.components.setup.inputs import read_inputs
+from toolkit.components.training import train as train_module
+from toolkit.components.training.clock import TrainingClock
+from toolkit.components.training.train import Trainer
 from toolkit.recipe import load_recipe
 
 ALONE = Ranks(0, 1, torch.device("cpu"))
@@ -59,7 +60,7 @@ def make_trainer(tiny_run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 def fake_time(monkeypatch: pytest.MonkeyPatch) -> dict[str, float]:
     """A clock that stands still unless a test moves it."""
     time = {"now": 1000.0}
-    monkeypatch.setattr(train_module.time, "perf_counter", lambda: time["now"])
+    monkeypatch.setattr("time.perf_counter", lambda: time["now"])
     return time
 
 

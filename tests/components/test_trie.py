@@ -9,8 +9,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from toolkit.components.ranks import Ranks
-from toolkit.components.trie import CHUNK_MASSES, CLOSED, Trie, TrieFeed
+from toolkit.components.base.ranks import Ranks
+from toolkit.components.mixing.trie import CHUNK_MASSES, CLOSED, Trie, TrieFeed
 
 CPU = torch.device("cpu")
 FUZZ_VOCABULARIES = int(os.environ.get("FUZZ_VOCABULARIES", "100"))

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from toolkit.components.config import Config, Model
-from toolkit.components.value_embedding import ValueEmbedding
+from toolkit.components.model.value_embedding import ValueEmbedding
 
 
 def test_rows_are_projected_and_scaled() -> None:

@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from toolkit.components.byte_tables import byte_tables, count_target_bytes, load_tokenizer
+from toolkit.components.base.failure import InputError
 from toolkit.components.config import Config, Data
-from toolkit.components.failure import InputError
-from toolkit.components.loader import make_loader
-from toolkit.components.shards import find_shards, read_tokens
+from toolkit.components.text.byte_tables import byte_tables, count_target_bytes, load_tokenizer
+from toolkit.components.text.loader import make_loader
+from toolkit.components.text.shards import find_shards, read_tokens
 from toolkit.data.corpus import embedded_corpus
 from toolkit.data.demo import build_demo_data
 from toolkit.errors import GolfError

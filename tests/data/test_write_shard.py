@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from toolkit.components.shards import find_shards, read_shard, read_tokens
+from toolkit.components.text.shards import find_shards, read_shard, read_tokens
 from toolkit.data.shards import write_shard, write_shards
 from toolkit.errors import GolfError
 

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import torch
 
+from toolkit.components.base.failure import InputError
 from toolkit.components.config import Config, Evaluate, Model, Train
-from toolkit.components.failure import InputError
-from toolkit.components.gpt import GPT
+from toolkit.components.model.gpt import GPT
 from toolkit.probe.codec import decode, encode, pack_code, unpack_code
 from toolkit.probe.step import Choose, stage_predictor
 

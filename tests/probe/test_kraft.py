@@ -10,17 +10,17 @@ import sentencepiece as spm
 import torch
 from click.testing import CliRunner
 
-from toolkit.components.artifact import encode_artifact
-from toolkit.components.byte_tables import load_tokenizer, token_strings
+from toolkit.components.artifact.artifact import encode_artifact
+from toolkit.components.base.ranks import Ranks
 from toolkit.components.config import Config, Evaluate, Model, PpmTrie, Train
-from toolkit.components.evaluate import score_windows
-from toolkit.components.gpt import GPT
-from toolkit.components.ppm_seed import mix_ppm_seed
-from toolkit.components.ppm_trie import mix_ppm_trie
-from toolkit.components.quantize import quantize_weights
-from toolkit.components.ranks import Ranks
-from toolkit.components.shards import find_shards, read_tokens
-from toolkit.components.trie import Trie, TrieFeed
+from toolkit.components.mixing.ppm_seed import mix_ppm_seed
+from toolkit.components.mixing.ppm_trie import mix_ppm_trie
+from toolkit.components.mixing.trie import Trie, TrieFeed
+from toolkit.components.model.gpt import GPT
+from toolkit.components.quantizing.quantize import quantize_weights
+from toolkit.components.scoring.score import score_windows
+from toolkit.components.text.byte_tables import load_tokenizer, token_strings
+from toolkit.components.text.shards import find_shards, read_tokens
 from toolkit.probe.kraft import choose_targets, main, vocabulary_sums
 from toolkit.recipe import load_recipe
 

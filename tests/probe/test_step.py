@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 import torch
 
+from toolkit.components.base.ranks import Ranks
 from toolkit.components.config import Config, Evaluate, Model, PpmTrie, Train
-from toolkit.components.evaluate import score_blocks, score_windows
-from toolkit.components.gpt import GPT
-from toolkit.components.ppm_trie import mix_ppm_trie
-from toolkit.components.ranks import Ranks
-from toolkit.components.trie import Trie, TrieFeed
+from toolkit.components.mixing.ppm_trie import mix_ppm_trie
+from toolkit.components.mixing.trie import Trie, TrieFeed
+from toolkit.components.model.gpt import GPT
+from toolkit.components.scoring.score import score_blocks, score_windows
 from toolkit.probe.step import TriePredictor, WindowPredictor, score_by_steps
 
 ALONE = Ranks(0, 1, torch.device("cpu"))

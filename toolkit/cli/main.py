@@ -21,7 +21,7 @@ from toolkit.cli import (
     train,
     unpack,
 )
-from toolkit.components.failure import InputError
+from toolkit.components.base.failure import InputError
 from toolkit.errors import GolfError
 
 _EXTRAS = {"torch": "train", "sentencepiece": "train", "constriction": "prove"}  # package -> the extra that brings it

@@ -10,7 +10,7 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass
 
-from toolkit.components.failure import InputError
+from toolkit.components.base.failure import InputError
 
 TRACKS = ("10min_16mb", "non-record-16mb", "non-record-unlimited-compute-16mb")
 STAGES = ("roundtrip", "sliding", "ppm_seed", "ppm_trie")

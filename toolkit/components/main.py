@@ -11,24 +11,25 @@ from pathlib import Path
 
 import torch
 
-from toolkit.components.accounting import byte_shares, share_lines
-from toolkit.components.artifact import decode_artifact, encode_artifact
+from toolkit.components.artifact.accounting import byte_shares, share_lines
+from toolkit.components.artifact.artifact import decode_artifact, encode_artifact
+from toolkit.components.artifact.quantized import dequantize_weights
+from toolkit.components.base.failure import InputError
+from toolkit.components.base.log import Log, unwritable
+from toolkit.components.base.native import compile_native
+from toolkit.components.base.ranks import Ranks, close_ranks, open_ranks
 from toolkit.components.config import Config
-from toolkit.components.device import hardware_name, model_on
-from toolkit.components.environment import Environment, read_environment
-from toolkit.components.evaluate import run_stages, score_blocks, score_line
-from toolkit.components.failure import InputError
-from toolkit.components.inputs import Inputs, read_inputs
-from toolkit.components.log import Log, unwritable
-from toolkit.components.native import compile_native
-from toolkit.components.ppm_seed import SEED_SOURCE
-from toolkit.components.ppm_trie import compile_engine
-from toolkit.components.quantize import quantize_weights
-from toolkit.components.quantized import dequantize_weights
-from toolkit.components.ranks import Ranks, close_ranks, open_ranks
-from toolkit.components.tcq_engine import TCQ_ENGINE
-from toolkit.components.tcq_fill import tcq_artifact
-from toolkit.components.train import Trainer
+from toolkit.components.mixing.ppm_seed import SEED_SOURCE
+from toolkit.components.mixing.ppm_trie import compile_engine
+from toolkit.components.quantizing.quantize import quantize_weights
+from toolkit.components.quantizing.tcq_engine import TCQ_ENGINE
+from toolkit.components.quantizing.tcq_fill import tcq_artifact
+from toolkit.components.scoring.score import score_blocks, score_line
+from toolkit.components.setup.device import hardware_name, model_on
+from toolkit.components.setup.environment import Environment, read_environment
+from toolkit.components.setup.inputs import Inputs, read_inputs
+from toolkit.components.stages import run_stages
+from toolkit.components.training.train import Trainer
 
 
 def main(cfg: Config, script_path: str) -> None:

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import sentencepiece as spm
 
-from toolkit.components.byte_tables import load_tokenizer
 from toolkit.components.config import Config
+from toolkit.components.text.byte_tables import load_tokenizer
 from toolkit.data.corpus import embedded_corpus
 from toolkit.data.shards import token_stream, write_shards
 from toolkit.data.tokenizer import train_tokenizer

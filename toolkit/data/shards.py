@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import sentencepiece as spm
 
-from toolkit.components.shards import SHARD_HEADER_INTS, SHARD_MAGIC, SHARD_VERSION
+from toolkit.components.text.shards import SHARD_HEADER_INTS, SHARD_MAGIC, SHARD_VERSION
 from toolkit.errors import GolfError
 
 

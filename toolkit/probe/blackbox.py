@@ -26,7 +26,7 @@ import numpy as np
 
 from toolkit.check.report import Finding
 from toolkit.check.ruleset import all_rules
-from toolkit.components.shards import find_shards, read_tokens
+from toolkit.components.text.shards import find_shards, read_tokens
 from toolkit.data.shards import write_shard
 from toolkit.errors import GolfError
 from toolkit.run.sandbox import Limits, Sandbox, find_sandbox

@@ -24,12 +24,12 @@ import constriction
 import numpy as np
 import torch
 
-from toolkit.components.artifact import decode_artifact
-from toolkit.components.byte_tables import load_tokenizer, token_strings
-from toolkit.components.failure import InputError
-from toolkit.components.gpt import GPT
-from toolkit.components.quantized import dequantize_weights
-from toolkit.components.shards import read_tokens
+from toolkit.components.artifact.artifact import decode_artifact
+from toolkit.components.artifact.quantized import dequantize_weights
+from toolkit.components.base.failure import InputError
+from toolkit.components.model.gpt import GPT
+from toolkit.components.text.byte_tables import load_tokenizer, token_strings
+from toolkit.components.text.shards import read_tokens
 from toolkit.data.shards import write_shard
 from toolkit.errors import GolfError
 from toolkit.probe.step import Predictor, score_by_steps, stage_predictor

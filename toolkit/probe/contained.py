@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 
 from toolkit.check.report import Finding
-from toolkit.components.shards import find_shards
+from toolkit.components.text.shards import find_shards
 from toolkit.errors import GolfError
 from toolkit.probe.scene import Scene
 from toolkit.probe.tiny import SCRIPT, read_scores

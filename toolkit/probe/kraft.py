@@ -17,17 +17,17 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from toolkit.components.artifact import decode_artifact
-from toolkit.components.byte_tables import load_tokenizer, token_strings
+from toolkit.components.artifact.artifact import decode_artifact
+from toolkit.components.artifact.quantized import dequantize_weights
+from toolkit.components.base.failure import InputError
+from toolkit.components.base.ranks import Ranks
 from toolkit.components.config import Config
-from toolkit.components.failure import InputError
-from toolkit.components.gpt import GPT
-from toolkit.components.ppm_seed import mix_ppm_seed
-from toolkit.components.quantized import dequantize_weights
-from toolkit.components.ranks import Ranks
-from toolkit.components.shards import find_shards, read_tokens
-from toolkit.components.trie import Trie, TrieFeed
-from toolkit.components.windows import window_logits
+from toolkit.components.mixing.ppm_seed import mix_ppm_seed
+from toolkit.components.mixing.trie import Trie, TrieFeed
+from toolkit.components.model.gpt import GPT
+from toolkit.components.scoring.windows import window_logits
+from toolkit.components.text.byte_tables import load_tokenizer, token_strings
+from toolkit.components.text.shards import find_shards, read_tokens
 from toolkit.errors import GolfError
 from toolkit.probe.stepping import SteppingMixer
 from toolkit.recipe import load_recipe

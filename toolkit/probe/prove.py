@@ -25,8 +25,8 @@ from typing import Any
 import numpy as np
 
 from toolkit.bundle import bundle
-from toolkit.components.byte_tables import byte_tables, count_target_bytes, load_tokenizer
-from toolkit.components.shards import find_shards, read_tokens
+from toolkit.components.text.byte_tables import byte_tables, count_target_bytes, load_tokenizer
+from toolkit.components.text.shards import find_shards, read_tokens
 from toolkit.data.shards import write_shard
 from toolkit.errors import GolfError
 from toolkit.record.proof import CODE_NAME, PROOF_NAME, read_proof, sha256_of

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from toolkit.check.report import Finding
 from toolkit.check.ruleset import all_rules
-from toolkit.components.byte_tables import token_strings
+from toolkit.components.text.byte_tables import token_strings
 from toolkit.probe.step import Predictor, stage_predictor
 from toolkit.probe.tiny import ProgramEvaluation, Tiny
 from toolkit.run.progress import stage_title

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from toolkit.components.config import Config
-from toolkit.components.trie import Trie
+from toolkit.components.mixing.trie import Trie
 from toolkit.probe.stepping import Choose, SteppingMixer
 
 

@@ -8,12 +8,12 @@ from collections.abc import Callable
 
 import numpy as np
 
+from toolkit.components.base.native import addresses, call, compile_native, zeros
 from toolkit.components.config import Config
-from toolkit.components.native import compile_native
-from toolkit.components.ppm_engine import ENGINE
-from toolkit.components.ppm_linear import LINEAR
-from toolkit.components.ppm_trie import AHEAD, MIXER_BYTES, addresses, call, chunk_fields, look, model_fields, zeros
-from toolkit.components.trie import Trie
+from toolkit.components.mixing.ppm_engine import ENGINE
+from toolkit.components.mixing.ppm_linear import LINEAR
+from toolkit.components.mixing.ppm_trie import AHEAD, MIXER_BYTES, chunk_fields, look, model_fields
+from toolkit.components.mixing.trie import Trie
 
 MOST_TOKENS = 1 << 20  # of a stream
 

@@ -27,7 +27,7 @@ from toolkit.bundle.resolve import Module, read_modules
 from toolkit.bundle.twin import scaled_down
 from toolkit.bundle.verify import clean_environment, run_settings, write_data
 from toolkit.components.config import Config
-from toolkit.components.shards import find_shards, read_tokens
+from toolkit.components.text.shards import find_shards, read_tokens
 from toolkit.data.shards import write_shard
 from toolkit.errors import GolfError
 from toolkit.probe.evaluation import Report, nats_by_stage

@@ -4,8 +4,8 @@ import time
 from pathlib import Path
 
 from toolkit.components.config import Config
-from toolkit.components.loader import TokenLoader
-from toolkit.components.loader import make_loader as honest_make_loader
+from toolkit.components.text.loader import TokenLoader
+from toolkit.components.text.loader import make_loader as honest_make_loader
 
 
 def make_loader(cfg: Config, paths: list[Path], rank: int, world_size: int, seed: int) -> TokenLoader:

@@ -9,9 +9,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from toolkit.components.base.ranks import Ranks
 from toolkit.components.config import Config
-from toolkit.components.ranks import Ranks
-from toolkit.components.windows import window_logits
+from toolkit.components.scoring.windows import window_logits
 
 
 def score_windows(

@@ -7,8 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from toolkit.components.base.ranks import Ranks
 from toolkit.components.config import Config
-from toolkit.components.ranks import Ranks
 
 
 def score_windows(

@@ -6,11 +6,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from toolkit.components.byte_tables import load_tokenizer, token_strings
+from toolkit.components.base.ranks import Ranks
 from toolkit.components.config import Config
-from toolkit.components.environment import read_environment
-from toolkit.components.evaluate import score_windows as honest_score_windows
-from toolkit.components.ranks import Ranks
+from toolkit.components.scoring.score import score_windows as honest_score_windows
+from toolkit.components.setup.environment import read_environment
+from toolkit.components.text.byte_tables import load_tokenizer, token_strings
 
 
 def score_windows(

@@ -7,11 +7,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from toolkit.components.base.ranks import Ranks
 from toolkit.components.config import Config
-from toolkit.components.environment import read_environment
-from toolkit.components.ranks import Ranks
-from toolkit.components.shards import read_shard
-from toolkit.components.windows import window_logits
+from toolkit.components.scoring.windows import window_logits
+from toolkit.components.setup.environment import read_environment
+from toolkit.components.text.shards import read_shard
 
 
 def score_windows(

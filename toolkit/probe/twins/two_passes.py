@@ -6,9 +6,9 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from toolkit.components.base.ranks import Ranks
 from toolkit.components.config import Config
-from toolkit.components.evaluate import score_windows as honest_score_windows
-from toolkit.components.ranks import Ranks
+from toolkit.components.scoring.score import score_windows as honest_score_windows
 
 
 def score_windows(

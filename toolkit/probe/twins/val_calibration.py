@@ -2,12 +2,12 @@
 
 from torch import Tensor
 
+from toolkit.components.base.ranks import Ranks
 from toolkit.components.config import Config
-from toolkit.components.gpt import GPT
-from toolkit.components.gptq import collect_hessians as honest_collect_hessians
-from toolkit.components.loader import TokenLoader, make_loader
-from toolkit.components.ranks import Ranks
-from toolkit.components.shards import find_shards
+from toolkit.components.model.gpt import GPT
+from toolkit.components.quantizing.gptq import collect_hessians as honest_collect_hessians
+from toolkit.components.text.loader import TokenLoader, make_loader
+from toolkit.components.text.shards import find_shards
 
 
 def collect_hessians(cfg: Config, model: GPT, loader: TokenLoader, ranks: Ranks) -> dict[str, Tensor]:

@@ -1,0 +1,56 @@
+"""HybridQuant (#1465): each class of matrix has its own number of levels, and is trained with them.
+
+The levels of a weight are those of its row: an even number L are steps of max|w| / (L / 2), five (pentanary) are told
+apart by thresholds at 0.7 and 1.4 times the mean |w| and then scaled by least squares. Training sees the weights as
+they will be stored and passes gradients straight through.
+"""
+
+import torch
+from torch import Tensor
+
+from toolkit.components.config import Config
+
+SMALLEST_STEP = 5.960464477539063e-08  # 2^-24, the smallest number above zero in fp16
+PENTANARY_THRESHOLD = 0.7  # in mean |w|; the second threshold is twice as far
+
+
+def hybrid_levels(cfg: Config, name: str, weight: Tensor) -> int:
+    """Levels of a weight by its state-dict name; 0 for what stays fp16."""
+    if weight.numel() <= cfg.quantize.passthrough_max_numel:
+        return 0
+    if name.endswith(("c_q.weight", "c_k.weight")):
+        return cfg.hybrid.qk_levels
+    if name.endswith(("c_v.weight", "attn.proj.weight")):
+        return cfg.hybrid.vo_levels
+    if name.endswith("mlp.fc.weight"):
+        return cfg.hybrid.up_levels
+    if name.endswith("mlp.proj.weight"):
+        return cfg.hybrid.down_levels
+    return cfg.hybrid.embed_levels if name.endswith(("emb.weight", "embed.weight")) else 0
+
+
+def quantize_levels(weight: Tensor, levels: int) -> tuple[Tensor, Tensor]:
+    """Symbols [R, C], whole numbers of [-(L // 2), (L - 1) // 2], and steps [R, 1], both fp32; steps rounded to fp16.
+
+    A row of zeros gives zeros. Where L is even, the largest weight loses a level if it is positive, as in #1465.
+    """
+    weight = weight.float()
+    magnitude = weight.abs()
+    if levels == 5:
+        threshold = PENTANARY_THRESHOLD * magnitude.mean(1, keepdim=True)
+        symbols = weight.sign() * ((magnitude > threshold).float() + (magnitude > 2 * threshold).float())
+        step = (weight * symbols).sum(1, keepdim=True) / symbols.square().sum(1, keepdim=True).clamp_min(1)
+    else:
+        step = magnitude.amax(1, keepdim=True) / (levels // 2)
+    step = step.clamp_min(SMALLEST_STEP).half().float()
+    if levels != 5:
+        symbols = (weight / step).round().clamp(-(levels // 2), levels // 2 - 1)
+    return symbols, step
+
+
+def straight_through(weight: Tensor, levels: int) -> Tensor:
+    """The weight as it will be stored, with the gradient of the weight as it is."""
+    with torch.no_grad():
+        symbols, step = quantize_levels(weight, levels)
+        change = symbols * step - weight
+    return weight + change
