@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import python_minifier
 
 from toolkit.bundle import bundle
-from toolkit.bundle.verify import verify
+from toolkit.bundle.proof.verify import verify
 from toolkit.recipe import load_recipe, recipe_names
 
 _STUB_BYTES = 70

@@ -16,9 +16,9 @@ from pathlib import Path
 import python_minifier
 
 from bench.history import read_blobs, scripts_at
-from toolkit.bundle.foreign import pack_script
-from toolkit.bundle.unpack import parse_source, unpack
+from toolkit.bundle.foreign.pack_script import pack_script
 from toolkit.errors import GolfError
+from toolkit.unpack.unpack import parse_source, unpack
 
 
 def common_recipe_bytes(source: str) -> int:

@@ -8,8 +8,8 @@ from collections import Counter
 from pathlib import Path
 
 from bench.history import pull_request_heads, read_blobs, scripts_at
-from toolkit.bundle.unpack import unpack
 from toolkit.errors import GolfError
+from toolkit.unpack.unpack import unpack
 
 _DENSE = re.compile(rb"[^\s\"']{300,}|(\n[^\s\"']{60,}){5}")  # text that no person typed, in one or many lines
 _DECODER_WORDS = re.compile(rb"decompress|decode|marshal|fromhex|zipimport|runpy")

@@ -6,9 +6,9 @@ import io
 
 import pytest
 
-from toolkit.bundle.arguments import fold_parameters
-from toolkit.bundle.parts import split_module
-from toolkit.bundle.resolve import Module
+from toolkit.bundle.link.arguments import fold_parameters
+from toolkit.bundle.link.parts import split_module
+from toolkit.bundle.link.resolve import Module
 
 
 def folded(source: str, flags_only: bool = False) -> str:

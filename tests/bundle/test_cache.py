@@ -2,8 +2,8 @@
 
 import pytest
 
-from toolkit.bundle import cache
-from toolkit.bundle.cache import cached
+from toolkit.bundle.pack import cache
+from toolkit.bundle.pack.cache import cached
 
 
 def refuse() -> str:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from toolkit.bundle.constants import NotConstant, evaluate, is_literal, is_literal_value, literal
+from toolkit.syntax.constants import NotConstant, evaluate, is_literal, is_literal_value, literal
 
 ATOMS = st.one_of(
     st.integers(-20, 2000).map(repr),

@@ -5,8 +5,8 @@ from textwrap import dedent
 
 import pytest
 
-from toolkit.bundle.contract import check_contract
-from toolkit.bundle.resolve import COMPONENTS_DIR, read_folder, read_modules
+from toolkit.bundle.link.contract import check_contract
+from toolkit.bundle.link.resolve import COMPONENTS_DIR, read_folder, read_modules
 
 GOOD = '''
 """A component that uses everything the contract allows."""

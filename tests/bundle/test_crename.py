@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from toolkit.bundle.crename import rename_c
-from toolkit.bundle.csource import minify_c
-from toolkit.bundle.equal import NotEqual
+from toolkit.bundle.minify.crename import rename_c
+from toolkit.bundle.minify.csource import minify_c
+from toolkit.bundle.minify.equal import NotEqual
 from toolkit.components.mixing.ppm_seed import SEED_SOURCE
 
 SOURCE = """
@@ -93,7 +93,7 @@ def test_what_is_not_known_to_be_ours_stays(text):
 
 
 def test_a_change_is_noticed(monkeypatch):
-    from toolkit.bundle import crename
+    from toolkit.bundle.minify import crename
 
     monkeypatch.setattr(crename, "_declared", lambda tokens: {"exported"})
     with pytest.raises(NotEqual, match="library"):

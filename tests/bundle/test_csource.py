@@ -5,10 +5,10 @@ import shutil
 
 import pytest
 
-from toolkit.bundle.csource import compiled, minify_c, minify_c_sources, prove_same_c
-from toolkit.bundle.equal import NotEqual
-from toolkit.bundle.foreign import pack_script
-from toolkit.bundle.unpack import unpack
+from toolkit.bundle.foreign.pack_script import pack_script
+from toolkit.bundle.minify.csource import compiled, minify_c, minify_c_sources, prove_same_c
+from toolkit.bundle.minify.equal import NotEqual
+from toolkit.unpack.unpack import unpack
 
 SOURCE = """
 #include <math.h>

@@ -4,8 +4,8 @@ import ast
 
 import pytest
 
-from toolkit.bundle.define import define
-from toolkit.bundle.foreign import pack_script
+from toolkit.bundle.foreign.define import define
+from toolkit.bundle.foreign.pack_script import pack_script
 from toolkit.errors import GolfError
 
 

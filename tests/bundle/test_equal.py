@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from toolkit.bundle.equal import NotEqual, prove_equal_up_to_names
-from toolkit.bundle.rename import rename
+from toolkit.bundle.minify.equal import NotEqual, prove_equal_up_to_names
+from toolkit.bundle.minify.rename import rename
 
 
 def prove(before: str, after: str) -> None:

@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from toolkit.bundle import order
 from toolkit.bundle.build import Program
-from toolkit.bundle.compress import default_filters, raw_lzma
-from toolkit.bundle.explain import Component, Definition, Explanation, explain, measure
-from toolkit.bundle.parts import make_part
-from toolkit.bundle.treemap import squarify, treemap
+from toolkit.bundle.costs.explain import Component, Definition, Explanation, explain, measure
+from toolkit.bundle.costs.treemap import squarify, treemap
+from toolkit.bundle.link.parts import make_part
+from toolkit.bundle.minify import order
+from toolkit.bundle.pack.compress import default_filters, raw_lzma
 from toolkit.recipe import load_recipe
 
 DEFINITIONS = ["def f(a):\n return a\n", "TEXT='a quick brown fox jumps over it'\n", "def g(b):\n return b\n"]
@@ -43,7 +43,7 @@ def test_explanation_of_a_recipe_adds_up(monkeypatch):
     monkeypatch.setattr(order, "STEPS", 1)
     found = explain(load_recipe("naive_baseline"))
     assert found.code_bytes == found.stub_bytes + found.shared_bytes + sum(c.packed_bytes for c in found.components)
-    assert {"gpt", "muon", "main", "script"} <= {c.name for c in found.components}
+    assert {"model.gpt", "training.muon", "main", "script"} <= {c.name for c in found.components}
     names = [d.name for c in found.components for d in c.definitions]
     assert len(names) == len(set(names))
     assert all(c.packed_bytes > 0 for c in found.components)

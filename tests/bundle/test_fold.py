@@ -2,7 +2,7 @@
 
 import pytest
 
-from toolkit.bundle.fold import fold
+from toolkit.bundle.link.fold import fold
 from toolkit.components.config import Config, Model
 from toolkit.errors import GolfError
 

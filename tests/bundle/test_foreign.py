@@ -7,11 +7,11 @@ import zlib
 
 import pytest
 
-from toolkit.bundle import foreign
-from toolkit.bundle.equal import NotEqual
-from toolkit.bundle.foreign import minify_script, pack_script
-from toolkit.bundle.unpack import unpack
+from toolkit.bundle.foreign import pack_script as foreign
+from toolkit.bundle.foreign.pack_script import minify_script, pack_script
+from toolkit.bundle.minify.equal import NotEqual
 from toolkit.errors import GolfError
+from toolkit.unpack.unpack import unpack
 
 
 def minified(source: str) -> str:

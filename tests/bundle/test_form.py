@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 
 from toolkit.bundle.build import START, docstrings, link
-from toolkit.bundle.emit import emit
-from toolkit.bundle.minify import minify
-from toolkit.bundle.pack import pack
-from toolkit.bundle.resolve import read_modules
-from toolkit.bundle.squeeze import squeeze
+from toolkit.bundle.link.emit import emit
+from toolkit.bundle.link.resolve import read_modules
+from toolkit.bundle.minify.print import minify
+from toolkit.bundle.minify.squeeze import squeeze
+from toolkit.bundle.pack.pack import pack
 from toolkit.components.config import Config
 from toolkit.errors import GolfError
 from toolkit.recipe import load_recipe

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from toolkit.bundle.foreign import pack_script
-from toolkit.bundle.newer import NotReadable, parse_newer
-from toolkit.bundle.unpack import parse_source, unpack
+from toolkit.bundle.foreign.pack_script import pack_script
 from toolkit.errors import GolfError
+from toolkit.syntax.parse import NotReadable, parse_newer
+from toolkit.unpack.unpack import parse_source, unpack
 
 
 @pytest.mark.parametrize(

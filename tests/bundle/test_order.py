@@ -5,10 +5,10 @@ import random
 
 import pytest
 
-from toolkit.bundle import order
-from toolkit.bundle.compress import default_filters, raw_lzma
-from toolkit.bundle.order import reorder, requirements
-from toolkit.bundle.parts import make_part
+from toolkit.bundle.link.parts import make_part
+from toolkit.bundle.minify import order
+from toolkit.bundle.minify.order import reorder, requirements
+from toolkit.bundle.pack.compress import default_filters, raw_lzma
 
 THEMES = [
     "def f{i}(rows,columns):\n return [rows*{i}+column for column in columns if column%{i}]\n",

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from toolkit.bundle import pack as packing
-from toolkit.bundle.compress import Stream, raw_lzma, search_filters, streams
-from toolkit.bundle.pack import ENCODINGS, imports_brotli, pack
-from toolkit.bundle.unpack import unpack
+from toolkit.bundle.pack import pack as packing
+from toolkit.bundle.pack.compress import Stream, raw_lzma, search_filters, streams
+from toolkit.bundle.pack.pack import ENCODINGS, imports_brotli, pack
 from toolkit.errors import GolfError
+from toolkit.unpack.unpack import unpack
 
 PROGRAM = "import sys\nX='é▁\\r'\ndef f(a):return a+1\nif __name__=='__main__':print(__file__,len(X),f(1),sys.argv[1:])"
 LONG = "\n".join(f"def function_{i}(a,b):return a*{i}+b if a>{i * 7 % 13} else print('line {i}')" for i in range(60))

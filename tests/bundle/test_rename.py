@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from toolkit.bundle.rename import rename, short_names
-from toolkit.bundle.scopes import find_bindings
+from toolkit.bundle.minify.rename import rename, short_names
+from toolkit.bundle.rewrite.scopes import find_bindings
 
 
 def renamed(source: str) -> str:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from toolkit.bundle.simplify import simplify
+from toolkit.bundle.rewrite.simplify import simplify
 
 
 @pytest.mark.parametrize(

@@ -6,11 +6,11 @@ import io
 
 import pytest
 
-from toolkit.bundle.emit import main_block
-from toolkit.bundle.link import import_lines
-from toolkit.bundle.minify import minify, module_bytes
-from toolkit.bundle.parts import Import, Part, make_part, outside_imports
-from toolkit.bundle.squeeze import squeeze
+from toolkit.bundle.link.emit import main_block
+from toolkit.bundle.link.names import import_lines
+from toolkit.bundle.link.parts import Import, Part, make_part, outside_imports
+from toolkit.bundle.minify.print import minify, module_bytes
+from toolkit.bundle.minify.squeeze import squeeze
 
 
 def program(source: str) -> tuple[list[Import], list[Part]]:

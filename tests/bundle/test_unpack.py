@@ -10,11 +10,11 @@ import zlib
 import brotli
 import pytest
 
-from toolkit.bundle import decoders
-from toolkit.bundle import unpack as unpacking
-from toolkit.bundle.foreign import pack_script
-from toolkit.bundle.unpack import Unpacked, unpack
+from toolkit.bundle.foreign.pack_script import pack_script
 from toolkit.errors import GolfError
+from toolkit.unpack import decoders
+from toolkit.unpack import unpack as unpacking
+from toolkit.unpack.unpack import Unpacked, unpack
 
 PROGRAM = "import os\nprint('héllo ▁', os.getpid())\n" + "".join(f"x{i} = {i * i}\n" for i in range(200))
 DATA = PROGRAM.encode()

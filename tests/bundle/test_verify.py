@@ -4,13 +4,14 @@ import copy
 
 import pytest
 
-from toolkit.bundle import order, verify
 from toolkit.bundle.build import ENTRY, START, docstrings, link
-from toolkit.bundle.emit import emit
-from toolkit.bundle.pack import pack
-from toolkit.bundle.resolve import read_modules
-from toolkit.bundle.twin import same_up_to_constants, scaled_down
-from toolkit.bundle.verify import STEPS, compare
+from toolkit.bundle.link.emit import emit
+from toolkit.bundle.link.resolve import read_modules
+from toolkit.bundle.minify import order
+from toolkit.bundle.pack.pack import pack
+from toolkit.bundle.proof import verify
+from toolkit.bundle.proof.miniature import same_up_to_constants, scaled_down
+from toolkit.bundle.proof.verify import STEPS, compare
 from toolkit.components.config import Config, Model
 from toolkit.errors import GolfError
 from toolkit.recipe import load_recipe

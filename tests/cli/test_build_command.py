@@ -6,11 +6,12 @@ import xml.etree.ElementTree as ElementTree
 import pytest
 from click.testing import CliRunner
 
-from toolkit.bundle import order, verify
-from toolkit.bundle.unpack import unpack
+from toolkit.bundle.minify import order
+from toolkit.bundle.proof import verify
 from toolkit.cli.build import command
 from toolkit.cli.main import golf
 from toolkit.errors import GolfError
+from toolkit.unpack.unpack import unpack
 
 
 @pytest.fixture

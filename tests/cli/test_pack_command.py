@@ -5,8 +5,8 @@ import json
 import pytest
 from click.testing import CliRunner
 
-from toolkit.bundle.unpack import unpack
 from toolkit.cli.main import golf
+from toolkit.unpack.unpack import unpack
 
 PROGRAM = "import os\nimport math\nWIDTH = int(os.environ.get('WIDTH', '4'))\n" + "".join(
     f"def function_{i}(argument):\n    return argument * {i} + WIDTH\nprint(function_{i}({i}))\n" for i in range(40)

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from toolkit.bundle.build import ENTRY, make_readable
-from toolkit.bundle.resolve import read_modules
+from toolkit.bundle.link.resolve import read_modules
 from toolkit.check.probes import NAMES
 from toolkit.cli.main import golf
 from toolkit.probe import run

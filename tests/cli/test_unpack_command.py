@@ -6,10 +6,10 @@ import zlib
 import pytest
 from click.testing import CliRunner
 
-from toolkit.bundle import unpack as unpacking
-from toolkit.bundle.pack import pack
+from toolkit.bundle.pack.pack import pack
 from toolkit.cli.main import golf
 from toolkit.cli.unpack import command
+from toolkit.unpack import unpack as unpacking
 
 PROGRAM = "print('héllo')\nx=1"
 

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from toolkit.bundle import order, write_build
+from toolkit.bundle import write_build
+from toolkit.bundle.minify import order
 from toolkit.cli.main import golf
 from toolkit.errors import GolfError
 from toolkit.probe import prove

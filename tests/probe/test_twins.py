@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from toolkit.bundle.build import ENTRY
-from toolkit.bundle.resolve import COMPONENTS_DIR, read_modules
+from toolkit.bundle.link.resolve import COMPONENTS_DIR, read_modules
 from toolkit.errors import GolfError
 from toolkit.probe import contained, independence, repeat
 from toolkit.probe.causal import moved_nats, moved_states

@@ -8,19 +8,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from toolkit.bundle.arguments import fold_parameters
-from toolkit.bundle.cache import cached
-from toolkit.bundle.contract import check_modules
-from toolkit.bundle.emit import emit, header, main_block
-from toolkit.bundle.fold import fold
-from toolkit.bundle.link import check_names, import_lines
-from toolkit.bundle.minify import apportion, minify, module_bytes
-from toolkit.bundle.order import reorder
-from toolkit.bundle.pack import pack
-from toolkit.bundle.parts import Import, Part, split_module, with_source
-from toolkit.bundle.resolve import COMPONENTS_DIR, Module, read_modules
-from toolkit.bundle.shake import shake
-from toolkit.bundle.squeeze import squeeze
+from toolkit.bundle.link.arguments import fold_parameters
+from toolkit.bundle.link.contract import check_modules
+from toolkit.bundle.link.emit import emit, header, main_block
+from toolkit.bundle.link.fold import fold
+from toolkit.bundle.link.names import check_names, import_lines
+from toolkit.bundle.link.parts import Import, Part, split_module, with_source
+from toolkit.bundle.link.resolve import COMPONENTS_DIR, Module, read_modules
+from toolkit.bundle.link.shake import shake
+from toolkit.bundle.minify.order import reorder
+from toolkit.bundle.minify.print import apportion, minify, module_bytes
+from toolkit.bundle.minify.squeeze import squeeze
+from toolkit.bundle.pack.cache import cached
+from toolkit.bundle.pack.pack import pack
 from toolkit.components.config import Config
 from toolkit.errors import GolfError
 from toolkit.recipe import dump_recipe

@@ -106,7 +106,7 @@ def _is_ours(subject: Subject) -> bool:
 
 def _of_source(file: File) -> _Evidence:
     """Names of the stage's functions in a readable script, its log lines in a packed one, where names are shortened."""
-    from toolkit.bundle.unpack import parse_source, unpack
+    from toolkit.unpack.unpack import parse_source, unpack
 
     try:
         tree = parse_source(unpack(file.data).source)

@@ -8,13 +8,13 @@ import ast
 import re
 from collections.abc import Iterator
 
-from toolkit.bundle.unpack import parse_source, unpack
 from toolkit.check.report import Finding
 from toolkit.check.ruleset import Rule
 from toolkit.check.source import Source
 from toolkit.check.subject import Subject
 from toolkit.errors import GolfError
 from toolkit.run.runlog import Fact
+from toolkit.unpack.unpack import parse_source, unpack
 
 _Sign = tuple[str, str, str]  # place, what was found, evidence
 

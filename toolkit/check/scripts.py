@@ -8,13 +8,13 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from toolkit.bundle.unpack import Unpacked, unpack
 from toolkit.check.report import Finding
 from toolkit.check.ruleset import Rule
 from toolkit.check.source import Source
 from toolkit.check.static import Settings, StaticFinding, analyze, read_settings
 from toolkit.check.subject import MAX_TEXT_BYTES, File, Subject
 from toolkit.errors import GolfError
+from toolkit.unpack.unpack import Unpacked, unpack
 
 COMPLETENESS = "STATIC-ANALYSIS"
 _SOURCES = (".py", ".c", ".cc", ".cpp", ".cu", ".h")

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from toolkit.bundle import Bundle
-    from toolkit.bundle.explain import Explanation
+    from toolkit.bundle.costs.explain import Explanation
     from toolkit.components.config import Config
 
 _SHOWN_DEFINITIONS = 5  # a component, in the table; --json and the picture have all
@@ -80,7 +80,7 @@ def _build(
     tables: list[Table] = []
     with Console(stderr=True).status("bundling") as status:
         if with_proof:
-            from toolkit.bundle.verify import verify
+            from toolkit.bundle.proof.verify import verify
 
             status.update("running three forms of the recipe's tiny twin")
             verified = verify(cfg, encoding)
@@ -89,8 +89,8 @@ def _build(
         status.update("bundling")
         result = write_build(cfg, out_dir, encoding)
         if with_costs:
-            from toolkit.bundle.explain import explain
-            from toolkit.bundle.treemap import write_treemap
+            from toolkit.bundle.costs.explain import explain
+            from toolkit.bundle.costs.treemap import write_treemap
 
             status.update("leaving out one definition at a time")
             explanation = explain(cfg, encoding)

@@ -13,7 +13,7 @@ import click
 from toolkit.cli.encoding import encoding_option
 
 if TYPE_CHECKING:
-    from toolkit.bundle.foreign import PackedScript
+    from toolkit.bundle.foreign.pack_script import PackedScript
 
 
 @click.command("pack")
@@ -40,9 +40,9 @@ def command(script: Path, defines: tuple[str, ...], out: Path | None, encoding: 
     """
     from rich.console import Console
 
-    from toolkit.bundle.foreign import pack_script
-    from toolkit.bundle.unpack import read_script
+    from toolkit.bundle.foreign.pack_script import pack_script
     from toolkit.errors import GolfError
+    from toolkit.unpack.unpack import read_script
 
     pairs = [define.partition("=") for define in defines]
     if wrong := [name for name, equals, _ in pairs if not (equals and name.isidentifier())]:

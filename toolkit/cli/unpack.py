@@ -15,8 +15,8 @@ def command(file: Path, as_json: bool) -> None:
 
     The decoders that were found go to standard error. Plain source is an error: there is nothing to unpack.
     """
-    from toolkit.bundle.unpack import read_script, unpack
     from toolkit.errors import GolfError
+    from toolkit.unpack.unpack import read_script, unpack
 
     data = read_script(file)
     file_bytes = len(data)

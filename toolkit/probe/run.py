@@ -15,7 +15,7 @@ from typing import Any
 
 import torch
 
-from toolkit.bundle.twin import same_up_to_constants
+from toolkit.bundle.proof.miniature import same_up_to_constants
 from toolkit.check.probes import FILE, NAMES, SCHEMA_VERSION, missing_probes, read_probes
 from toolkit.check.report import Finding
 from toolkit.components.config import Config

@@ -23,9 +23,9 @@ import torch
 from torch import Tensor
 
 from toolkit.bundle.build import ENTRY, make_readable
-from toolkit.bundle.resolve import Module, read_modules
-from toolkit.bundle.twin import scaled_down
-from toolkit.bundle.verify import clean_environment, run_settings, write_data
+from toolkit.bundle.link.resolve import Module, read_modules
+from toolkit.bundle.proof.miniature import scaled_down
+from toolkit.bundle.proof.verify import clean_environment, run_settings, write_data
 from toolkit.components.config import Config
 from toolkit.components.text.shards import find_shards, read_tokens
 from toolkit.data.shards import write_shard

@@ -10,7 +10,6 @@ from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
-from toolkit.bundle.newer import NotReadable, parse
 from toolkit.check.static.events import IMPORT, Trace
 from toolkit.check.static.findings import UNKNOWN, WARN, StaticFinding
 from toolkit.check.static.machine import MAX_DEPTH, Frame, Stopped
@@ -21,6 +20,7 @@ from toolkit.check.static.rules import decide
 from toolkit.check.static.run import Run
 from toolkit.check.static.settings import LEVELS, Settings, read_settings
 from toolkit.check.static.values import Module, Value
+from toolkit.syntax.parse import NotReadable, parse
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -6,8 +6,8 @@ import ast
 import re
 from functools import lru_cache
 
-from toolkit.bundle.constants import BINARY, COMPARE, MAX_BITS, PURE_BUILTINS, UNARY
 from toolkit.check.static.values import NO_TAGS, PATH, TRAIN, UNKNOWN, VAL
+from toolkit.syntax.constants import BINARY, COMPARE, MAX_BITS, PURE_BUILTINS, UNARY
 
 MAX_TEXT = 10_000  # more than the bundler's: scripts hold whole sources as text
 

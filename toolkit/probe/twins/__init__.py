@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from toolkit.bundle.resolve import COMPONENTS, Module, read_module
+from toolkit.bundle.link.resolve import COMPONENTS, Module, read_module
 
 HONEST = "honest_"
 

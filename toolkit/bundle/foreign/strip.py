@@ -1,0 +1,171 @@
+"""Take from a script that we did not write what no run of it can notice: notes, and definitions that nothing names.
+
+- Docstrings and other bare literals, unless the program reads `__doc__`.
+- Annotations of parameters, results and variables. Those of dataclasses, of classes with bases from outside, and of
+  functions under a decorator that may read them stay: `triton.jit` and `custom_op` depend on theirs.
+- Imports from the standard library, functions, classes and literal constants at the top level that nothing mentions,
+  not even a string. Imports from elsewhere stay: importing them may have effects.
+"""
+
+import ast
+import re
+import sys
+from collections.abc import Iterable
+
+from toolkit.bundle.foreign.guards import find_guards, passes_to_annotation_readers, reads_annotations
+from toolkit.bundle.rewrite.scopes import find_bindings, parameters
+from toolkit.bundle.rewrite.signatures import Definition, has_known_decorators, is_plain
+from toolkit.syntax.constants import is_literal
+
+_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+_EFFECTFUL_MODULES = {"__future__", "antigravity", "readline", "this"}
+
+
+def remove_notes(tree: ast.Module) -> None:
+    """Remove docstrings and annotations that nothing can read, in place."""
+    words = {getattr(node, "id", getattr(node, "attr", "")) for node in ast.walk(tree)}
+    if "__doc__" not in words:
+        remove_bare_literals(tree)
+    if not reads_annotations(tree):
+        remove_annotations(tree)
+
+
+def remove_bare_literals(tree: ast.Module) -> None:
+    for node in ast.walk(tree):
+        for block in _blocks(node):
+            kept = [stmt for stmt in block if not (isinstance(stmt, ast.Expr) and isinstance(stmt.value, ast.Constant))]
+            block[:] = kept or ([] if node is tree else [ast.copy_location(ast.Pass(), block[0])])
+
+
+def remove_annotations(tree: ast.Module) -> None:
+    called = {node.func for node in ast.walk(tree) if isinstance(node, ast.Call)}
+    handed_on = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and n not in called}
+    if not passes_to_annotation_readers(tree):
+        handed_on = set()
+    in_class = {stmt for node in ast.walk(tree) if isinstance(node, ast.ClassDef) for stmt in node.body}
+    definitions = [node for node in ast.walk(tree) if isinstance(node, Definition)]
+    read = [node for node in definitions if not has_known_decorators(node) or node.name in handed_on]
+    kept = {inner for node in read for inner in ast.walk(node)}  # a kernel's variables have types as well
+    for node in ast.walk(tree):
+        if node in kept:
+            continue
+        if isinstance(node, _FUNCTIONS):
+            node.returns = None
+            for arg in parameters(node.args):
+                arg.annotation = None
+        if not isinstance(node, ast.ClassDef) or is_plain(node):
+            for block in _blocks(node):
+                block[:] = [_without_annotation(stmt, stmt in in_class) for stmt in block]
+    if not any(getattr(node, "annotation", None) or getattr(node, "returns", None) for node in ast.walk(tree)):
+        tree.body = [stmt for stmt in tree.body if not _is_future_annotations(stmt)]
+
+
+def _without_annotation(stmt: ast.stmt, in_class: bool) -> ast.stmt:
+    if not isinstance(stmt, ast.AnnAssign):
+        return stmt
+    if stmt.value is not None:
+        return ast.copy_location(ast.Assign([stmt.target], stmt.value), stmt)
+    if in_class:
+        return ast.copy_location(ast.Pass(), stmt)
+    stmt.annotation = ast.copy_location(ast.Constant(0), stmt)  # still makes the name a local
+    return stmt
+
+
+def _is_future_annotations(stmt: ast.stmt) -> bool:
+    return isinstance(stmt, ast.ImportFrom) and (stmt.module, [a.name for a in stmt.names]) == (
+        "__future__",
+        ["annotations"],
+    )
+
+
+def merge_imports(tree: ast.Module) -> None:
+    """Join neighbours such as `import a` and `import b` in one statement."""
+    for node in ast.walk(tree):
+        for block in _blocks(node):
+            merged: list[ast.stmt] = []
+            for stmt in block:
+                match merged[-1:], stmt:
+                    case [ast.Import() as last], ast.Import():
+                        last.names += stmt.names
+                    case [ast.ImportFrom() as last], ast.ImportFrom() if _have_one_origin(last, stmt):
+                        last.names += stmt.names
+                    case _:
+                        merged.append(stmt)
+            block[:] = merged
+
+
+def _have_one_origin(one: ast.ImportFrom, other: ast.ImportFrom) -> bool:
+    is_starred = "*" in (one.names[0].name, other.names[0].name)
+    return (one.module, one.level) == (other.module, other.level) and not is_starred
+
+
+def drop_unused(tree: ast.Module) -> list[str]:
+    """Drop top-level definitions and imports that nothing mentions, until none is left; the names of what went.
+
+    Raises `AssertionError` if the program then lacks a name.
+    """
+    outside = _names_outside(tree)
+    dropped: list[str] = []
+    while True:
+        bindings = find_bindings(tree)
+        guards = find_guards(tree, bindings)
+        top = [binding for binding in bindings if binding.scope and binding.scope.node is tree]
+        unused = {binding.name for binding in top if len(binding.mentions) == 1 and binding not in guards.namespace}
+        strings = [n.value for n in ast.walk(tree) if isinstance(n, ast.Constant) and isinstance(n.value, str)]
+        unnamed = unused - {word for text in strings for word in re.findall(r"\w+", text)}
+        tree.body = [stmt for stmt in tree.body if not _is_droppable(stmt, unnamed)]
+        for stmt in tree.body:
+            if isinstance(stmt, (ast.Import, ast.ImportFrom)):
+                stmt.names = [alias for alias in stmt.names if not _is_droppable_import(stmt, alias, unused)]
+        tree.body = [stmt for stmt in tree.body if getattr(stmt, "names", True)]
+        gone = {binding.name for binding in top} - {b.name for b in find_bindings(tree) if b.scope}
+        if not gone:
+            break
+        dropped += gone
+    if not _names_outside(tree) <= outside:
+        raise AssertionError("a definition was dropped that the program needs")
+    return sorted(dropped)
+
+
+def _names_outside(tree: ast.Module) -> set[str]:
+    """Names that the program uses and does not bind."""
+    return {binding.name for binding in find_bindings(tree) if binding.scope is None}
+
+
+def _is_droppable_import(stmt: ast.Import | ast.ImportFrom, alias: ast.alias, unused: set[str]) -> bool:
+    module = alias.name if isinstance(stmt, ast.Import) else (stmt.module or "")
+    root = module.partition(".")[0]
+    is_known = root in sys.stdlib_module_names and root not in _EFFECTFUL_MODULES
+    is_submodule = isinstance(stmt, ast.Import) and "." in module and alias.asname is not None
+    name = alias.asname or (root if isinstance(stmt, ast.Import) else alias.name)
+    return is_known and not is_submodule and alias.name != "*" and name in unused
+
+
+def _is_droppable(stmt: ast.stmt, unused: set[str]) -> bool:
+    """Whether a statement only binds a name that is not used."""
+    match stmt:
+        case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
+            return name in unused and not stmt.decorator_list and _is_quiet(stmt)
+        case ast.ClassDef(name=name):
+            return name in unused and is_plain(stmt) and all(_is_quiet(item) for item in stmt.body)
+        case ast.Assign(targets=[ast.Name(id=name)]) | ast.AnnAssign(target=ast.Name(id=name)):
+            return name in unused and _is_quiet(stmt)
+    return False
+
+
+def _is_quiet(stmt: ast.stmt) -> bool:
+    """Whether a definition has no effect but to define something."""
+    match stmt:
+        case ast.FunctionDef(args=args) | ast.AsyncFunctionDef(args=args):
+            defaults = [*args.defaults, *(item for item in args.kw_defaults if item)]
+            return has_known_decorators(stmt) and all(is_literal(item) for item in defaults)
+        case ast.Assign(value=value) | ast.AnnAssign(value=value):
+            return value is None or is_literal(value)
+    return isinstance(stmt, ast.Pass) or (isinstance(stmt, ast.Expr) and isinstance(stmt.value, ast.Constant))
+
+
+def _blocks(node: ast.AST) -> Iterable[list[ast.stmt]]:
+    for name in ("body", "orelse", "finalbody"):
+        block = getattr(node, name, None)
+        if isinstance(block, list) and block:
+            yield block
