@@ -8,9 +8,9 @@ they will be stored and passes gradients straight through.
 import torch
 from torch import Tensor
 
+from toolkit.components.base.fp16 import SMALLEST_STEP
 from toolkit.components.config import Config
 
-SMALLEST_STEP = 5.960464477539063e-08  # 2^-24, the smallest number above zero in fp16
 PENTANARY_THRESHOLD = 0.7  # in mean |w|; the second threshold is twice as far
 
 

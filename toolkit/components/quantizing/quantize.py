@@ -5,9 +5,10 @@ from torch import Tensor
 
 from toolkit.components.artifact.quantized import SCHEME_FP16, SCHEME_FP32, QuantizedTensor
 from toolkit.components.base.failure import InputError
+from toolkit.components.base.fp16 import SMALLEST_STEP
 from toolkit.components.config import Config
 from toolkit.components.model.gpt import parameter_kind
-from toolkit.components.model.levels import SMALLEST_STEP, hybrid_levels
+from toolkit.components.model.levels import hybrid_levels
 from toolkit.components.quantizing.gptq import gptq_symbols, is_quantized, round_symbols
 from toolkit.components.quantizing.hybrid import level_tensor
 
