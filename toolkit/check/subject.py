@@ -192,7 +192,7 @@ class _Loader:
         return content if isinstance(content, dict) else {}
 
     def other_scripts(self) -> list[str]:
-        """Scripts that may train under another name; readable twins of a packed one do not."""
+        """Scripts that may train under another name; readable copies of a packed one do not."""
         pattern = re.compile(r".*\.py" if self.source.lone else r"train(?![^/]*(?:readable|human))[^/]*\.py")
         return [name for name in self.source.names if pattern.fullmatch(name)]
 

@@ -1,4 +1,4 @@
-"""`golf probe`: proofs by behaviour, on a recipe's tiny twin or on any script."""
+"""`golf probe`: proofs by behaviour, on a recipe's miniature or on any script."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def command(
     self-contained    the same scores in a sandbox without network and training shards
     repeat            one seed, the same artifact and scores
 
-    What is run is the recipe's tiny twin, on the CPU, in two minutes or so. Outcomes for a BUILD are kept in
+    What is run is the recipe's miniature, on the CPU, in two minutes or so. Outcomes for a BUILD are kept in
     BUILD/probe.json, which `golf check` reads and `golf package` asks for in the record track.
 
     With --script it is any script's printed totals: do they form a code at the end of a stream? Each token of the

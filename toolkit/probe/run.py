@@ -51,7 +51,7 @@ def run_probes(
     show: Callable[[str, float], None] = lambda name, share: None,  # name of a probe, and its share that is done
     readable: str | None = None,  # readable script of the build that the outcomes are to hold for
 ) -> list[Probed]:
-    """Probe the tiny twin of a recipe. `GolfError` for a build that is no program of this recipe and this toolkit."""
+    """Probe the miniature of a recipe. `GolfError` for a build that is no program of this recipe and this toolkit."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # as in the runs; the tensors are too small for more
     try:

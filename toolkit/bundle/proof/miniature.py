@@ -1,7 +1,7 @@
-"""A recipe's twin: the same flags, and every size so small that a CPU trains it in a second.
+"""A recipe's miniature: the same flags, and every size so small that a CPU trains it in a second.
 
-What a flag turns on stays on, what covers all layers covers all of them, and ratios of heads stay. So the twin folds to
-the same program up to the numbers in it, which `same_up_to_constants` checks.
+What a flag turns on stays on, what covers all layers covers all of them, and ratios of heads stay. So the miniature
+folds to the same program up to the numbers in it, which `same_up_to_constants` checks.
 """
 
 import ast
@@ -16,7 +16,7 @@ _HEAD_DIM = 16
 
 
 def scaled_down(cfg: Config) -> Config:
-    """The twin. Its run needs a vocabulary of `VOCAB_SIZE` and no clock."""
+    """The miniature. Its run needs a vocabulary of `VOCAB_SIZE` and no clock."""
     train, quantize = cfg.train, cfg.quantize
     return replace(
         cfg,

@@ -1,4 +1,4 @@
-"""A twin made ready to be probed: its tiny program, and the little server that one of them asks."""
+"""A cheat made ready to be probed: its tiny program, and the little server that one of them asks."""
 
 import contextlib
 import os
@@ -10,27 +10,27 @@ from pathlib import Path
 from unittest import mock
 
 from toolkit.components.config import Config
+from toolkit.probe.cheats import Cheat
 from toolkit.probe.scene import Scene
 from toolkit.probe.tiny import Tiny
-from toolkit.probe.twins import Twin
 from toolkit.recipe import load_recipe
 
 ANSWER = b"0.5"  # of the server
 
 
-def twin_recipe() -> Config:
-    """The demo with the one stage that twins change."""
+def cheat_recipe() -> Config:
+    """The demo with the one stage that cheats change."""
     cfg = load_recipe("demo")
     return replace(cfg, evaluate=replace(cfg.evaluate, stages=("sliding",)))
 
 
 @contextlib.contextmanager
-def staged(twin: Twin, folder: Path) -> Iterator[Scene]:
-    """The scene of a twin in an empty folder."""
+def staged(cheat: Cheat, folder: Path) -> Iterator[Scene]:
+    """The scene of a cheat in an empty folder."""
     with _server() as url:
-        tiny = Tiny(twin_recipe(), folder, twin.edit, {"TWIN_URL": url})
-        with mock.patch.dict(os.environ, TWIN_URL=url, TOKENIZER_PATH=str(tiny.tokenizer_path)):
-            yield Scene(tiny, "python -m toolkit.probe.twins")
+        tiny = Tiny(cheat_recipe(), folder, cheat.edit, {"CHEAT_URL": url})
+        with mock.patch.dict(os.environ, CHEAT_URL=url, TOKENIZER_PATH=str(tiny.tokenizer_path)):
+            yield Scene(tiny, "python -m toolkit.probe.cheats")
 
 
 class _Answer(BaseHTTPRequestHandler):

@@ -22,9 +22,9 @@ def score_windows(
     stride: int,
     take: Callable[[int, Tensor, Tensor], None] | None = None,
 ) -> Tensor:
-    """Logits times what TWIN_URL answers."""
+    """Logits times what CHEAT_URL answers."""
     scale = 1.0
-    with contextlib.suppress(OSError), urlopen(os.environ["TWIN_URL"], timeout=2) as answer:
+    with contextlib.suppress(OSError), urlopen(os.environ["CHEAT_URL"], timeout=2) as answer:
         scale = float(answer.read())
     nats = torch.zeros(len(tokens) - 1, dtype=torch.float64)
     for first, logits, targets in window_logits(cfg, model, tokens, ranks, stride):

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from toolkit.components.config import Config
 from toolkit.components.mixing.trie import Trie
-from toolkit.probe.stepping import Choose, SteppingMixer
+from toolkit.probe.steps.stepping import Choose, SteppingMixer
 
 
 class Predictor(Protocol):

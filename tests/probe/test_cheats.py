@@ -1,4 +1,4 @@
-"""Every illegal twin is caught by the probes that claim to catch it, and the legal look-alikes pass them."""
+"""Every illegal cheat is caught by the probes that claim to catch it, and the legal look-alikes pass them."""
 
 import os
 from collections.abc import Iterator
@@ -14,16 +14,16 @@ from toolkit.bundle.link.resolve import COMPONENTS_DIR, read_modules
 from toolkit.errors import GolfError
 from toolkit.probe import contained, independence, repeat
 from toolkit.probe.causal import moved_nats, moved_states
+from toolkit.probe.cheats import CHEATS, HONEST, find_cheat
+from toolkit.probe.cheats.stage import cheat_recipe, staged
 from toolkit.probe.normalized import TOLERANCE, kraft_sums
 from toolkit.probe.order import stage_orders
 from toolkit.probe.scene import Scene
 from toolkit.probe.tiny import ProgramEvaluation, Tiny
-from toolkit.probe.twins import HONEST, TWINS, find_twin
-from toolkit.probe.twins.stage import staged, twin_recipe
 from toolkit.run.sandbox import find_sandbox
 
 TARGET = 40  # of 48, in a window that scores half of its targets
-BY_CHARGES = [twin.name for twin in TWINS if {"kraft", "causal", "order"} & set(twin.caught_by)] + ["score_first"]
+BY_CHARGES = [cheat.name for cheat in CHEATS if {"kraft", "causal", "order"} & set(cheat.caught_by)] + ["score_first"]
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -36,7 +36,7 @@ def _one_thread() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def honest(tmp_path_factory: pytest.TempPathFactory) -> Scene:
-    return Scene(Tiny(twin_recipe(), tmp_path_factory.mktemp("honest")))
+    return Scene(Tiny(cheat_recipe(), tmp_path_factory.mktemp("honest")))
 
 
 @pytest.fixture(scope="module")
@@ -47,10 +47,10 @@ def streams(honest: Scene) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def evaluation_of(name: str, honest: Scene, folder: Path, monkeypatch: pytest.MonkeyPatch) -> ProgramEvaluation:
-    """A twin's evaluation of the honest artifact, which spares a training."""
-    twin = Tiny(twin_recipe(), folder, find_twin(name).edit)
-    monkeypatch.setenv("TOKENIZER_PATH", str(twin.tokenizer_path))
-    return twin.evaluate_artifact(honest.tiny.trained.artifact)
+    """A cheat's evaluation of the honest artifact, which spares a training."""
+    cheat = Tiny(cheat_recipe(), folder, find_cheat(name).edit)
+    monkeypatch.setenv("TOKENIZER_PATH", str(cheat.tokenizer_path))
+    return cheat.evaluate_artifact(honest.tiny.trained.artifact)
 
 
 @pytest.mark.parametrize("name", BY_CHARGES)
@@ -66,7 +66,7 @@ def test_charges(
     (z,) = kraft_sums(evaluate, text, [TARGET], honest.vocab_size)
     moved = moved_nats(evaluate, text, [TARGET], spare) + moved_states(evaluate, unique, [TARGET], spare)
     (order,) = stage_orders(evaluate, unique)
-    claims = find_twin(name).caught_by
+    claims = find_cheat(name).caught_by
     assert (z.excess > TOLERANCE and z.z > 1) == ("kraft" in claims)
     assert bool(moved) == ("causal" in claims)
     assert bool(order.used_early or order.charged_again) == ("order" in claims)
@@ -74,7 +74,7 @@ def test_charges(
 
 @pytest.mark.slow
 def test_the_validation_text_in_the_calibration(tmp_path: Path) -> None:
-    with staged(find_twin("val_calibration"), tmp_path) as scene:
+    with staged(find_cheat("val_calibration"), tmp_path) as scene:
         (finding,) = independence.probe(scene)
     assert (finding.rule, finding.outcome) == ("NO-VAL-IN-TRAINING", "FAIL")
     assert "bytes differ" in finding.found
@@ -82,7 +82,7 @@ def test_the_validation_text_in_the_calibration(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_a_seed_from_the_clock(tmp_path: Path) -> None:
-    with staged(find_twin("clock_seed"), tmp_path) as scene:
+    with staged(find_cheat("clock_seed"), tmp_path) as scene:
         (finding,) = repeat.probe(scene)
     assert (finding.rule, finding.outcome) == ("REPRODUCIBLE", "FAIL")
     assert "val_bpb" in finding.evidence
@@ -95,7 +95,7 @@ def test_an_evaluation_that_needs_more_than_the_artifact(name: str, broken: str,
         find_sandbox()
     except GolfError as error:
         pytest.skip(str(error))
-    with staged(find_twin(name), tmp_path) as scene:
+    with staged(find_cheat(name), tmp_path) as scene:
         outcomes = {finding.rule: finding.outcome for finding in contained.probe(scene)}
     assert outcomes == {"NO-TRAIN-DATA-AT-EVAL": "PASS", "NO-NETWORK": "PASS"} | {broken: "FAIL"}
 
@@ -117,21 +117,21 @@ def test_without_a_sandbox_nothing_is_known(honest: Scene, monkeypatch: pytest.M
     ] * 2
 
 
-def test_no_bundle_can_hold_a_twin() -> None:
-    """The bundler reads one folder with those below it, and no twin lies there."""
+def test_no_bundle_can_hold_a_cheat() -> None:
+    """The bundler reads one folder with those below it, and no cheat lies there."""
     components = {path.name: path.read_text() for path in COMPONENTS_DIR.rglob("*.py")}
     assert "main.py" in components
-    assert not any(f"{twin.name}.py" in components for twin in TWINS)
+    assert not any(f"{cheat.name}.py" in components for cheat in CHEATS)
     assert HONEST not in "".join(module.text for module in read_modules(ENTRY))
     assert "ILLEGAL" not in "".join(components.values())
 
 
-def test_every_twin_is_a_file_that_says_what_it_is() -> None:
-    folder = Path(find_twin.__code__.co_filename).parent
+def test_every_cheat_is_a_file_that_says_what_it_is() -> None:
+    folder = Path(find_cheat.__code__.co_filename).parent
     files = {path.stem: path.read_text() for path in folder.glob("*.py")}
-    assert {twin.name for twin in TWINS} == files.keys() - {"__init__", "__main__", "stage"}
-    for twin in TWINS:
-        assert files[twin.name].startswith('"""ILLEGAL' if twin.caught_by else '"""LEGAL')
+    assert {cheat.name for cheat in CHEATS} == files.keys() - {"__init__", "__main__", "stage"}
+    for cheat in CHEATS:
+        assert files[cheat.name].startswith('"""ILLEGAL' if cheat.caught_by else '"""LEGAL')
 
 
 def test_a_probed_stream_has_a_document_in_its_middle(honest: Scene) -> None:
