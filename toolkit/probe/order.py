@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from torch import Tensor
 
-from toolkit.check.report import Finding
+from toolkit.check.rulebook.finding import Finding
 from toolkit.probe.evaluation import Evaluation, nats_by_stage
 from toolkit.probe.scene import Scene
 from toolkit.probe.steps.step import Predictor, score_by_steps

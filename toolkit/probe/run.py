@@ -16,8 +16,8 @@ from typing import Any
 import torch
 
 from toolkit.bundle.proof.miniature import same_up_to_constants
-from toolkit.check.probes import FILE, NAMES, SCHEMA_VERSION, missing_probes, read_probes
-from toolkit.check.report import Finding
+from toolkit.check.evidence.probes import FILE, NAMES, SCHEMA_VERSION, missing_probes, read_probes
+from toolkit.check.rulebook.finding import Finding
 from toolkit.components.config import Config
 from toolkit.errors import GolfError
 from toolkit.probe import causal, contained, independence, normalized, order, repeat

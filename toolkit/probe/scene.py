@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from toolkit.check.report import Finding
-from toolkit.check.ruleset import all_rules
+from toolkit.check.rulebook.finding import Finding
+from toolkit.check.rulebook.ruleset import all_rules
 from toolkit.components.text.byte_tables import token_strings
 from toolkit.probe.steps.step import Predictor, stage_predictor
 from toolkit.probe.tiny import ProgramEvaluation, Tiny

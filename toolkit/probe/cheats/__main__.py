@@ -12,7 +12,7 @@ from pathlib import Path
 
 import torch
 
-from toolkit.check.report import by_severity
+from toolkit.check.rulebook.finding import by_severity
 from toolkit.probe import causal, normalized
 from toolkit.probe.cheats import CHEATS, Cheat, find_cheat
 from toolkit.probe.cheats.stage import staged
