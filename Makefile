@@ -35,7 +35,7 @@ bench-bundle: .venv/installed
 MANIFEST ?= ../shared/compliance_dev.jsonl
 bench-check: .venv/installed
 	@if test -d "$(REPO)" && test -f "$(MANIFEST)"; \
-	then $(BIN)/python -m toolkit.check.benchmark --repo "$(REPO)" --manifest "$(MANIFEST)"; \
+	then $(BIN)/python -m bench.check --repo "$(REPO)" --manifest "$(MANIFEST)"; \
 	else echo "bench-check: expected REPO=<a clone of the challenge> and MANIFEST=<labelled entries>; nothing measured"; fi
 
 # TEXTS: a folder with dickens.zip of the Silesia corpus, wikitext2_valid.txt and shakespeare.txt. The first run trains

@@ -77,7 +77,7 @@ def main() -> None:
         seconds = f"{max(row.cold_seconds for row in rows):>8.1f}{max(row.warm_seconds for row in rows):>8.2f}"
         same = all(row.is_deterministic for row in rows)
         print(f"{name:<17}{len(readable.encode()):>9,}{common:>8,}{sizes}{seconds}  {'yes' if same else 'NO'}")
-    print("modules, readable and packed script of each recipe's twin, bit for bit")
+    print("modules, readable and packed script of each recipe's miniature, bit for bit")
     for name in recipe_names():
         started = time.perf_counter()
         found = verify(load_recipe(name))

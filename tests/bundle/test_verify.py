@@ -1,4 +1,4 @@
-"""Proof by running: the twin is the same program, equal forms pass, and any difference is found."""
+"""Proof by running: the miniature is the same program, equal forms pass, and any difference is found."""
 
 import copy
 
@@ -32,7 +32,7 @@ CONFIGS["one layer"] = Config(model=Model(num_layers=1, num_heads=1, num_kv_head
 
 
 @pytest.mark.parametrize("name", CONFIGS)
-def test_twin_is_the_same_program_up_to_numbers(name):
+def test_miniature_is_the_same_program_up_to_numbers(name):
     modules = read_modules(ENTRY)
     forms = [
         emit(*link(cfg, modules), docstrings(modules), START) for cfg in (CONFIGS[name], scaled_down(CONFIGS[name]))

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from toolkit.check.acceptance import Baseline, read_baseline
+from toolkit.check.evidence.significance import Baseline, read_baseline
 from toolkit.errors import GolfError
 
 

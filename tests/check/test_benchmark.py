@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from toolkit.check.benchmark import judge_manifest, main, summarize
-from toolkit.check.git import Repository
+from bench.check import judge_manifest, main, summarize
+from toolkit.check.subject.git import Repository
 
 ENTRY = "records/track_10min_16mb/2026-05-02_Demo"
 MANIFEST = Path(__file__).resolve().parents[3] / "shared" / "compliance_dev.jsonl"

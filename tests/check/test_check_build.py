@@ -8,7 +8,7 @@ import pytest
 
 from toolkit.bundle import write_build
 from toolkit.check import check_path
-from toolkit.check.ruleset import all_rules
+from toolkit.check.rulebook.ruleset import all_rules
 from toolkit.errors import GolfError
 from toolkit.recipe import load_recipe
 

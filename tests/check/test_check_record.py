@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from toolkit.check.acceptance import Baseline
-from toolkit.check.ruleset import all_rules
+from toolkit.check.evidence.significance import Baseline
+from toolkit.check.rulebook.ruleset import all_rules
 
 LOG = "train_seed42.log"
 RULES = {

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from toolkit.check.claims import parse_claims
+from toolkit.check.subject.claims import parse_claims
 from toolkit.errors import GolfError
 
 

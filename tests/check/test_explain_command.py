@@ -3,7 +3,7 @@
 import pytest
 from click.testing import CliRunner
 
-from toolkit.check.ruleset import all_rules
+from toolkit.check.rulebook.ruleset import all_rules
 from toolkit.cli.main import golf
 
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from toolkit.check.formats import annotation_lines, to_sarif
-from toolkit.check.report import Finding, Report
+from toolkit.check.report.formats import annotation_lines, to_sarif
+from toolkit.check.rulebook.finding import Finding, Report
 from toolkit.cli.check import command
 
 LOG = "train_seed42.log"

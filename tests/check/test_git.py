@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from toolkit.check.engine import check_source
-from toolkit.check.git import GitSource, Repository, read_change, submission_folders, the_submission
+from toolkit.check.subject.git import GitSource, Repository, read_change, submission_folders, the_submission
 from toolkit.cli.check import command
 from toolkit.errors import GolfError
 

@@ -104,7 +104,7 @@ def test_a_deep_tree_is_not_walked(record: Any) -> None:
 
 
 def test_too_many_files_are_one_line(record: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("toolkit.check.source.MAX_FILES", 5)
+    monkeypatch.setattr("toolkit.check.subject.files.MAX_FILES", 5)
     assert "expected at most 5 files, found more" in check(record.path).output
 
 

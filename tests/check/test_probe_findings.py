@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from toolkit.check.probes import NAMES, missing_probes, read_findings
+from toolkit.check.evidence.probes import NAMES, missing_probes, read_findings
 
 FINDING = {
     "rule": "C2-NORMALIZED",

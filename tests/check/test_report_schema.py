@@ -8,7 +8,7 @@ import pytest
 
 from toolkit import check
 
-SCHEMA = json.loads((Path(check.__file__).parent / "report.schema.json").read_text())
+SCHEMA = json.loads((Path(check.__file__).parent / "report" / "report.schema.json").read_text())
 TYPES = {"string": str, "integer": int, "number": (int, float), "null": type(None), "array": list, "object": dict}
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from toolkit.check.ruleset import Rule, all_rules, known_tracks, load_exports, load_rules
+from toolkit.check.rulebook.ruleset import Rule, all_rules, known_tracks, load_exports, load_rules
 from toolkit.components.config import TRACKS
 from toolkit.errors import GolfError
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from toolkit.check.significance import TTest, compare, one_sample, paired, welch
+from toolkit.check.statistics.t_tests import TTest, compare, one_sample, paired, welch
 
 NEW = [1.8912, 1.8899, 1.8921]
 OLD = [1.8991, 1.8975, 1.9003, 1.8988]

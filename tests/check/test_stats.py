@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
-from toolkit.check.plan import power, seeds_needed
-from toolkit.check.stats import tokenizer_ratio
+from toolkit.check.statistics.compare import tokenizer_ratio
+from toolkit.check.statistics.power import power, seeds_needed
 from toolkit.cli.stats import command
 
 

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from toolkit.bundle.build import ENTRY, make_readable
 from toolkit.bundle.link.resolve import read_modules
-from toolkit.check.probes import NAMES
+from toolkit.check.evidence.probes import NAMES
 from toolkit.cli.main import golf
 from toolkit.probe import run
 from toolkit.probe.scene import Scene

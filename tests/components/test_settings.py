@@ -186,7 +186,7 @@ def test_sections_that_do_not_go_together(sections: dict[str, Section], message:
         Config(**sections)
 
 
-def test_a_scaled_down_recipe_keeps_what_is_on() -> None:
+def test_a_miniature_keeps_what_is_on() -> None:
     for recipe in recipe_names():
         cfg = load_recipe(recipe)
         small = scaled_down(cfg)
@@ -195,12 +195,12 @@ def test_a_scaled_down_recipe_keeps_what_is_on() -> None:
         assert small.train.batch_tokens <= 256
 
 
-def test_an_error_of_a_scaled_down_recipe_does_not_blame_the_recipe(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_of_a_miniature_does_not_blame_the_recipe(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Evaluate, "small", lambda self, cfg: self)
     with pytest.raises(GolfError) as error:
         scaled_down(load_recipe("sp4096"))
     assert str(error.value) == (
-        "sp4096, scaled down for proofs and probes: evaluate.stride: expected at most train.seq_len = 32, found 64; "
+        "sp4096, its miniature for proofs and probes: evaluate.stride: expected at most train.seq_len = 32, found 64; "
         "the recipe itself is valid, mend `small` of that section in toolkit/components/settings"
     )
 

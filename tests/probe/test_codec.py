@@ -11,7 +11,7 @@ from toolkit.components.base.failure import InputError
 from toolkit.components.config import Config, Evaluate, Model, Train
 from toolkit.components.model.gpt import GPT
 from toolkit.probe.codec import decode, encode, pack_code, unpack_code
-from toolkit.probe.step import Choose, stage_predictor
+from toolkit.probe.steps.step import Choose, stage_predictor
 
 STRINGS = [b"", b"", *(bytes([byte]) for byte in b" abcde\xc3\xa9"), b" a", b"ab", b"abc", b" de", "é".encode(), b"a"]
 

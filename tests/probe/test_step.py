@@ -12,7 +12,7 @@ from toolkit.components.mixing.ppm_trie import mix_ppm_trie
 from toolkit.components.mixing.trie import Trie, TrieFeed
 from toolkit.components.model.gpt import GPT
 from toolkit.components.scoring.score import score_blocks, score_windows
-from toolkit.probe.step import TriePredictor, WindowPredictor, score_by_steps
+from toolkit.probe.steps.step import TriePredictor, WindowPredictor, score_by_steps
 
 ALONE = Ranks(0, 1, torch.device("cpu"))
 STRINGS = [b"", b"", *(bytes([byte]) for byte in b" abcde\xc3\xa9"), b" a", b"ab", b"abc", b" de", "é".encode(), b"a"]

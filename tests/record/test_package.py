@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from toolkit.check.probes import NAMES
+from toolkit.check.evidence.probes import NAMES
 from toolkit.errors import GolfError
 from toolkit.record.package import RefusedRecord, find_record, package
 from toolkit.record.texts import render_requirements

@@ -5,24 +5,24 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from toolkit.check.acceptance import Baseline, significance
-from toolkit.check.budgets import size_cap
-from toolkit.check.calibration import gptq_calibration_budget, val_calibration
-from toolkit.check.clocks import eval_600, train_600
-from toolkit.check.consistency import code_log_mismatch
-from toolkit.check.facts import collect_facts
-from toolkit.check.files import record_files, track_label
-from toolkit.check.fingerprints import no_val_in_training, reproducible, seed_bruteforce
-from toolkit.check.folder import Change, one_folder
-from toolkit.check.metric import full_val_coverage, normalized, tokenizer_bytes
-from toolkit.check.mixing import byte_spread, target_gate
-from toolkit.check.normalization import tokenizer_normalization
-from toolkit.check.probes import probe_findings
-from toolkit.check.report import Finding, Report
-from toolkit.check.ruleset import Rule, load_rules
-from toolkit.check.scripts import analyze_script, judge_script
-from toolkit.check.source import Source, open_source
-from toolkit.check.subject import RECORD_TRACK, Subject, load_subject
+from toolkit.check.evidence.calibration import gptq_calibration_budget, val_calibration
+from toolkit.check.evidence.clocks import eval_600, train_600
+from toolkit.check.evidence.consistency import code_log_mismatch
+from toolkit.check.evidence.coverage import full_val_coverage, normalized, tokenizer_bytes
+from toolkit.check.evidence.data_and_seeds import no_val_in_training, reproducible, seed_bruteforce
+from toolkit.check.evidence.folded_text import tokenizer_normalization
+from toolkit.check.evidence.one_folder import Change, one_folder
+from toolkit.check.evidence.ppm_seed_stage import byte_spread, target_gate
+from toolkit.check.evidence.probes import probe_findings
+from toolkit.check.evidence.record_files import record_files, track_label
+from toolkit.check.evidence.significance import Baseline, significance
+from toolkit.check.evidence.size import size_cap
+from toolkit.check.report.facts import collect_facts
+from toolkit.check.rulebook.finding import Finding, Report
+from toolkit.check.rulebook.ruleset import Rule, load_rules
+from toolkit.check.static.judge import analyze_script, judge_script
+from toolkit.check.subject.files import Source, open_source
+from toolkit.check.subject.subject import RECORD_TRACK, Subject, load_subject
 
 Predicate = Callable[[Subject, Rule], Iterator[Finding]]
 

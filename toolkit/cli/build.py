@@ -35,7 +35,7 @@ _SHOWN_DEFINITIONS = 5  # a component, in the table; --json and the picture have
     "--verify",
     "with_proof",
     is_flag=True,
-    help="First train a tiny twin of the recipe, for seconds on the CPU, as modules, readable and packed script, and "
+    help="First train a miniature of the recipe, for seconds on the CPU, as modules, readable and packed script, and "
     "compare losses, state dict and artifact bit for bit; a difference is an error, and nothing is written.",
 )
 @click.option(
@@ -82,7 +82,7 @@ def _build(
         if with_proof:
             from toolkit.bundle.proof.verify import verify
 
-            status.update("running three forms of the recipe's tiny twin")
+            status.update("running three forms of the recipe's miniature")
             verified = verify(cfg, encoding)
             facts["verified"] = asdict(verified)
             tables.append(_table("modules = readable = packed", {k: f"{v:,}" for k, v in asdict(verified).items()}))

@@ -8,8 +8,8 @@ import click
 
 if TYPE_CHECKING:
     from toolkit.check import Report
-    from toolkit.check.folder import Change
-    from toolkit.check.source import Source
+    from toolkit.check.evidence.one_folder import Change
+    from toolkit.check.subject.files import Source
 
 
 @click.command("check")
@@ -40,9 +40,9 @@ def command(
 
     Exit code 0 for PASS and WARN, 1 for FAIL and for UNKNOWN (missing evidence is no pass), 2 for wrong usage.
     """
-    from toolkit.check.acceptance import read_baseline
     from toolkit.check.engine import check_source
-    from toolkit.check.formats import annotation_lines, to_sarif, write_text
+    from toolkit.check.evidence.significance import read_baseline
+    from toolkit.check.report.formats import annotation_lines, to_sarif, write_text
 
     if explain_bytes and (repository or as_json or annotations or not paths):
         raise click.UsageError("--explain-bytes: expected a PATH on disk and neither --json nor --annotations")
@@ -75,8 +75,8 @@ def _place(source: "Source") -> str:
 
 
 def _source(paths: tuple[str, ...], repository: Path | None, diff: str | None) -> "tuple[Source, Change | None]":
-    from toolkit.check.git import GitSource, Repository, read_change, the_submission
-    from toolkit.check.source import open_source
+    from toolkit.check.subject.files import open_source
+    from toolkit.check.subject.git import GitSource, Repository, read_change, the_submission
 
     if repository is None:
         if len(paths) != 1 or diff:
@@ -103,7 +103,7 @@ def print_report(report: "Report") -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from toolkit.check.report import by_severity, printable
+    from toolkit.check.rulebook.finding import by_severity, printable
 
     styles = {"FAIL": "bold red", "UNKNOWN": "magenta", "WARN": "yellow", "PASS": "green"}
     console = Console()

@@ -12,7 +12,7 @@ from toolkit.errors import GolfError
 @click.argument("rule_id", metavar="RULE", required=False)
 def command(rule_id: str | None) -> None:
     """Print what RULE asks for, why, an example, the remedy and where it was made; without RULE, list them all."""
-    from toolkit.check.ruleset import all_rules, known_tracks, load_rules
+    from toolkit.check.rulebook.ruleset import all_rules, known_tracks, load_rules
 
     pages = {rule.id: rule for rule in all_rules()}
     if rule_id is None:

@@ -11,8 +11,8 @@ import click
 @click.option("--json", "as_json", is_flag=True, help="Print an object instead of a table.")
 def command(document: str, as_json: bool) -> None:
     """Parse the tables of a leaderboard: score, author, date, link; the score to beat comes last."""
-    from toolkit.check.leaderboard import bar_to_beat, parse_leaderboard, read_document
-    from toolkit.check.report import printable
+    from toolkit.check.rulebook.finding import printable
+    from toolkit.check.statistics.leaderboard import bar_to_beat, parse_leaderboard, read_document
 
     rows = parse_leaderboard(read_document(document))
     bar = bar_to_beat(rows)

@@ -1,4 +1,4 @@
-"""`golf probe`: proofs by behaviour, on a recipe's tiny twin or on any script."""
+"""`golf probe`: proofs by behaviour, on a recipe's miniature or on any script."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from toolkit.check.report import Report
+    from toolkit.check.rulebook.finding import Report
     from toolkit.probe.run import Probed
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -41,7 +41,7 @@ def command(
     self-contained    the same scores in a sandbox without network and training shards
     repeat            one seed, the same artifact and scores
 
-    What is run is the recipe's tiny twin, on the CPU, in two minutes or so. Outcomes for a BUILD are kept in
+    What is run is the recipe's miniature, on the CPU, in two minutes or so. Outcomes for a BUILD are kept in
     BUILD/probe.json, which `golf check` reads and `golf package` asks for in the record track.
 
     With --script it is any script's printed totals: do they form a code at the end of a stream? Each token of the
@@ -68,8 +68,8 @@ def command(
 
 def _probe_recipe(what: str, names: tuple[str, ...]) -> tuple[Report, dict[str, Any]]:
     """Findings of the probes, and what --json prints."""
-    from toolkit.check.probes import NAMES
-    from toolkit.check.report import Report
+    from toolkit.check.evidence.probes import NAMES
+    from toolkit.check.rulebook.finding import Report
     from toolkit.cli.display import Display
     from toolkit.probe.run import readable_script, run_probes, write_probes
     from toolkit.recipe import load_recipe
@@ -105,7 +105,7 @@ def _probe_script(
     jobs: int,
 ) -> Report:
     """Findings on a black box."""
-    from toolkit.check.report import Report
+    from toolkit.check.rulebook.finding import Report
     from toolkit.cli.display import Display
     from toolkit.probe.blackbox import run
     from toolkit.run.processes import interrupt_on_termination

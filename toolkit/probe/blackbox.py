@@ -24,8 +24,8 @@ from pathlib import Path
 
 import numpy as np
 
-from toolkit.check.report import Finding
-from toolkit.check.ruleset import all_rules
+from toolkit.check.rulebook.finding import Finding
+from toolkit.check.rulebook.ruleset import all_rules
 from toolkit.components.text.shards import find_shards, read_tokens
 from toolkit.data.shards import write_shard
 from toolkit.errors import GolfError

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from toolkit.check.report import Finding
+from toolkit.check.rulebook.finding import Finding
 from toolkit.probe.evaluation import Evaluation, nats_by_stage, replaced
 from toolkit.probe.scene import Scene
 from toolkit.probe.trace import Scoring, StageTrace, Update, trace

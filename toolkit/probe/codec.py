@@ -32,7 +32,7 @@ from toolkit.components.text.byte_tables import load_tokenizer, token_strings
 from toolkit.components.text.shards import read_tokens
 from toolkit.data.shards import write_shard
 from toolkit.errors import GolfError
-from toolkit.probe.step import Predictor, score_by_steps, stage_predictor
+from toolkit.probe.steps.step import Predictor, score_by_steps, stage_predictor
 from toolkit.recipe import load_recipe
 
 _MAGIC, _VERSION = b"CODE", 2

@@ -9,7 +9,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from toolkit.check.report import Finding
+from toolkit.check.rulebook.finding import Finding
 from toolkit.components.text.shards import find_shards
 from toolkit.errors import GolfError
 from toolkit.probe.scene import Scene

@@ -7,7 +7,7 @@ import hashlib
 
 import numpy as np
 
-from toolkit.check.report import Finding
+from toolkit.check.rulebook.finding import Finding
 from toolkit.probe.scene import Scene
 
 

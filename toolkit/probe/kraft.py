@@ -29,7 +29,7 @@ from toolkit.components.scoring.windows import window_logits
 from toolkit.components.text.byte_tables import load_tokenizer, token_strings
 from toolkit.components.text.shards import find_shards, read_tokens
 from toolkit.errors import GolfError
-from toolkit.probe.stepping import SteppingMixer
+from toolkit.probe.steps.stepping import SteppingMixer
 from toolkit.recipe import load_recipe
 
 _CPU = Ranks(0, 1, torch.device("cpu"))

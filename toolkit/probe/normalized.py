@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from torch import Tensor
 
-from toolkit.check.report import Finding
+from toolkit.check.rulebook.finding import Finding
 from toolkit.probe.evaluation import Evaluation, nats_by_stage, replaced
 from toolkit.probe.kraft import choose_targets
 from toolkit.probe.scene import Scene

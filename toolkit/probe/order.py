@@ -11,10 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 from torch import Tensor
 
-from toolkit.check.report import Finding
+from toolkit.check.rulebook.finding import Finding
 from toolkit.probe.evaluation import Evaluation, nats_by_stage
 from toolkit.probe.scene import Scene
-from toolkit.probe.step import Predictor, score_by_steps
+from toolkit.probe.steps.step import Predictor, score_by_steps
 from toolkit.probe.trace import Scoring, StageTrace, Update, trace
 
 _SAME_NATS = 1e-6  # absolute, of a float32 loss taken twice

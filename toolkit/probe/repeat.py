@@ -1,6 +1,6 @@
 """Can the result be had again? Two runs with one seed on the CPU: the same artifact, the same scores."""
 
-from toolkit.check.report import Finding
+from toolkit.check.rulebook.finding import Finding
 from toolkit.probe.scene import Scene
 
 

@@ -16,8 +16,8 @@ from typing import Any
 import torch
 
 from toolkit.bundle.proof.miniature import same_up_to_constants
-from toolkit.check.probes import FILE, NAMES, SCHEMA_VERSION, missing_probes, read_probes
-from toolkit.check.report import Finding
+from toolkit.check.evidence.probes import FILE, NAMES, SCHEMA_VERSION, missing_probes, read_probes
+from toolkit.check.rulebook.finding import Finding
 from toolkit.components.config import Config
 from toolkit.errors import GolfError
 from toolkit.probe import causal, contained, independence, normalized, order, repeat
@@ -51,7 +51,7 @@ def run_probes(
     show: Callable[[str, float], None] = lambda name, share: None,  # name of a probe, and its share that is done
     readable: str | None = None,  # readable script of the build that the outcomes are to hold for
 ) -> list[Probed]:
-    """Probe the tiny twin of a recipe. `GolfError` for a build that is no program of this recipe and this toolkit."""
+    """Probe the miniature of a recipe. `GolfError` for a build that is no program of this recipe and this toolkit."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # as in the runs; the tensors are too small for more
     try:

@@ -1,4 +1,4 @@
-"""What the probes of one recipe share: its tiny twin, the streams to score, how a reader repeats them, and progress."""
+"""What the probes of one recipe share: its miniature, the streams to score, how a reader repeats them, and progress."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,10 +8,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from toolkit.check.report import Finding
-from toolkit.check.ruleset import all_rules
+from toolkit.check.rulebook.finding import Finding
+from toolkit.check.rulebook.ruleset import all_rules
 from toolkit.components.text.byte_tables import token_strings
-from toolkit.probe.step import Predictor, stage_predictor
+from toolkit.probe.steps.step import Predictor, stage_predictor
 from toolkit.probe.tiny import ProgramEvaluation, Tiny
 from toolkit.run.progress import stage_title
 
@@ -20,7 +20,7 @@ WINDOWS = 4  # windows of seq_len targets in a probed stream: enough for stages 
 
 @dataclass(frozen=True)
 class Scene:
-    """A tiny twin under its probes. `command` repeats them; `show` is told the share of a probe that is done."""
+    """A miniature under its probes. `command` repeats them; `show` is told the share of a probe that is done."""
 
     tiny: Tiny
     command: str = "golf probe"

@@ -1,7 +1,7 @@
-"""A recipe's tiny twin, made to be probed: its script, invented data, runs of it, and its evaluation in this process.
+"""A recipe's miniature, made to be probed: its script, invented data, runs of it, and its evaluation in this process.
 
-The twin is that of `golf build --verify`: the same components and stages, a vocabulary of 300 and sizes to match. What
-is probed is its readable script, which differs from the recipe's in numbers alone; that modules, readable and packed
+It is that of `golf build --verify`: the same components and stages, a vocabulary of 300 and sizes to match. What is
+probed is its readable script, which differs from the recipe's in numbers alone; that modules, readable and packed
 script compute the same bits is for `--verify` to show.
 
 Not covered: what only CUDA runs, and several ranks.
@@ -48,9 +48,9 @@ class TinyRun:
 
 
 class Tiny:
-    """The twin's script and data in a folder, and what is done with them.
+    """The miniature's script and data in a folder, and what is done with them.
 
-    `edit` changes the components before they are joined: see `twins`.
+    `edit` changes the components before they are joined: see `cheats`.
     """
 
     def __init__(
@@ -104,11 +104,11 @@ class Tiny:
             )
         except subprocess.TimeoutExpired:
             raise GolfError(
-                f"{self.cfg.name}: expected the tiny twin to run in {_RUN_SECONDS} s, found it still running"
+                f"{self.cfg.name}: expected the miniature to run in {_RUN_SECONDS} s, found it still running"
             ) from None
         if process.returncode:
             last = process.stderr.strip().splitlines()[-1:] or [f"exit code {process.returncode}"]
-            raise GolfError(f"{self.cfg.name}: expected the tiny twin to run, found: {last[0]}")
+            raise GolfError(f"{self.cfg.name}: expected the miniature to run, found: {last[0]}")
         folder = self.folder / name
         return TinyRun(folder, (folder / "final_model.ptz").read_bytes(), read_scores(folder))
 

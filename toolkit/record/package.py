@@ -19,11 +19,11 @@ from pathlib import Path
 from typing import Any
 
 from toolkit.check import Report, check_path
-from toolkit.check.acceptance import Baseline
-from toolkit.check.claims import parse_claims
-from toolkit.check.probes import FILE, missing_probes, read_findings, read_probes
-from toolkit.check.ruleset import load_rules
-from toolkit.check.subject import RECORD_TRACK
+from toolkit.check.evidence.probes import FILE, missing_probes, read_findings, read_probes
+from toolkit.check.evidence.significance import Baseline
+from toolkit.check.rulebook.ruleset import load_rules
+from toolkit.check.subject.claims import parse_claims
+from toolkit.check.subject.subject import RECORD_TRACK
 from toolkit.errors import GolfError
 from toolkit.record.proof import PROOF_NAME, find_proof
 from toolkit.record.runs import Build, Run, read_matching_runs

@@ -9,7 +9,7 @@ from typing import Any
 
 import jinja2
 
-from toolkit.check.report import Report
+from toolkit.check.rulebook.finding import Report
 from toolkit.components.config import Config
 from toolkit.record.results import make_results
 from toolkit.record.runs import Run

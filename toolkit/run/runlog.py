@@ -132,7 +132,7 @@ class RunLog:
 
     @property
     def eval_seconds(self) -> float | None:
-        """Seconds of the headline's own evaluation, from its line or the rounded twin of it."""
+        """Seconds of the headline's own evaluation, from its line or the rounded copy of it."""
         headline = self.headline
         if headline is None:
             return None

@@ -25,7 +25,7 @@ from test_static_rules import (
     script,
 )
 
-from toolkit.check.ruleset import all_rules
+from toolkit.check.rulebook.ruleset import all_rules
 from toolkit.check.static import Settings, analyze
 
 PASSES = """

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from toolkit.check.static import Settings, StaticFinding, analyze
-from toolkit.check.static.machine import MAX_STEPS
+from toolkit.check.static.state.machine import MAX_STEPS
 
 
 def only(source: str) -> StaticFinding:

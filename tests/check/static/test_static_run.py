@@ -3,9 +3,9 @@
 import pytest
 
 from toolkit.check.static import Settings, read_settings, trace_run
-from toolkit.check.static.events import NETWORK, REPORT
+from toolkit.check.static.context.settings import command_settings, log_settings, wrapper_settings
+from toolkit.check.static.labels.events import NETWORK, REPORT
 from toolkit.check.static.rules.reported import reported_sums
-from toolkit.check.static.settings import command_settings, log_settings, wrapper_settings
 
 
 def reached(source: str, settings: Settings | None = None, **others: str) -> bool:

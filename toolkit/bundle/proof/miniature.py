@@ -1,7 +1,7 @@
-"""A recipe scaled down: the same flags, and every size so small that a CPU trains it in seconds.
+"""A recipe's miniature: the same flags, and every size so small that a CPU trains it in a second.
 
-Each section says what it becomes. What a flag turns on stays on, what covers all layers covers all of them, and ratios
-of heads stay. So the scaled-down recipe folds to the same program up to the numbers in it, which
+Each section says what it becomes in there. What a flag turns on stays on, what covers all layers covers all of them,
+and ratios of heads stay. So the miniature folds to the same program up to the numbers in it, which
 `same_up_to_constants` checks.
 """
 
@@ -15,14 +15,14 @@ from toolkit.errors import GolfError
 
 
 def scaled_down(cfg: Config) -> Config:
-    """The scaled-down recipe, whose run needs no clock. `GolfError` where the sections make of it no valid one."""
+    """The miniature, whose run needs no clock. `GolfError` where its sections do not make a valid recipe."""
     try:
         small: dict[str, Any] = {section.name: section.small(cfg) for section in cfg.sections()}
         return replace(cfg, **small)
     except InputError as error:
         raise GolfError(
-            f"{cfg.name}, scaled down for proofs and probes: {error}; the recipe itself is valid, mend `small` of that "
-            "section in toolkit/components/settings"
+            f"{cfg.name}, its miniature for proofs and probes: {error}; the recipe itself is valid, mend `small` of "
+            "that section in toolkit/components/settings"
         ) from None
 
 

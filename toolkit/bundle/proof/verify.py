@@ -1,8 +1,8 @@
 """Proof by running: a recipe's modules, readable script and packed script compute the same bits.
 
-A recipe of the competition needs eight GPUs, so what runs is its twin (`twin.py`): the same program with small numbers,
-on invented text, for a few CPU steps. Compared are all losses and scores to the last bit, names and bits of every state
-dict, the artifact's bytes, and what the logs say apart from times, file names and the script's own size.
+A recipe of the competition needs eight GPUs, so what runs is its `miniature`: the same program with small
+numbers, on invented text, for a few CPU steps. Compared are all losses and scores to the last bit, names and bits of
+every state dict, the artifact's bytes, and what the logs say apart from times, file names and the script's own size.
 
 Not covered: what only CUDA runs (FlashAttention-3, compilation, bfloat16), and several ranks.
 """
@@ -45,23 +45,23 @@ class Verified:
 
 
 def verify(cfg: Config, encoding: str = "base85") -> Verified:
-    """Raise `GolfError` with the first difference between the forms of a recipe's twin."""
-    twin = scaled_down(cfg)
-    program, small = make_program(cfg), make_program(twin)
+    """Raise `GolfError` with the first difference between the forms of a recipe's miniature."""
+    miniature = scaled_down(cfg)
+    program, small = make_program(cfg), make_program(miniature)
     if not same_up_to_constants(program.readable, small.readable):
-        raise GolfError(f"{cfg.name}: expected a small twin that is the same program up to numbers, found another")
+        raise GolfError(f"{cfg.name}: expected a miniature that is the same program up to numbers, found another")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         scripts = {"readable": small.readable.encode(), "packed": pack(small.text, encoding)}
         for form, script in scripts.items():
             (folder / f"{form}.py").write_bytes(script)
-        (folder / f"{cfg.name}.toml").write_text(dump_recipe(twin))
-        write_data(twin, folder)
+        (folder / f"{cfg.name}.toml").write_text(dump_recipe(miniature))
+        write_data(miniature, folder)
         return compare(dict(zip(FORMS, run_forms(cfg.name, folder), strict=True)))
 
 
 def write_data(cfg: Config, folder: Path) -> None:
-    """Invented sentences of a small lexicon as shards, and the tokenizer of a scaled-down recipe, below `folder`."""
+    """Invented sentences of a small lexicon as shards, and the tokenizer of a miniature, below `folder`."""
     import sentencepiece as spm
 
     from toolkit.data.shards import token_stream, write_shards

@@ -10,16 +10,16 @@ from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
-from toolkit.check.static.events import IMPORT, Trace
-from toolkit.check.static.findings import UNKNOWN, WARN, StaticFinding
-from toolkit.check.static.machine import MAX_DEPTH, Frame, Stopped
-from toolkit.check.static.native import Native, looks_native, native_functions
-from toolkit.check.static.packages import undeclared
-from toolkit.check.static.printed import Printed
+from toolkit.check.static.context.native import Native, looks_native, native_functions
+from toolkit.check.static.context.packages import undeclared
+from toolkit.check.static.context.printed import Printed
+from toolkit.check.static.context.settings import LEVELS, Settings, read_settings
+from toolkit.check.static.labels.events import IMPORT, Trace
+from toolkit.check.static.labels.findings import UNKNOWN, WARN, StaticFinding
+from toolkit.check.static.labels.values import Module, Value
 from toolkit.check.static.rules import decide
-from toolkit.check.static.run import Run
-from toolkit.check.static.settings import LEVELS, Settings, read_settings
-from toolkit.check.static.values import Module, Value
+from toolkit.check.static.state.machine import MAX_DEPTH, Frame, Stopped
+from toolkit.check.static.steps.run import Run
 from toolkit.syntax.parse import NotReadable, parse
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from toolkit.components.settings.section import Section
 if TYPE_CHECKING:
     from toolkit.components.config import Config
 
-SMALL_VOCAB_SIZE = 300  # of a scaled-down recipe: 256 bytes and some pieces
+SMALL_VOCAB_SIZE = 300  # of a miniature: 256 bytes and some pieces
 SMALL_HEAD_DIM = 16
 
 

@@ -1,4 +1,4 @@
-"""What all sections of a recipe share: checks, whether a recipe uses them, and their form in a scaled-down recipe."""
+"""What all sections of a recipe share: checks, whether a recipe uses them, and their form in its miniature."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ class Section:
         return True
 
     def small(self, cfg: "Config") -> Self:
-        """The section in the recipe scaled down for proofs and probes, which a CPU trains in seconds.
+        """The section in the recipe's miniature for proofs and probes, which a CPU trains in a second.
 
         What is on stays on and what is off stays off, so that the program stays the same up to the numbers in it.
         """

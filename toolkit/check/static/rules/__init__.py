@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from toolkit.check.static.events import Trace
-from toolkit.check.static.findings import FAIL, WARN
-from toolkit.check.static.native import Native
+from toolkit.check.static.context.native import Native
+from toolkit.check.static.labels.events import Trace
+from toolkit.check.static.labels.findings import FAIL, WARN
+from toolkit.check.static.labels.values import Module
 from toolkit.check.static.rules.adaptation import adaptation
 from toolkit.check.static.rules.calibration import calibration
 from toolkit.check.static.rules.contained import self_contained
@@ -15,7 +16,6 @@ from toolkit.check.static.rules.documents import document_boundary
 from toolkit.check.static.rules.flows import value_flow
 from toolkit.check.static.rules.outside import native, network
 from toolkit.check.static.rules.tables import tables
-from toolkit.check.static.values import Module
 
 __all__ = ["Decision", "decide"]
 

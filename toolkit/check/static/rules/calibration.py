@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from toolkit.check.static.events import DEADLINE, FORWARD, TRAIN_CAP_SECONDS, Trace
-from toolkit.check.static.findings import FAIL, WARN
+from toolkit.check.static.labels.events import DEADLINE, FORWARD, TRAIN_CAP_SECONDS, Trace
+from toolkit.check.static.labels.findings import FAIL, WARN
+from toolkit.check.static.labels.values import TRAIN, VAL
 from toolkit.check.static.rules.decision import Decision, at
-from toolkit.check.static.values import TRAIN, VAL
 
 RESERVE_SECONDS = 0.25  # a smaller reserve is none
 _CALIBRATION = re.compile(r"hess|calib|collect_.*(stat|act)|gptq", re.IGNORECASE)

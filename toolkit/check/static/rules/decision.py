@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from toolkit.check.static.events import Event
+from toolkit.check.static.labels.events import Event
 
 
 @dataclass(frozen=True, slots=True)

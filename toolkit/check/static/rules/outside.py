@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from toolkit.check.static.events import NATIVE, NETWORK, Trace
-from toolkit.check.static.findings import FAIL, WARN
-from toolkit.check.static.native import Native
+from toolkit.check.static.context.native import Native
+from toolkit.check.static.labels.events import NATIVE, NETWORK, Trace
+from toolkit.check.static.labels.findings import FAIL, WARN
+from toolkit.check.static.labels.values import FILE, LOSS, STORED, VAL
 from toolkit.check.static.rules.decision import Decision, at
-from toolkit.check.static.values import FILE, LOSS, STORED, VAL
 
 
 def native(trace: Trace, natives: Mapping[str, Native]) -> Iterator[Decision]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from toolkit.check.static.events import REPORT, SCORE, Event, Trace
-from toolkit.check.static.values import places
+from toolkit.check.static.labels.events import REPORT, SCORE, Event, Trace
+from toolkit.check.static.labels.values import places
 
 
 def reported_sums(trace: Trace) -> set[tuple[int, int]]:

@@ -1,0 +1,64 @@
+"""Statistics for the quantizer: what a log says about their source and about the clock they were collected under.
+
+Covers the lines that published scripts print around GPTQ. What a script reads without printing it is not seen here.
+"""
+
+import re
+from collections.abc import Iterator
+
+from toolkit.check.rulebook.finding import Finding
+from toolkit.check.rulebook.ruleset import Rule
+from toolkit.check.subject.subject import Subject
+from toolkit.run.runlog import Fact, RunLog
+
+_GENERATED = re.compile(r"autoregressive|self[- ]?gen|generated|random", re.IGNORECASE)
+_TRAINING = re.compile(r"train(?:ing)?[ _-](?:data|shard|set)", re.IGNORECASE)
+_SOURCE_SETTING = re.compile(r"\w*calib\w*(?:source|data|split|files)|\w*(?:source|data|split)\w*calib\w*")
+
+
+def gptq_calibration_budget(subject: Subject, rule: Rule) -> Iterator[Finding]:
+    """Training clock plus calibration on training data, against the limit of the training clock."""
+    for run in subject.reported:
+        if finding := _calibration(subject, rule, run.trained):
+            yield finding
+
+
+def _calibration(subject: Subject, rule: Rule, log: RunLog) -> Finding | None:
+    limit, spent = rule.parameters["limit_seconds"], log.facts.get("calibration_seconds")
+    stop, source = log.number("stop_ms", "validation_ms", "step_ms"), log.facts.get("calibration_source")
+    if "calibrated_ms" in log.facts or spent is None or stop is None or log.train_seconds is None:
+        return None  # our own clock includes it, and TRAIN-600 judges that; without a line there is nothing to add
+    where, total = subject.where(log, spent.line), stop / 1000 + spent.value
+    reserve = log.number("reserve_ms") or 1000 * (log.number("reserve_seconds") or 0)
+    named = f" of {source.value!r}" if source else ""
+    found = f"{total:.1f} s: {stop / 1000:.1f} s of training, {spent.value:g} s of calibration{named}"
+    expected = (
+        f"<= {limit:g} s with the calibration on training data (tolerance {rule.parameters['tolerance_seconds']} s)"
+    )
+    if source and _GENERATED.search(source.value):
+        return rule.finding("PASS", where, expected, f"{found}, which is no training data", source.text)
+    over = total - limit - rule.parameters["tolerance_seconds"]
+    if over <= 0:
+        return rule.finding("PASS", where, expected, found, spent.text)
+    # A log that names no source proves nothing, and a reserve that was a little too small is no intent.
+    of_training = source is not None and bool(_TRAINING.search(source.value))
+    small = bool(reserve) and over <= rule.parameters["small_overshoot_seconds"]
+    outcome = rule.violation if of_training and not small else "WARN"
+    return rule.finding(outcome, where, expected, f"{found}, reserve {reserve / 1000:g} s", spent.text)
+
+
+def val_calibration(subject: Subject, rule: Rule) -> Iterator[Finding]:
+    """Settings and lines of a log that name the source of the quantizer's statistics."""
+    expected = "statistics of training or generated text"
+    for run in subject.reported:
+        log = run.trained
+        for fact in _sources(log):
+            where = subject.where(log, fact.line)
+            validation = bool(re.search(r"\bval(?:id\w*)?(?:_|\b)", str(fact.value), re.IGNORECASE))
+            yield rule.judge(not validation, where, expected, f"{fact.value}", fact.text)
+
+
+def _sources(log: RunLog) -> Iterator[Fact]:
+    if "calibration_source" in log.facts:
+        yield log.facts["calibration_source"]
+    yield from (fact for name, fact in log.settings.items() if _SOURCE_SETTING.fullmatch(name))

@@ -1,0 +1,100 @@
+"""What the folder holds, and the track that it says it belongs to."""
+
+import re
+from collections.abc import Iterator
+
+from toolkit.check.rulebook.finding import Finding
+from toolkit.check.rulebook.ruleset import Rule, known_tracks
+from toolkit.check.subject.subject import FOLDER, RECORD_TRACK, Subject
+
+
+def record_files(subject: Subject, rule: Rule) -> Iterator[Finding]:
+    """README and submission file with their fields; a script; a log for every claimed seed."""
+    missing = missing_required_files(subject)
+    for name in rule.parameters["documents"]:
+        found, outcome = "present", "PASS"
+        if name in missing:
+            stand_in = subject.claims.where if subject.claims and name == "submission.json" else ""
+            found, outcome = f"{stand_in} instead" if stand_in else "missing", "WARN"
+        yield rule.finding(outcome, name, "a file of this name", found)
+    if subject.claims:
+        empty = [name for name in rule.parameters["fields"] if subject.claims.fields.get(name) in (None, "")]
+        expected = "the fields " + ", ".join(rule.parameters["fields"])
+        found = f"no {', '.join(empty)}" if empty else "all of them"
+        yield rule.finding("WARN" if empty else "PASS", f"{subject.claims.where} fields", expected, found)
+    script = subject.script
+    expected = "a script that trains, under this name"
+    if script is None or not script.data.strip():
+        found = "an empty file" if script else "no script"
+        yield rule.finding(_missing(subject, rule), "train_gpt.py", expected, found)
+    else:
+        outcome = "PASS" if script.name == "train_gpt.py" else "WARN"
+        yield rule.finding(outcome, script.name, expected, f"{len(script.data):,} bytes")
+    yield from _seed_logs(subject, rule)
+
+
+def missing_required_files(subject: Subject) -> list[str]:
+    """Literal names of what the README of the competition asks for; `train log` when there is no log at all."""
+    names = ("README.md", "submission.json", "train_gpt.py")
+    missing = [name for name in names if name not in subject.files]
+    return missing if subject.reported else [*missing, "train log"]
+
+
+def _seed_logs(subject: Subject, rule: Rule) -> Iterator[Finding]:
+    expected = "a train log of this seed"
+    seeds = subject.claims.seeds if subject.claims else {}
+    runs = (*subject.reported, *subject.extra)
+    for seed in seeds:
+        named = [run for run in runs if subject.claims and run.claimed_as(subject.claims) == seed]
+        found = ", ".join(sorted({subject.where(run.trained) for run in named}))
+        # Early records claim three seeds and ship one log; our own folders are written by a program.
+        partly = not _written_by_us(subject) and runs
+        outcome = "PASS" if named else "WARN" if partly else _missing(subject, rule)
+        yield rule.finding(outcome, f"seed {seed}", expected, found or "no log")
+    if not seeds:
+        found = ", ".join(sorted({subject.where(run.trained) for run in runs}))
+        outcome = "PASS" if runs else _missing(subject, rule)
+        yield rule.finding(outcome, "train log", "a log of the run", found or "no log")
+
+
+def _missing(subject: Subject, rule: Rule) -> str:
+    """What a missing script or log means: outside of the leaderboard such folders were accepted."""
+    return rule.violation if _written_by_us(subject) else str(rule.parameters.get("missing", rule.violation))
+
+
+def _written_by_us(subject: Subject) -> bool:
+    return subject.ours or (subject.claims is not None and "bundle_sha256" in subject.claims.fields)
+
+
+def track_label(subject: Subject, rule: Rule) -> Iterator[Finding]:
+    """All labels are of one known track; a run for the leaderboard is one of its hardware."""
+    labels = subject.labels
+    expected = "one of " + ", ".join(known_tracks())
+    found = ", ".join(f"{label} ({where})" for where, label in labels.items())
+    if subject.track is None:
+        yield rule.unknown(".", expected, found or "no label")
+        return
+    yield rule.judge(_agree(labels), ".", f"one label, judged as {subject.track}", found)
+    if "world_size" not in rule.parameters:
+        return
+    expected = f"{rule.parameters['world_size']} ranks on {rule.parameters['hardware']}"
+    for run in subject.reported:
+        log = run.trained
+        fact, device = log.facts.get("world_size"), log.facts.get("hardware")
+        if fact is None:
+            yield rule.unknown(subject.where(log), expected, "no line with world_size")
+            continue
+        holds = fact.value == rule.parameters["world_size"]
+        found = f"{fact.value} ranks" + (f" on {device.value}" if device else "")
+        if device and not re.search(rule.parameters["hardware"], str(device.value), re.IGNORECASE):
+            holds, fact = False, device
+        yield rule.judge(holds, subject.where(log, fact.line), expected, found, fact.text)
+
+
+def _agree(labels: dict[str, str]) -> bool:
+    """True for one label; the folder's name stands for either of the tracks that are not the leaderboard's."""
+    explicit = {label for where, label in labels.items() if where != FOLDER}
+    folder = labels.get(FOLDER)
+    if len(explicit) > 1 or folder is None or not explicit:
+        return len(explicit) <= 1
+    return (folder == RECORD_TRACK) == (RECORD_TRACK in explicit)

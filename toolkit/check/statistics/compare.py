@@ -1,0 +1,108 @@
+"""Two sets of scores against each other: the README's rule, the leaderboard's practice, in nats and in BPB."""
+
+import math
+from dataclasses import dataclass
+from statistics import fmean, stdev
+from typing import Any
+
+from toolkit.check.evidence.significance import Baseline, read_baseline
+from toolkit.check.rulebook.ruleset import all_rules, load_exports
+from toolkit.check.statistics.power import Plan, seeds_needed
+from toolkit.check.statistics.t_tests import TTest, compare
+from toolkit.errors import GolfError
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Losses in nats a token at `bytes_per_token`, the deviations those of a sample; tests where they are possible."""
+
+    new: tuple[float, ...]
+    old: tuple[float, ...]
+    bytes_per_token: float
+    readme: TTest | None
+    frontier: TTest | None
+    meets_readme: bool
+    meets_frontier: bool
+
+    @property
+    def gain_nats(self) -> float:
+        return fmean(self.old) - fmean(self.new)
+
+    def bpb(self, nats: float) -> float:
+        """Nats a token as bits a byte."""
+        return nats / (math.log(2) * self.bytes_per_token)
+
+    def to_json(self) -> dict[str, Any]:
+        """Names carry their unit."""
+        sides = {}
+        for name, values in (("new", self.new), ("old", self.old)):
+            deviation = stdev(values) if len(values) > 1 else None
+            sides[name] = {
+                "n": len(values),
+                "mean_val_loss_nats": fmean(values),
+                "std_val_loss_nats": deviation,
+                "mean_val_bpb": self.bpb(fmean(values)),
+                "std_val_bpb": None if deviation is None else self.bpb(deviation),
+            }
+        tests = {
+            name: None if test is None else {"test": test.name, "t": _finite(test.statistic), "p_value": test.p_value}
+            for name, test in (("readme", self.readme), ("frontier", self.frontier))
+        }
+        return sides | {
+            "bytes_per_token": self.bytes_per_token,
+            "gain_nats": self.gain_nats,
+            "gain_bpb": self.bpb(self.gain_nats),
+            "tests": tests,
+            "meets_readme": self.meets_readme,
+            "meets_frontier": self.meets_frontier,
+        }
+
+
+def read_scores(texts: tuple[str, ...]) -> Baseline:
+    """Several sources as one set of scores."""
+    parts = [read_baseline(text) for text in texts]
+    seeds = [seed for part in parts for seed in part.seeds or (None,) * len(part.val_bpb)]
+    ratios = [part.bytes_per_token for part in parts if part.bytes_per_token]
+    known = tuple(seed for seed in seeds if seed is not None)
+    scores = tuple(bpb for part in parts for bpb in part.val_bpb)
+    label = ", ".join(part.source for part in parts)
+    return Baseline(label, scores, known if len(known) == len(seeds) else None, fmean(ratios) if ratios else None)
+
+
+def tokenizer_ratio(name: str) -> float:
+    """Bytes a token of a known export; `GolfError` names them."""
+    ratios = {export.name: export.bytes / export.tokens for export in load_exports()}
+    if name not in ratios:
+        raise GolfError(f"--tokenizer: expected one of {', '.join(ratios)}, found {name!r}")
+    return ratios[name]
+
+
+def compare_scores(new: Baseline, old: Baseline, ratio: float | None) -> Comparison:
+    """Both sides at the bytes a token of the new one, so that scores of two tokenizers compare over the same text."""
+    ratio = ratio or new.bytes_per_token
+    if ratio is None:
+        raise GolfError("stats: expected logs, or --tokenizer for scores in BPB alone; found neither")
+    scale = math.log(2) * ratio
+    ours, theirs = tuple(bpb * scale for bpb in new.val_bpb), tuple(bpb * scale for bpb in old.val_bpb)
+    bar = bars()
+    readme = compare(ours, theirs, bar["gain_nats"], new.seeds, old.seeds)
+    frontier = compare(ours, theirs, 0.0, new.seeds, old.seeds)
+    meets_readme = readme is not None and readme.gain >= bar["gain_nats"] and readme.p_value < bar["p_value"]
+    meets_frontier = frontier is not None and frontier.gain > 0 and frontier.p_value < bar["frontier_p_value"]
+    return Comparison(ours, theirs, ratio, readme, frontier, meets_readme, meets_frontier)
+
+
+def plan_seeds(gain: float, deviation: float, old_seeds: int, chance: float) -> list[Plan]:
+    """Seeds that the README's rule and the frontier's need for a true gain, in nats, to show with this chance."""
+    bar = bars()
+    rules = (("README", bar["gain_nats"], bar["p_value"]), ("frontier", 0.0, bar["frontier_p_value"]))
+    return [Plan(name, m, p, seeds_needed(gain, deviation, old_seeds, m, p, chance)) for name, m, p in rules]
+
+
+def bars() -> dict[str, float]:
+    """Parameters of SIGNIFICANCE."""
+    return next(rule.parameters for rule in all_rules() if rule.id == "SIGNIFICANCE")
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
