@@ -11,7 +11,7 @@ from toolkit.check.evidence.consistency import code_log_mismatch
 from toolkit.check.evidence.coverage import full_val_coverage, normalized, tokenizer_bytes
 from toolkit.check.evidence.data_and_seeds import no_val_in_training, reproducible, seed_bruteforce
 from toolkit.check.evidence.folded_text import tokenizer_normalization
-from toolkit.check.evidence.one_folder import Change, one_folder
+from toolkit.check.evidence.one_folder import one_folder
 from toolkit.check.evidence.ppm_seed_stage import byte_spread, target_gate
 from toolkit.check.evidence.probes import probe_findings
 from toolkit.check.evidence.record_files import record_files, track_label
@@ -22,6 +22,7 @@ from toolkit.check.rulebook.finding import Finding, Report
 from toolkit.check.rulebook.ruleset import Rule, load_rules
 from toolkit.check.static.judge import analyze_script, judge_script
 from toolkit.check.subject.files import Source, open_source
+from toolkit.check.subject.git import Change
 from toolkit.check.subject.subject import RECORD_TRACK, Subject, load_subject
 
 Predicate = Callable[[Subject, Rule], Iterator[Finding]]

@@ -8,8 +8,8 @@ import click
 
 if TYPE_CHECKING:
     from toolkit.check import Report
-    from toolkit.check.evidence.one_folder import Change
     from toolkit.check.subject.files import Source
+    from toolkit.check.subject.git import Change
 
 
 @click.command("check")

@@ -2,25 +2,16 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from toolkit.check.rulebook.finding import Finding
 from toolkit.check.rulebook.ruleset import Rule
+from toolkit.check.subject.git import Change
 from toolkit.check.subject.subject import Subject
 
 _TRACK = re.compile(r"records/track_\w+")
 _NAME = re.compile(r"20\d\d-[01]\d-[0-3]\d_.+", re.DOTALL)
 _SHOWN = 20  # findings of one kind
-
-
-@dataclass(frozen=True)
-class Change:
-    """What a pull request does: status (A, M, D, T) and path of every file, since the merge base."""
-
-    base: str
-    head: str
-    files: tuple[tuple[str, str], ...]
 
 
 def one_folder(subject: Subject, rule: Rule, change: Change | None) -> Iterator[Finding]:
