@@ -9,11 +9,11 @@ from collections import Counter
 from collections.abc import Iterator
 from statistics import fmean
 
-from toolkit.check.report.facts import folder_scores, readme_scores
 from toolkit.check.rulebook.finding import Finding
 from toolkit.check.rulebook.ruleset import Rule
 from toolkit.check.subject.claims import Claims, finite
 from toolkit.check.subject.seed_runs import SeedRun
+from toolkit.check.subject.statements import folder_scores, readme_scores
 from toolkit.check.subject.subject import Subject
 from toolkit.run.runlog import RunLog, is_diagnostic, stage_rank
 
