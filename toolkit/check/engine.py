@@ -8,15 +8,17 @@ from pathlib import Path
 from toolkit.check.evidence.calibration import gptq_calibration_budget, val_calibration
 from toolkit.check.evidence.clocks import eval_600, train_600
 from toolkit.check.evidence.consistency import code_log_mismatch
-from toolkit.check.evidence.coverage import full_val_coverage, normalized, tokenizer_bytes
 from toolkit.check.evidence.data_and_seeds import no_val_in_training, reproducible, seed_bruteforce
 from toolkit.check.evidence.folded_text import tokenizer_normalization
+from toolkit.check.evidence.full_val_coverage import full_val_coverage
 from toolkit.check.evidence.one_folder import one_folder
+from toolkit.check.evidence.plausible_score import plausible_score
 from toolkit.check.evidence.ppm_seed_stage import byte_spread, target_gate
 from toolkit.check.evidence.probes import probe_findings
 from toolkit.check.evidence.record_files import record_files, track_label
 from toolkit.check.evidence.significance import Baseline, significance
 from toolkit.check.evidence.size import size_cap
+from toolkit.check.evidence.tokenizer_bytes import tokenizer_bytes
 from toolkit.check.report.facts import collect_facts
 from toolkit.check.rulebook.finding import Finding, Report
 from toolkit.check.rulebook.ruleset import Rule, load_rules
@@ -57,7 +59,7 @@ def check_source(source: Source, against: Baseline | None = None, change: Change
         "seed_bruteforce": seed_bruteforce,
         "reproducible": reproducible,
         "val_calibration": val_calibration,
-        "normalized": normalized,
+        "plausible_score": plausible_score,
         "tokenizer_normalization": partial(tokenizer_normalization, source=source),
     }
     findings: list[Finding] = []

@@ -6,9 +6,9 @@ A fingerprint is circumstantial. It fails a submission only where maintainers ha
 import re
 from collections.abc import Iterator
 
-from toolkit.check.evidence.coverage import data_names
 from toolkit.check.rulebook.finding import Finding
 from toolkit.check.rulebook.ruleset import Rule
+from toolkit.check.subject.exports import data_names
 from toolkit.check.subject.subject import Subject
 from toolkit.run.runlog import Fact, RunLog
 

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
 
-from toolkit.check.evidence.coverage import bytes_per_token
 from toolkit.check.rulebook.finding import Finding
 from toolkit.check.rulebook.ruleset import Rule
 from toolkit.check.statistics.leaderboard import bar_to_beat, parse_leaderboard, read_document
 from toolkit.check.statistics.t_tests import TTest, compare
 from toolkit.check.subject.claims import finite, parse_claims
+from toolkit.check.subject.exports import bytes_per_token
 from toolkit.check.subject.subject import Subject, load_subject
 from toolkit.errors import GolfError
 
