@@ -16,13 +16,14 @@ from toolkit.check.evidence.plausible_score import plausible_score
 from toolkit.check.evidence.ppm_seed_stage import byte_spread, target_gate
 from toolkit.check.evidence.probes import probe_findings
 from toolkit.check.evidence.record_files import record_files, track_label
-from toolkit.check.evidence.significance import Baseline, significance
+from toolkit.check.evidence.significance import significance
 from toolkit.check.evidence.size import size_cap
 from toolkit.check.evidence.tokenizer_bytes import tokenizer_bytes
 from toolkit.check.report.facts import collect_facts
 from toolkit.check.rulebook.finding import Finding, Report
 from toolkit.check.rulebook.ruleset import Rule, load_rules
 from toolkit.check.static.judge import analyze_script, judge_script
+from toolkit.check.subject.baseline import Baseline
 from toolkit.check.subject.files import Source, open_source
 from toolkit.check.subject.git import Change
 from toolkit.check.subject.subject import RECORD_TRACK, Subject, load_subject

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from statistics import fmean, stdev
 from typing import Any
 
-from toolkit.check.evidence.significance import Baseline, read_baseline
 from toolkit.check.rulebook.ruleset import all_rules, load_exports
 from toolkit.check.statistics.power import Plan, seeds_needed
 from toolkit.check.statistics.t_tests import TTest, compare
+from toolkit.check.subject.baseline import Baseline
 from toolkit.errors import GolfError
 
 
@@ -56,17 +56,6 @@ class Comparison:
             "meets_readme": self.meets_readme,
             "meets_frontier": self.meets_frontier,
         }
-
-
-def read_scores(texts: tuple[str, ...]) -> Baseline:
-    """Several sources as one set of scores."""
-    parts = [read_baseline(text) for text in texts]
-    seeds = [seed for part in parts for seed in part.seeds or (None,) * len(part.val_bpb)]
-    ratios = [part.bytes_per_token for part in parts if part.bytes_per_token]
-    known = tuple(seed for seed in seeds if seed is not None)
-    scores = tuple(bpb for part in parts for bpb in part.val_bpb)
-    label = ", ".join(part.source for part in parts)
-    return Baseline(label, scores, known if len(known) == len(seeds) else None, fmean(ratios) if ratios else None)
 
 
 def tokenizer_ratio(name: str) -> float:
