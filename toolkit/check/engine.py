@@ -5,20 +5,26 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from toolkit.check.evidence.calibration import gptq_calibration_budget, val_calibration
-from toolkit.check.evidence.clocks import eval_600, train_600
-from toolkit.check.evidence.consistency import code_log_mismatch
-from toolkit.check.evidence.data_and_seeds import no_val_in_training, reproducible, seed_bruteforce
-from toolkit.check.evidence.folded_text import tokenizer_normalization
+from toolkit.check.evidence.byte_spread import byte_spread
+from toolkit.check.evidence.code_log_mismatch import code_log_mismatch
+from toolkit.check.evidence.eval_600 import eval_600
 from toolkit.check.evidence.full_val_coverage import full_val_coverage
+from toolkit.check.evidence.gptq_calibration_budget import gptq_calibration_budget
+from toolkit.check.evidence.no_val_in_training import no_val_in_training
 from toolkit.check.evidence.one_folder import one_folder
 from toolkit.check.evidence.plausible_score import plausible_score
-from toolkit.check.evidence.ppm_seed_stage import byte_spread, target_gate
 from toolkit.check.evidence.probes import probe_findings
-from toolkit.check.evidence.record_files import record_files, track_label
+from toolkit.check.evidence.record_files import record_files
+from toolkit.check.evidence.reproducible import reproducible
+from toolkit.check.evidence.seed_bruteforce import seed_bruteforce
 from toolkit.check.evidence.significance import significance
-from toolkit.check.evidence.size import size_cap
+from toolkit.check.evidence.size_cap import size_cap
+from toolkit.check.evidence.target_gate import target_gate
 from toolkit.check.evidence.tokenizer_bytes import tokenizer_bytes
+from toolkit.check.evidence.tokenizer_normalization import tokenizer_normalization
+from toolkit.check.evidence.track_label import track_label
+from toolkit.check.evidence.train_600 import train_600
+from toolkit.check.evidence.val_calibration import val_calibration
 from toolkit.check.report.facts import collect_facts
 from toolkit.check.rulebook.finding import Finding, Report
 from toolkit.check.rulebook.ruleset import Rule, load_rules

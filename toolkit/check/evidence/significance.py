@@ -1,4 +1,4 @@
-"""Is the improvement one? The README's rule and the practice of the leaderboard, against given baseline scores."""
+"""SIGNIFICANCE: is the improvement one? By the README's rule and by the practice of the leaderboard."""
 
 import json
 import math

@@ -1,4 +1,4 @@
-"""Do logs, claims and files belong to one program? Hashes decide; sizes and numbers are held against each other.
+"""CODE-LOG-MISMATCH: do logs, claims and files belong to one program? Hashes decide, sizes and numbers are compared.
 
 Published folders disagree with themselves by honest slips, typed by hand, so there a wrong number is a warning. Where
 logs name the hash of their script, numbers were copied by a program, and a wrong one is a violation like a wrong hash.
