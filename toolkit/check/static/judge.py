@@ -10,7 +10,9 @@ from dataclasses import dataclass
 
 from toolkit.check.rulebook.finding import Finding
 from toolkit.check.rulebook.ruleset import Rule
-from toolkit.check.static import Settings, StaticFinding, analyze, read_settings
+from toolkit.check.static.analyze import analyze
+from toolkit.check.static.context.settings import Settings, read_settings
+from toolkit.check.static.labels.findings import StaticFinding
 from toolkit.check.subject.files import Source
 from toolkit.check.subject.subject import MAX_TEXT_BYTES, File, Subject
 from toolkit.errors import GolfError
