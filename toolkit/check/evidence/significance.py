@@ -8,14 +8,13 @@ from statistics import fmean
 from toolkit.check.rulebook.finding import Finding
 from toolkit.check.rulebook.ruleset import Rule
 from toolkit.check.statistics.t_tests import TTest, compare
-from toolkit.check.subject.baseline import Baseline
 from toolkit.check.subject.exports import bytes_per_token
 from toolkit.check.subject.subject import Subject
 
 
-def significance(subject: Subject, rule: Rule, against: Baseline | None) -> Iterator[Finding]:
+def significance(subject: Subject, rule: Rule) -> Iterator[Finding]:
     """Mean nats a token over the seeds, against the baseline's BPB at our own bytes per token."""
-    parameters = rule.parameters
+    parameters, against = rule.parameters, subject.against
     expected = f">= {parameters['gain_nats']} nats a token better than the record, p < {parameters['p_value']}"
     runs = [run for run in subject.reported if bytes_per_token(run.scored) is not None]
     if against is None:
