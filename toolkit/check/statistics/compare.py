@@ -6,7 +6,7 @@ from statistics import fmean, stdev
 from typing import Any
 
 from toolkit.check.rulebook.ruleset import all_rules, load_exports
-from toolkit.check.statistics.power import Plan, seeds_needed
+from toolkit.check.statistics.power import SeedPlan, seeds_needed
 from toolkit.check.statistics.t_tests import TTest, compare
 from toolkit.check.subject.baseline import Baseline
 from toolkit.errors import GolfError
@@ -81,11 +81,11 @@ def compare_scores(new: Baseline, old: Baseline, ratio: float | None) -> Compari
     return Comparison(ours, theirs, ratio, readme, frontier, meets_readme, meets_frontier)
 
 
-def plan_seeds(gain: float, deviation: float, old_seeds: int, chance: float) -> list[Plan]:
+def plan_seeds(gain: float, deviation: float, old_seeds: int, chance: float) -> list[SeedPlan]:
     """Seeds that the README's rule and the frontier's need for a true gain, in nats, to show with this chance."""
     bar = bars()
     rules = (("README", bar["gain_nats"], bar["p_value"]), ("frontier", 0.0, bar["frontier_p_value"]))
-    return [Plan(name, m, p, seeds_needed(gain, deviation, old_seeds, m, p, chance)) for name, m, p in rules]
+    return [SeedPlan(name, seeds_needed(gain, deviation, old_seeds, m, p, chance)) for name, m, p in rules]
 
 
 def bars() -> dict[str, float]:
