@@ -255,6 +255,46 @@ def test_a_method_that_torch_may_call_stays(name):
     assert "def own_method(self):\n        return True\n" in folded(other, flags_only=True)
 
 
+ATTRIBUTE = """\
+class Keeper:
+    def __init__(self, number):
+        self.flag: bool | None = None
+        self.number = number
+    def kept(self):
+        return self.number if self.flag is None else self.flag
+def main(number):
+    print(Keeper(number).kept())
+main(3)
+main(4)
+"""
+
+
+def test_an_attribute_that_is_always_the_same_flag_goes():
+    assert "flag" not in folded(ATTRIBUTE, flags_only=True)
+    assert printed(folded(ATTRIBUTE)) == printed(ATTRIBUTE) != ""
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("bool | None = None", "bool | None = []"),
+        ("number\n    def", "number\n        self.flag = number\n    def"),
+        ("self.flag: bool", "if number: self.flag: bool"),
+        ("self.flag: bool", "if number: return\n        self.flag: bool"),
+        ("self.flag: bool | None = None", "self.flag = self.other = None"),
+        ("kept(self):\n", "kept(self):\n        del self.flag\n"),
+        ("print(", "print('flag', "),
+        ("print(", "print(number.flag, "),
+        ("print(", "print(vars, Keeper, "),
+        ("class Keeper:\n", "class Keeper:\n    flag = 1\n"),
+        ("return self.number", "return f'{self.flag}'"),
+    ],
+)
+def test_an_attribute_that_may_be_something_else_stays(old, new):
+    assert old in ATTRIBUTE
+    assert "self.flag" in folded(ATTRIBUTE.replace(old, new), flags_only=True)
+
+
 def test_names_of_modules_are_those_of_torch():
     public = {name: getattr(nn.Module(), name) for name in dir(nn.Module()) if not name.startswith("_")}
     assert {name for name in public if not OF_MODULE.fullmatch(name)} == set()

@@ -15,7 +15,7 @@ sees only those inputs that are still passed.
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 
 from toolkit.bundle.instances import Kind, Trail, Unfollowed
@@ -48,42 +48,14 @@ _CHANGERS = re.compile("__(class_getitem|getattr|getattribute|init_subclass|new|
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
-def method_callees(uses: Uses) -> Iterator[Callee]:
-    """Methods with their calls, where all of these are known."""
-    names = uses.attributes.keys() | {binding.name for binding in uses.bindings if binding.scope is None}
-    if any(_BACK_DOORS.fullmatch(name) for name in names):
-        return
-    followed = _followed_classes(uses)
-    plain = {node for definition, trail in followed.items() if not definition.bases for node in trail.reached}
-    may_call_any_module = _calls_found_modules(uses, plain)
-    for definition, trail in followed.items():
-        for method in definition.body:
-            if not isinstance(method, ast.FunctionDef) or not _takes_self(method):
-                continue
-            calls = trail.method_calls(method.name)
-            if calls is not None and method.name == ("forward" if definition.bases else "__call__"):
-                calls = [] if definition.bases and may_call_any_module else [*calls, *trail.calls()]
-            elif _is_called_from_outside(method, definition):
-                continue
-            if calls and (callee := uses.callee(method, calls, skipped=1)):
-                yield callee
-
-
-def _takes_self(method: ast.FunctionDef) -> bool:
-    """Whether a call `x.m(...)` runs the function, with `x` before all else."""
-    return has_known_decorators(method) and not _decorators(method) & {"property", "staticmethod"}
-
-
-def _is_called_from_outside(method: ast.FunctionDef, definition: ast.ClassDef) -> bool:
-    """Whether the language or the base class may call a method."""
-    return bool((OF_MODULE if definition.bases else re.compile("__.*")).fullmatch(method.name))
-
-
-def _followed_classes(uses: Uses) -> dict[ast.ClassDef, Trail]:
+def followed_classes(uses: Uses) -> dict[ast.ClassDef, Trail]:
     """Classes whose instances have been followed, and where they go.
 
     What is known of one class helps with others: which attribute a name means, and that nobody else has set it.
     """
+    names = uses.attributes.keys() | {binding.name for binding in uses.bindings if binding.scope is None}
+    if any(_BACK_DOORS.fullmatch(name) for name in names):
+        return {}
     judged = list(_judged_classes(uses))
     classes = {node: definition for definition, _, own in judged for node in own}
     stores = {definition: _stored_attributes(uses, definition, own) for definition, _, own in judged}
@@ -158,6 +130,33 @@ def _is_inert(stmt: ast.stmt) -> bool:
         case ast.Assign(value=value) | ast.AnnAssign(value=value):
             return value is None or is_literal(value)
     return isinstance(stmt, ast.Pass) or (isinstance(stmt, ast.Expr) and is_literal(stmt.value))
+
+
+def method_callees(uses: Uses, followed: Mapping[ast.ClassDef, Trail]) -> Iterator[Callee]:
+    """Methods of `followed_classes` with their calls, where all of these are known."""
+    plain = {node for definition, trail in followed.items() if not definition.bases for node in trail.reached}
+    may_call_any_module = _calls_found_modules(uses, plain)
+    for definition, trail in followed.items():
+        for method in definition.body:
+            if not isinstance(method, ast.FunctionDef) or not _takes_self(method):
+                continue
+            calls = trail.method_calls(method.name)
+            if calls is not None and method.name == ("forward" if definition.bases else "__call__"):
+                calls = [] if definition.bases and may_call_any_module else [*calls, *trail.calls()]
+            elif _is_called_from_outside(method, definition):
+                continue
+            if calls and (callee := uses.callee(method, calls, skipped=1)):
+                yield callee
+
+
+def _takes_self(method: ast.FunctionDef) -> bool:
+    """Whether a call `x.m(...)` runs the function, with `x` before all else."""
+    return has_known_decorators(method) and not _decorators(method) & {"property", "staticmethod"}
+
+
+def _is_called_from_outside(method: ast.FunctionDef, definition: ast.ClassDef) -> bool:
+    """Whether the language or the base class may call a method."""
+    return bool((OF_MODULE if definition.bases else re.compile("__.*")).fullmatch(method.name))
 
 
 def _calls_found_modules(uses: Uses, plain: set[ast.expr]) -> bool:

@@ -1,19 +1,21 @@
 """Parameters that every call gives the same literal: it moves into the function, and parameter and arguments go.
 
-So does a parameter that nothing reads, such as one that only carried a flag which has been folded. Relies on seeing all
-calls: of functions and constructors that are only ever called by name (`uses.py`), and of methods of classes whose
-instances can all be followed (`methods.py`). Not covered: keyword-only parameters, and calls with `*` and `**`.
+So does a parameter that nothing reads, such as one that only carried a flag which has been folded, and an attribute
+that always is the same flag (`attributes.py`). Relies on seeing all calls: of functions and constructors that are only
+called by name (`uses.py`), and of methods of classes whose instances can all be followed (`methods.py`). Not covered:
+keyword-only parameters, and calls with `*` and `**`.
 """
 
 import ast
 from collections.abc import Iterator
 from itertools import accumulate
 
+from toolkit.bundle.attributes import FlagAttribute, flag_attributes
 from toolkit.bundle.link.parts import Part, with_source
 from toolkit.bundle.locals import fold_locals
-from toolkit.bundle.methods import method_callees
+from toolkit.bundle.methods import followed_classes, method_callees
 from toolkit.bundle.rewrite.edits import Source
-from toolkit.bundle.rewrite.expressions import replace_names
+from toolkit.bundle.rewrite.expressions import replace_by_literal, replace_names
 from toolkit.bundle.rewrite.signatures import all_read
 from toolkit.bundle.rewrite.simplify import is_pure
 from toolkit.bundle.uses import Callee, Uses
@@ -50,11 +52,14 @@ def _overlap(edits: list[_Span], others: list[_Span]) -> bool:
 
 
 def _proposals(source: Source, flags_only: bool) -> Iterator[list[_Span]]:
-    """For every parameter that can go the edits that remove it."""
+    """For every parameter and attribute that can go the edits that remove it."""
     uses = Uses(source)
-    for callee in [*uses.callees, *method_callees(uses)]:
+    followed = followed_classes(uses)
+    for callee in [*uses.callees, *method_callees(uses, followed)]:
         for parameter in callee.parameters:
             yield _removal(uses, callee, parameter, flags_only)
+    for attribute in flag_attributes(uses, followed):
+        yield _dissolution(source, attribute)
 
 
 def _removal(uses: Uses, callee: Callee, parameter: ast.arg, flags_only: bool) -> list[_Span]:
@@ -67,12 +72,21 @@ def _removal(uses: Uses, callee: Callee, parameter: ast.arg, flags_only: bool) -
     moves = is_same and (is_flag(values[0]) or not flags_only)
     if not moves and (reads or not all(is_pure(value) for value in values)):
         return []
-    accepted, source.edits = source.edits, []
-    source.drop_item(source.start(parameter), source.end(callee.default(parameter) or parameter))
-    for call in callee.calls:
-        if item := callee.given(call, parameter):
-            source.drop_item(source.start(item), source.end(item))
-    if reads:
-        replace_names(source, reads, evaluate(values[0]))
-    proposed, source.edits = source.edits, accepted
-    return proposed
+    with source.apart() as edits:
+        source.drop_item(source.start(parameter), source.end(callee.default(parameter) or parameter))
+        for call in callee.calls:
+            if item := callee.given(call, parameter):
+                source.drop_item(source.start(item), source.end(item))
+        if reads:
+            replace_names(source, reads, evaluate(values[0]))
+    return edits
+
+
+def _dissolution(source: Source, attribute: FlagAttribute) -> list[_Span]:
+    """Edits that put the value of an attribute where it is read, and nothing where it is set."""
+    with source.apart() as edits:
+        for stmt in attribute.settings:
+            source.replace(source.start(stmt), source.end(stmt), "pass")
+        for read in attribute.reads:
+            replace_by_literal(source, read, evaluate(attribute.value))
+    return edits

@@ -4,6 +4,7 @@ import ast
 import io
 import tokenize
 from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import accumulate
 
 _SPACE = b" \t\r\n\f"
@@ -101,6 +102,15 @@ class Source:
         """The outermost f-string around a node."""
         fstrings = [around for around in self.ancestors(node) if isinstance(around, ast.JoinedStr)]
         return fstrings[-1] if fstrings else None
+
+    @contextmanager
+    def apart(self) -> Iterator[list[tuple[int, int, bytes]]]:
+        """Collect edits in a list of their own."""
+        edits, self.edits = self.edits, []
+        try:
+            yield self.edits
+        finally:
+            self.edits = edits
 
     def edited(self) -> str:
         """The text with all edits made; they must not overlap."""
