@@ -144,30 +144,32 @@ class Trail:
 
     # Whether nothing else is mixed in
 
-    def is_pure(self, stores: Mapping[ast.ClassDef, set[str]]) -> bool:
+    def is_exclusive(self, stores: Mapping[ast.ClassDef, set[str]]) -> bool:
         """Whether everything reached can only be one of the instances, or None, which no call survives.
 
         `stores` are the attributes that instances of a class have from us alone.
         """
         results = [node.value for f in self.returned_by for node in own_nodes(f.body) if isinstance(node, ast.Return)]
         return all(value is None or self._is_known(value) for value in results) and all(
-            self._is_pure_attribute(holder, stores) if isinstance(holder, ast.Attribute) else self._is_pure_name(holder)
+            self._is_exclusive_attribute(holder, stores)
+            if isinstance(holder, ast.Attribute)
+            else self._is_exclusive_name(holder)
             for holder in self.holders
         )
 
-    def _is_pure_attribute(self, holder: ast.Attribute, stores: Mapping[ast.ClassDef, set[str]]) -> bool:
+    def _is_exclusive_attribute(self, holder: ast.Attribute, stores: Mapping[ast.ClassDef, set[str]]) -> bool:
         if holder.attr in self.uses.strings or holder.attr in self.uses.class_names:
             return False
         for access in self._accesses(holder):
             if not isinstance(access.ctx, ast.Load):
-                is_pure = self._is_known_target(access)
+                is_known = self._is_known_target(access)
             else:
-                is_pure = access.value in self.classes and holder.attr in stores[self.classes[access.value]]
-            if not is_pure:
+                is_known = access.value in self.classes and holder.attr in stores[self.classes[access.value]]
+            if not is_known:
                 return False
         return True
 
-    def _is_pure_name(self, holder: ast.Name | ast.arg) -> bool:
+    def _is_exclusive_name(self, holder: ast.Name | ast.arg) -> bool:
         nodes = [mention.node for mention in self.uses.meaning[holder].mentions]
         return all(
             (isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)) or self._is_known_target(node)

@@ -67,7 +67,7 @@ def followed_classes(uses: Uses) -> dict[ast.ClassDef, Trail]:
                 with suppress(Unfollowed):
                     chained = RETURNS_SELF if definition.bases else _NOTHING
                     trail = Trail(uses, [*made, *own], classes, chained)
-                    if trail.is_pure(stores):
+                    if trail.is_exclusive(stores):
                         new[definition] = trail
         if not new:
             return followed
