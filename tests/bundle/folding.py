@@ -5,7 +5,7 @@ import contextlib
 import io
 from typing import Any
 
-from toolkit.bundle.link.arguments import fold_parameters
+from toolkit.bundle.calls.arguments import fold_parameters
 from toolkit.bundle.link.parts import split_module
 from toolkit.bundle.link.resolve import Module
 

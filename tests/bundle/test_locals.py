@@ -4,7 +4,7 @@ import ast
 
 import pytest
 
-from toolkit.bundle.locals import fold_locals
+from toolkit.bundle.rewrite.locals import fold_locals
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 from torch import nn
 
 from tests.bundle.folding import folded, printed
-from toolkit.bundle.methods import FINDS_MODULES, OF_MODULE, RETURNS_SELF
+from toolkit.bundle.calls.methods import FINDS_MODULES, OF_MODULE, RETURNS_SELF
 
 # One class whose parameter is to go, and one that holds instances of it.
 INNER = """\
@@ -41,7 +41,8 @@ FOLLOWED = {
         "x = self.inner(x, None) + sum(len(name) for name, part in self.named_modules() if isinstance(part, Inner))"
     ),
     "another attribute of that name": OUTER.format("x = self.inner(x, None)")
-    + "class Other:\n    def __init__(self):\n        self.inner = [1]\n        self.inner.append(2)\nprint(Other().inner)\n",
+    + "class Other:\n    def __init__(self):\n        self.inner = [1]\n        self.inner.append(2)\n"
+    "print(Other().inner)\n",
     "variable": """\
 def main():
     inner = Inner().to("cpu").eval()

@@ -8,17 +8,17 @@ from dataclasses import replace
 import pytest
 
 from toolkit.bundle.build import ENTRY, START, docstrings, link
-from toolkit.bundle.instances import Trail
+from toolkit.bundle.calls.instances import Trail
+from toolkit.bundle.calls.methods import method_callees
+from toolkit.bundle.calls.uses import Callee, Uses
 from toolkit.bundle.link import arguments
 from toolkit.bundle.link.emit import emit
 from toolkit.bundle.link.resolve import read_modules
-from toolkit.bundle.methods import method_callees
 from toolkit.bundle.minify import order
 from toolkit.bundle.pack.pack import pack
 from toolkit.bundle.proof import verify
 from toolkit.bundle.proof.miniature import same_up_to_constants, scaled_down
 from toolkit.bundle.proof.verify import STEPS, compare
-from toolkit.bundle.uses import Callee, Uses
 from toolkit.components.config import Config, Model
 from toolkit.errors import GolfError
 from toolkit.recipe import load_recipe

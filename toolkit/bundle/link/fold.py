@@ -8,9 +8,9 @@ through variables, evaluates constant expressions, takes constant branches and r
 import ast
 
 from toolkit.bundle.link.settings import CfgUse, cfg_uses, is_cfg, read_setting
-from toolkit.bundle.locals import fold_locals
 from toolkit.bundle.rewrite.edits import Source
 from toolkit.bundle.rewrite.expressions import replace_by_fstring, replace_by_literal
+from toolkit.bundle.rewrite.locals import fold_locals
 from toolkit.bundle.rewrite.simplify import bound_names, join_pieces
 from toolkit.components.config import Config
 from toolkit.errors import GolfError

@@ -10,15 +10,15 @@ import ast
 from collections.abc import Iterator
 from itertools import accumulate
 
-from toolkit.bundle.attributes import FlagAttribute, flag_attributes
+from toolkit.bundle.calls.attributes import FlagAttribute, flag_attributes
+from toolkit.bundle.calls.methods import followed_classes, method_callees
+from toolkit.bundle.calls.uses import Callee, Uses
 from toolkit.bundle.link.parts import Part, with_source
-from toolkit.bundle.locals import fold_locals
-from toolkit.bundle.methods import followed_classes, method_callees
 from toolkit.bundle.rewrite.edits import Source
 from toolkit.bundle.rewrite.expressions import replace_by_literal, replace_names
+from toolkit.bundle.rewrite.locals import fold_locals
 from toolkit.bundle.rewrite.signatures import all_read
 from toolkit.bundle.rewrite.simplify import is_pure
-from toolkit.bundle.uses import Callee, Uses
 from toolkit.syntax.constants import evaluate, is_flag, is_literal
 
 _Span = tuple[int, int, bytes]

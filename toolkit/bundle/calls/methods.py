@@ -18,9 +18,9 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 
-from toolkit.bundle.instances import Kind, Trail, Unfollowed
+from toolkit.bundle.calls.instances import Kind, Trail, Unfollowed
+from toolkit.bundle.calls.uses import Callee, Uses
 from toolkit.bundle.rewrite.signatures import all_read, has_known_decorators, sole_definition
-from toolkit.bundle.uses import Callee, Uses
 from toolkit.syntax.constants import is_literal
 
 # Public names of `nn.Module`, and more: methods that return the module itself, those that find modules inside, all.

@@ -10,8 +10,8 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Literal
 
+from toolkit.bundle.calls.uses import Uses
 from toolkit.bundle.rewrite.simplify import own_nodes, own_yields
-from toolkit.bundle.uses import Uses
 
 Kind = Literal["one", "many", "pairs"]  # an instance, a collection of them, or pairs of a key and an instance
 

@@ -8,11 +8,11 @@ import ast
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from toolkit.bundle.instances import Trail
-from toolkit.bundle.methods import OF_MODULE
+from toolkit.bundle.calls.instances import Trail
+from toolkit.bundle.calls.methods import OF_MODULE
+from toolkit.bundle.calls.uses import Uses
 from toolkit.bundle.rewrite.signatures import constructor
 from toolkit.bundle.rewrite.simplify import own_nodes
-from toolkit.bundle.uses import Uses
 from toolkit.syntax.constants import is_flag
 
 
