@@ -7,8 +7,8 @@ from torch import Tensor, nn
 from toolkit.components.config import Config
 from toolkit.components.model.bigram import BigramHash
 from toolkit.components.model.block import Block
-from toolkit.components.model.levels import hybrid_levels
-from toolkit.components.model.linear import CastedEmbedding, CastedLinear, rms_norm
+from toolkit.components.model.levels import init_levels
+from toolkit.components.model.linear import CastedEmbedding, rms_norm
 from toolkit.components.model.rotary import rotary_tables
 from toolkit.components.model.smear import smear
 from toolkit.components.model.value_embedding import ValueEmbedding
@@ -39,10 +39,7 @@ class GPT(nn.Module):
             self.bigram = BigramHash(cfg)
         if cfg.model.smear_gate:
             self.smear_gate = nn.Parameter(torch.zeros(cfg.model.model_dim))
-        if cfg.quantize.method == "hybrid":
-            for name, module in self.named_modules():
-                if isinstance(module, CastedLinear):
-                    module.levels = hybrid_levels(cfg, f"{name}.weight", module.weight)
+        init_levels(cfg, self)
 
     def merge_skip(self, x: Tensor, skip: Tensor, i: int) -> Tensor:
         """Residual x of a decoder layer with the output of its encoder layer; i counts decoder layers."""

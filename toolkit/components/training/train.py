@@ -1,18 +1,15 @@
-"""Training: warm-up, steps under the clock, then averaged weights and their Hessians inside the same clock."""
+"""Training: warm-up, steps under the clock, then averaged weights inside the same clock."""
 
 import math
 import signal
 
 import torch
-from torch import Tensor
 
 from toolkit.components.base.failure import InputError
 from toolkit.components.base.log import Log
 from toolkit.components.base.ranks import Ranks
 from toolkit.components.config import Config
 from toolkit.components.model.gpt import GPT
-from toolkit.components.quantizing.fisher import Curvature, collect_curvatures
-from toolkit.components.quantizing.gptq import collect_hessians
 from toolkit.components.scoring.score import bits_per_byte, score_blocks
 from toolkit.components.setup.device import peak_memory
 from toolkit.components.setup.environment import Environment
@@ -41,8 +38,6 @@ class Trainer:
         self.ranks = ranks
         self.log = log
         self.terminated = False
-        self.hessians: dict[str, Tensor] = {}
-        self.curvatures: dict[str, Curvature] = {}
         signal.signal(signal.SIGTERM, self.terminate)
         self.restart()
 
@@ -57,7 +52,7 @@ class Trainer:
         )
 
     def train(self) -> None:
-        """Warm up, train, average, and collect what the quantizer needs: Hessians or curvatures, or neither."""
+        """Warm up, train and average. `clock` then goes on, for calibration on the averaged weights counts as well."""
         cap_seconds = 0.0
         if self.env.max_wallclock_seconds:
             cap_seconds = self.env.max_wallclock_seconds - self.cfg.quantize.reserve_seconds
@@ -73,16 +68,6 @@ class Trainer:
         if self.cfg.optimizer.swa_every_steps:
             self.log(f"swa:applying the mean of {self.snapshots.count} snapshots")
             self.snapshots.apply()
-        if self.cfg.quantize.method in ("gptq", "tcq"):
-            self.log("GPTQ:collecting Hessians from calibration data...")
-            started = self.clock.read()
-            if self.cfg.quantize.method == "gptq":
-                self.hessians = collect_hessians(self.cfg, self.model, self.loader, self.ranks)
-            else:
-                self.curvatures = collect_curvatures(self.cfg, self.model, self.loader, self.ranks)
-            number = len(self.hessians) + 2 * len(self.curvatures)
-            self.log(f"GPTQ:collected {number} Hessians in {self.clock.read() - started:.1f}s")
-        self.log(f"train_time_with_calibration: {1000 * self.clock.read():.0f}ms")
 
     def warm_up(self) -> None:
         """Steps that compile and prime, untimed; weights, optimizers and loader then start afresh."""
