@@ -29,7 +29,8 @@ from toolkit.components.setup.device import hardware_name, model_on
 from toolkit.components.setup.environment import Environment, read_environment
 from toolkit.components.setup.inputs import Inputs, read_inputs
 from toolkit.components.stages import run_stages
-from toolkit.components.training.train import Trainer
+from toolkit.components.training.train import train
+from toolkit.components.training.trainer import Trainer
 
 
 def main(cfg: Config, script_path: str) -> None:
@@ -77,7 +78,7 @@ def train_artifact(cfg: Config, inputs: Inputs, env: Environment, ranks: Ranks, 
     model = model_on(cfg, ranks.device)
     log(f"model_params:{sum(param.numel() for param in model.parameters())}")
     trainer = Trainer(cfg, model, inputs, env, ranks, log)
-    trainer.train()
+    train(cfg, trainer)
     started = time.perf_counter()
     nats = score_blocks(cfg, model, inputs.tokens, ranks)
     log(score_line("pre-quantization post-ema", nats, inputs.target_bytes, started))
