@@ -20,10 +20,9 @@ def config(**train: float) -> Config:
 )
 def test_fraction_of_the_clock(seconds: float, expected: float) -> None:
     """Two thirds of 600 s: down from 1 at 200 s to 0 at 600 s, whatever the number of steps."""
+    cfg = config(warmdown_fraction=2 / 3)
     for step in (1, 5000):
-        assert learning_rate_scale(
-            config(warmdown_fraction=2 / 3), Progress(step, 20_000, seconds, 600)
-        ) == pytest.approx(expected)
+        assert learning_rate_scale(cfg, Progress(step, 20_000, seconds, 600)) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize(("step", "expected"), [(0, 1), (750, 1), (800, 0.8), (999, 0.004)])
