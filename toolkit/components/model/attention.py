@@ -29,8 +29,10 @@ class Attention(nn.Module):
         init_flash(cfg, self)
 
     def forward(self, x: Tensor, ctx: Context) -> Tensor:
-        v = add_value_embedding(self.cfg, self, self.c_v(x), ctx)
-        v = mix_first_values(self.cfg, self, v.unflatten(-1, (self.cfg.model.num_kv_heads, -1)), ctx)
+        v = self.c_v(x)
+        v = add_value_embedding(self.cfg, self, v, ctx)
+        v = v.unflatten(-1, (self.cfg.model.num_kv_heads, -1))
+        v = mix_first_values(self.cfg, self, v, ctx)
         k = rms_norm(self.c_k(x).unflatten(-1, (self.cfg.model.num_kv_heads, -1)))
         q = rms_norm(self.c_q(x).unflatten(-1, (self.cfg.model.num_heads, -1)))
         q = rotate(q, *ctx.rotary) * self.q_gain.to(q.dtype)[:, None]

@@ -43,12 +43,15 @@ class GPT(nn.Module):
 
     def final_hidden(self, tokens: Tensor) -> Tensor:
         """Normed output of the last block [B, T, model_dim] for tokens int64 [B, T]: what the tied head reads."""
-        x = add_bigram(self.cfg, self, tokens, self.tok_emb(tokens))
-        x = smear(self.cfg, self, rms_norm(x))
+        x = self.tok_emb(tokens)
+        x = add_bigram(self.cfg, self, tokens, x)
+        x = rms_norm(x)
+        x = smear(self.cfg, self, x)
         ctx = Context(x, rotary_tables(self.cfg, tokens.size(1), x))
         embed_values(self.cfg, self, tokens, ctx)
         for depth, block in enumerate(visits(self.cfg, self, self.blocks)):
-            x = block(merge_skip(self.cfg, self, depth, x, ctx), ctx)
+            x = merge_skip(self.cfg, self, depth, x, ctx)
+            x = block(x, ctx)
             push_skip(self.cfg, self, depth, x, ctx)
         return rms_norm(x)
 

@@ -41,6 +41,6 @@ def embed_values(cfg: Config, model: Any, tokens: Tensor, ctx: Context) -> None:
 
 def add_value_embedding(cfg: Config, attn: Any, v: Tensor, ctx: Context) -> Tensor:
     """Values v [B, T, kv_dim], with the rows that its layer has."""
-    if cfg.model.value_embed_dim and attn.layer in ctx.value_embeds:
-        v = v + ctx.value_embeds[attn.layer]
-    return v
+    if not cfg.model.value_embed_dim:
+        return v
+    return v + ctx.value_embeds[attn.layer] if attn.layer in ctx.value_embeds else v

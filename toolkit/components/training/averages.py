@@ -2,6 +2,7 @@
 
 from toolkit.components.config import Config
 from toolkit.components.training.ema import WeightAverage
+from toolkit.components.training.progress import Progress
 from toolkit.components.training.swa import SnapshotMean
 from toolkit.components.training.trainer import Trainer
 
@@ -14,12 +15,12 @@ def start_average(cfg: Config, trainer: Trainer) -> None:
         trainer.snapshots = SnapshotMean(cfg, trainer.model)
 
 
-def update_average(cfg: Config, trainer: Trainer, step: int, scale: float) -> None:
-    """After a step, numbered from 1, at this factor of the learning rates."""
+def update_average(cfg: Config, trainer: Trainer, progress: Progress, scale: float) -> None:
+    """After a step at this factor of the learning rates."""
     if cfg.optimizer.ema_decay:
         trainer.average.update()
-    if cfg.optimizer.swa_every_steps and trainer.snapshots.update(step, scale):
-        trainer.log(f"swa:snapshot {trainer.snapshots.count} at step {step}")
+    if cfg.optimizer.swa_every_steps and trainer.snapshots.update(progress.step + 1, scale):
+        trainer.log(f"swa:snapshot {trainer.snapshots.count} at step {progress.step + 1}")
 
 
 def apply_average(cfg: Config, trainer: Trainer) -> None:

@@ -28,7 +28,7 @@ def before_step(cfg: Config, trainer: Trainer, progress: Progress, scale: float)
 
 def after_step(cfg: Config, trainer: Trainer, progress: Progress, scale: float) -> None:
     """With the `progress` and `scale` of `before_step`."""
-    update_average(cfg, trainer, progress.step + 1, scale)
+    update_average(cfg, trainer, progress, scale)
 
 
 def after_training(cfg: Config, trainer: Trainer) -> None:
