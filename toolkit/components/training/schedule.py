@@ -6,13 +6,17 @@ from toolkit.components.training.warmdown import left_of_fraction, left_of_itera
 
 
 def learning_rate_scale(cfg: Config, progress: Progress) -> float:
-    """Factor of all learning rates: 1, then falling linearly to `min_lr` over the recipe's warm-down, if it has one."""
-    left = 1.0
+    """Factor of all learning rates: 1, then falling linearly to `min_lr` at the end of training."""
+    return max(min(left_of_warmdown(cfg, progress), 1.0), cfg.train.min_lr)
+
+
+def left_of_warmdown(cfg: Config, progress: Progress) -> float:
+    """By the recipe's kind of warm-down; a recipe without one has all of it left."""
     if cfg.train.warmdown_fraction:
-        left = left_of_fraction(cfg, progress)
+        return left_of_fraction(cfg, progress)
     if cfg.train.warmdown_iterations:
-        left = left_of_iterations(cfg, progress)
-    return max(min(left, 1.0), cfg.train.min_lr)
+        return left_of_iterations(cfg, progress)
+    return 1.0
 
 
 def muon_momentum(cfg: Config, step: int) -> float:
