@@ -14,7 +14,13 @@ import ast
 from toolkit.bundle.link.parts import Import, Part, make_part
 from toolkit.bundle.link.shake import shake
 from toolkit.bundle.rewrite.scopes import find_bindings
-from toolkit.bundle.rewrite.signatures import all_read, has_known_decorators, positional_names, sole_definition
+from toolkit.bundle.rewrite.signatures import (
+    all_read,
+    has_known_decorators,
+    is_plain,
+    positional_names,
+    sole_definition,
+)
 from toolkit.bundle.rewrite.simplify import is_pure, simplify
 from toolkit.syntax.constants import is_literal
 
@@ -55,6 +61,10 @@ def remove_annotations(tree: ast.Module) -> None:
                     block[:] = [_without_annotation(stmt) for stmt in block]
 
 
+def _is_declaration(stmt: ast.stmt) -> bool:
+    return isinstance(stmt, ast.AnnAssign) and stmt.value is None
+
+
 def _without_annotation(stmt: ast.stmt) -> ast.stmt:
     if not isinstance(stmt, ast.AnnAssign):
         return stmt
@@ -68,7 +78,8 @@ def _remove_class_annotations(node: ast.ClassDef) -> None:
     if any(ast.unparse(base).endswith(("NamedTuple", "TypedDict")) for base in node.bases):
         return
     if not node.decorator_list:
-        node.body = [_without_annotation(stmt) for stmt in node.body]
+        kept = [stmt for stmt in node.body if not (is_plain(node) and _is_declaration(stmt))]
+        node.body = [_without_annotation(stmt) for stmt in kept] or [ast.Pass()]
     elif has_known_decorators(node):
         for stmt in node.body:
             if isinstance(stmt, ast.AnnAssign) and not _marks_field(stmt.annotation):
