@@ -15,6 +15,7 @@ from toolkit.bundle.link.fold import fold
 from toolkit.bundle.link.names import check_names, import_lines
 from toolkit.bundle.link.parts import Import, Part, split_module, with_source
 from toolkit.bundle.link.resolve import COMPONENTS_DIR, Module, read_modules
+from toolkit.bundle.link.settings import settings_functions
 from toolkit.bundle.link.shake import shake
 from toolkit.bundle.minify.order import reorder
 from toolkit.bundle.minify.print import apportion, minify, module_bytes
@@ -99,7 +100,8 @@ def link(cfg: Config, modules: list[Module], root: str = ENTRY) -> tuple[list[Im
     for module in modules:
         module_imports, module_parts = split_module(module)
         imports += module_imports
-        parts += [with_source(part, fold(part.source, cfg, part.where, part.line)) for part in module_parts]
+        functions = settings_functions(module.tree)
+        parts += [with_source(part, fold(part.source, cfg, part.where, part.line, functions)) for part in module_parts]
     imports, parts = shake(imports, parts, frozenset({root}))
     imports, parts = shake(imports, fold_parameters(parts, flags_only=True), frozenset({root}))
     check_names(imports, parts)
