@@ -14,11 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from toolkit.bundle.build import START, docstrings, link
+from toolkit.bundle.build import START, docstrings, link, make_small
 from toolkit.bundle.link.emit import emit
 from toolkit.bundle.link.resolve import read_modules
-from toolkit.bundle.minify.print import minify
-from toolkit.bundle.minify.squeeze import squeeze
 from toolkit.bundle.pack.pack import pack
 from toolkit.components import config
 from toolkit.components.config import Config
@@ -58,7 +56,7 @@ def test_script(case, settings):
     imports, parts = link(recipe_of(case), modules)
     readable = emit(imports, parts, docstrings(modules), START)
     assert readable == (case / "expected.py").read_text()
-    text = minify(*squeeze(imports, parts, frozenset({"main"})), START)
+    text, _ = make_small(imports, parts)
     expected = printed(readable)
     assert expected
     assert printed(text) == expected

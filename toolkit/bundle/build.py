@@ -17,7 +17,7 @@ from toolkit.bundle.link.parts import Import, Part, split_module, with_source
 from toolkit.bundle.link.resolve import COMPONENTS_DIR, Module, read_modules
 from toolkit.bundle.link.settings import settings_functions
 from toolkit.bundle.link.shake import shake
-from toolkit.bundle.minify.order import reorder
+from toolkit.bundle.minify.order import in_canonical_order, reorder
 from toolkit.bundle.minify.print import apportion, minify, module_bytes
 from toolkit.bundle.minify.squeeze import squeeze
 from toolkit.bundle.pack.cache import cached
@@ -77,8 +77,14 @@ def _bundle(cfg: Config, encoding: str) -> dict[str, Any]:
 def make_program(cfg: Config) -> Program:
     """All phases but the last."""
     readable, imports, parts = make_readable(cfg, read_modules(ENTRY))
-    imports, parts = squeeze(imports, fold_parameters(parts, flags_only=False), frozenset({ENTRY}))
-    return Program(readable, *reorder(minify(imports, parts, START), parts))
+    return Program(readable, *reorder(*make_small(imports, parts)))
+
+
+def make_small(imports: list[Import], parts: list[Part]) -> tuple[str, list[Part]]:
+    """The minified text of what `link` returns, and its parts; in which order those came makes no difference."""
+    parts = fold_parameters(in_canonical_order(parts), flags_only=False)
+    imports, parts = squeeze(imports, parts, frozenset({ENTRY}))
+    return minify(imports, parts, START), parts
 
 
 def make_readable(cfg: Config, modules: list[Module]) -> tuple[str, list[Import], list[Part]]:
