@@ -22,6 +22,7 @@ from toolkit.bundle.minify.print import apportion, minify, module_bytes
 from toolkit.bundle.minify.squeeze import squeeze
 from toolkit.bundle.pack.cache import cached
 from toolkit.bundle.pack.pack import pack
+from toolkit.bundle.rewrite.inline import inline
 from toolkit.components.config import Config
 from toolkit.errors import GolfError
 from toolkit.recipe import dump_recipe
@@ -82,7 +83,7 @@ def make_program(cfg: Config) -> Program:
 
 def make_small(imports: list[Import], parts: list[Part]) -> tuple[str, list[Part]]:
     """The minified text of what `link` returns, and its parts; in which order those came makes no difference."""
-    parts = fold_parameters(in_canonical_order(parts), flags_only=False)
+    imports, parts = reduce_calls(imports, in_canonical_order(parts), ENTRY, flags_only=False)
     imports, parts = squeeze(imports, parts, frozenset({ENTRY}))
     return minify(imports, parts, START), parts
 
@@ -108,10 +109,20 @@ def link(cfg: Config, modules: list[Module], root: str = ENTRY) -> tuple[list[Im
         imports += module_imports
         functions = settings_functions(module.tree)
         parts += [with_source(part, fold(part.source, cfg, part.where, part.line, functions)) for part in module_parts]
-    imports, parts = shake(imports, parts, frozenset({root}))
-    imports, parts = shake(imports, fold_parameters(parts, flags_only=True), frozenset({root}))
+    imports, parts = reduce_calls(*shake(imports, parts, frozenset({root})), root, flags_only=True)
     check_names(imports, parts)
     return imports, parts
+
+
+def reduce_calls(
+    imports: list[Import], parts: list[Part], root: str, flags_only: bool
+) -> tuple[list[Import], list[Part]]:
+    """Fold parameters, inline calls and shake until nothing changes; `flags_only` is as in `fold_parameters`."""
+    while True:
+        reduced = shake(imports, inline(fold_parameters(parts, flags_only)), frozenset({root}))
+        if reduced == (imports, parts):
+            return reduced
+        imports, parts = reduced
 
 
 def docstrings(modules: list[Module]) -> dict[str, str]:

@@ -13,6 +13,7 @@ import ast
 
 from toolkit.bundle.link.parts import Import, Part, make_part
 from toolkit.bundle.link.shake import shake
+from toolkit.bundle.rewrite.expressions import substitute
 from toolkit.bundle.rewrite.scopes import find_bindings
 from toolkit.bundle.rewrite.signatures import (
     all_read,
@@ -108,15 +109,7 @@ def inline_constants(tree: ast.Module) -> None:
         if is_literal(stmt.value) and all_read(uses) and (len(uses) == 1 or is_short):
             binding.scope.node.body.remove(stmt)
             values.update(dict.fromkeys(uses, stmt.value))
-    _Substitute(values).visit(tree)
-
-
-class _Substitute(ast.NodeTransformer):
-    def __init__(self, values: dict[ast.AST, ast.expr]) -> None:
-        self.values = values
-
-    def visit_Name(self, node: ast.Name) -> ast.expr:
-        return self.values.get(node, node)
+    substitute(tree, values)
 
 
 def pass_by_position(tree: ast.Module) -> None:
