@@ -5,12 +5,14 @@ Everything here relies on seeing the complete program: nobody else calls its fun
 - Annotations go, except what a dataclass or an unknown decorator may read.
 - Constants that are used once, or are no longer than a name, move to their uses; what that decides is folded.
 - Keyword arguments of direct calls become positional, so that parameters can be renamed.
+- Functions that one call mentions move there, where nothing changes by it.
 
 Not covered: renaming of attributes and methods, which may be entries of a state dict or belong to a foreign class.
 """
 
 import ast
 
+from toolkit.bundle.absorb import absorb
 from toolkit.bundle.link.parts import Import, Part, make_part
 from toolkit.bundle.link.shake import shake
 from toolkit.bundle.rewrite.expressions import substitute
@@ -37,6 +39,7 @@ def squeeze(imports: list[Import], parts: list[Part], roots: frozenset[str]) -> 
     origin = dict(zip(tree.body, parts, strict=True))
     inline_constants(tree)
     pass_by_position(tree)
+    absorb(tree, roots)
     squeezed = []
     for stmt in tree.body:
         part = origin[stmt]
