@@ -6,7 +6,7 @@ import io
 
 import pytest
 
-from toolkit.bundle.absorb import absorb
+from toolkit.bundle.calls.absorb import absorb
 
 
 def absorbed(source: str) -> str:

@@ -4,9 +4,9 @@ import ast
 
 import pytest
 
+from toolkit.bundle.calls.inline import inline
 from toolkit.bundle.link.parts import split_module
 from toolkit.bundle.link.resolve import Module
-from toolkit.bundle.rewrite.inline import inline
 
 SEAMS = {
     "same": "def same(model, x):\n    return x\n",

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from toolkit.bundle.calls.arguments import fold_parameters
+from toolkit.bundle.calls.inline import inline
 from toolkit.bundle.link.contract import check_modules
 from toolkit.bundle.link.emit import emit, header, main_block
 from toolkit.bundle.link.fold import fold
@@ -22,7 +23,6 @@ from toolkit.bundle.minify.print import apportion, minify, module_bytes
 from toolkit.bundle.minify.squeeze import squeeze
 from toolkit.bundle.pack.cache import cached
 from toolkit.bundle.pack.pack import pack
-from toolkit.bundle.rewrite.inline import inline
 from toolkit.components.config import Config
 from toolkit.errors import GolfError
 from toolkit.recipe import dump_recipe

@@ -12,7 +12,7 @@ Not covered: renaming of attributes and methods, which may be entries of a state
 
 import ast
 
-from toolkit.bundle.absorb import absorb
+from toolkit.bundle.calls.absorb import absorb
 from toolkit.bundle.link.parts import Import, Part, make_part
 from toolkit.bundle.link.shake import shake
 from toolkit.bundle.rewrite.expressions import substitute

@@ -9,7 +9,7 @@ effects would be lost.
 import ast
 from collections.abc import Iterator
 
-from toolkit.bundle.link.arguments import distribute
+from toolkit.bundle.calls.arguments import distribute
 from toolkit.bundle.link.parts import Part
 from toolkit.bundle.rewrite.edits import Source
 from toolkit.bundle.rewrite.expressions import replace_by_argument, replace_by_fstring, replace_by_literal, substitute

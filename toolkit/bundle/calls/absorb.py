@@ -16,8 +16,8 @@ import copy
 from collections.abc import Iterable, Iterator
 from itertools import count
 
+from toolkit.bundle.calls.inline import arguments_by_name, working_statements
 from toolkit.bundle.rewrite.expressions import substitute
-from toolkit.bundle.rewrite.inline import arguments_by_name, working_statements
 from toolkit.bundle.rewrite.scopes import Binding, Scope, find_bindings
 from toolkit.bundle.rewrite.signatures import all_read, sole_definition
 from toolkit.bundle.rewrite.simplify import is_pure
