@@ -35,6 +35,7 @@ from toolkit.folders import (
     RECIPE_NAME,
     RUNS_NAME,
     SCRIPT_NAME,
+    run_id,
     seed_of,
     write_files,
 )
@@ -182,7 +183,7 @@ def _find_run(build: Path, seed: int | None) -> Path:
     folders = [path.parent for path in (build.resolve() / RUNS_NAME).glob(f"*/{ARTIFACT_NAME}")]
     runs = {found: run for run in folders if (found := seed_of(run)) is not None and seed in (None, found)}
     if not runs:
-        wanted = "a finished run" if seed is None else f"a finished run of seed {seed}"
+        wanted = "a finished run" if seed is None else f"a finished run {run_id(seed)}"
         raise GolfError(f"{build}: expected {wanted}, found none; `golf train` makes it")
     return runs[min(runs)]
 
