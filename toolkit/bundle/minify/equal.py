@@ -18,6 +18,7 @@ from typing import Any
 
 from toolkit.bundle.rewrite.scopes import Binding, find_bindings
 from toolkit.bundle.rewrite.signatures import is_plain
+from toolkit.bundle.unparse import copied
 from toolkit.syntax.constants import NotConstant, evaluate
 
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
@@ -89,20 +90,6 @@ def _normal(tree: ast.Module) -> ast.Module:
     return _Normal().visit(copied(tree))
 
 
-def copied(node: Any) -> Any:
-    """A deep copy of a tree, several times as fast as `copy.deepcopy`."""
-    if isinstance(node, list):
-        return [copied(item) for item in node]
-    if not isinstance(node, ast.AST):
-        return node
-    new = type(node).__new__(type(node))
-    # Fields only: python-minifier leaves notes of its own on the `Load` that all trees share.
-    for name in (*node._fields, *node._attributes):
-        if hasattr(node, name):
-            setattr(new, name, copied(getattr(node, name)))
-    return new
-
-
 def _is_note(stmt: ast.stmt) -> bool:
     return isinstance(stmt, ast.Pass) or (isinstance(stmt, ast.Expr) and isinstance(stmt.value, ast.Constant))
 
@@ -171,7 +158,12 @@ def _bindings_by_place(tree: ast.Module) -> dict[_Place, Binding]:
 
 
 def _compiled(tree: ast.Module) -> CodeType:
-    """Code of a normal tree without annotations, all of it in one line: the compiler looks at lines to merge jumps."""
+    """Code of a normal tree without annotations, all of it in one line: the compiler looks at lines to merge jumps.
+
+    Python from 3.12 on moves the code of comprehensions into the function around, where equal names share a variable; it
+    does not so with generators, which have the same scopes, and stand in for them here.
+    """
+    tree = _Generators().visit(tree)
     for node in ast.walk(tree):
         if isinstance(node, ast.arg):
             node.annotation = None
@@ -181,6 +173,21 @@ def _compiled(tree: ast.Module) -> CodeType:
             node.lineno = node.end_lineno = 1  # type: ignore[attr-defined]
             node.col_offset = node.end_col_offset = 0  # type: ignore[attr-defined]
     return compile(tree, "program", "exec", dont_inherit=True)
+
+
+class _Generators(ast.NodeTransformer):
+    """Makes a generator of every comprehension."""
+
+    def visit_ListComp(self, node: ast.ListComp | ast.SetComp) -> ast.expr:
+        self.generic_visit(node)
+        return ast.copy_location(ast.GeneratorExp(node.elt, node.generators), node)
+
+    visit_SetComp = visit_ListComp
+
+    def visit_DictComp(self, node: ast.DictComp) -> ast.expr:
+        self.generic_visit(node)
+        pair = ast.copy_location(ast.Tuple([node.key, node.value], ast.Load()), node)
+        return ast.copy_location(ast.GeneratorExp(pair, node.generators), node)
 
 
 def _operations(code: CodeType) -> Iterator[object]:

@@ -25,6 +25,7 @@ from toolkit.bundle.rewrite.signatures import (
     sole_definition,
 )
 from toolkit.bundle.rewrite.simplify import is_pure, simplify
+from toolkit.bundle.unparse import unparse
 from toolkit.syntax.constants import is_literal
 
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
@@ -43,7 +44,7 @@ def squeeze(imports: list[Import], parts: list[Part], roots: frozenset[str]) -> 
     squeezed = []
     for stmt in tree.body:
         part = origin[stmt]
-        source = simplify(ast.unparse(ast.fix_missing_locations(stmt)) + "\n")
+        source = simplify(unparse(ast.fix_missing_locations(stmt)) + "\n")
         squeezed.append(make_part(source, part.module, part.where, part.line))
     return shake(imports, squeezed, roots)
 

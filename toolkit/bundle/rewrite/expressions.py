@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from toolkit.bundle.rewrite.edits import Source
+from toolkit.bundle.unparse import unparse
 from toolkit.syntax.constants import literal
 
 _ATOMS = (
@@ -82,7 +83,7 @@ def _is_unit_there(source: Source, node: ast.expr, new: ast.expr) -> bool:
 
 def replace_by_fstring(source: Source, node: ast.JoinedStr) -> None:
     """Print an f-string anew after its tree has been changed in place."""
-    text = ast.unparse(node)
+    text = unparse(node)
     if text.startswith("f'") and '"' not in text and "\\" not in text:
         text = f'f"{text[2:-1]}"'
     source.replace(source.start(node), source.end(node), text)
