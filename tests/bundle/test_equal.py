@@ -26,6 +26,7 @@ def prove(before: str, after: str) -> None:
         ),
         ("class A:\n    x: int = 1\n    y: int\n    'note'", "class A:\n    x = 1"),
         ("class A:\n    'note'", "class A: 0"),
+        ("class A:\n    x: int", "class A: 0"),
         ("from dataclasses import dataclass\n@dataclass\nclass A:\n    x: int", None),
         ("x = 60 * 60\ny = -1", "x = 3600\ny = -1"),
         ("for i in a:\n    pass\nelse:\n    pass", "for j in a: 0"),

@@ -45,7 +45,7 @@ def pack_script(data: bytes, defines: Mapping[str, str] | None = None, encoding:
     try:
         text, dropped, blockers = _minified(unpacked.source, defines)
     except RecursionError:
-        raise GolfError("script: expected code that is nested less deeply") from None
+        raise GolfError("script: expected Python source, found: nested too deeply") from None
     packed = min(pack(text, encoding), text.encode(), key=len)
     return PackedScript(
         packed=packed,

@@ -46,7 +46,7 @@ class _Normal(ast.NodeTransformer):
     def generic_visit(self, node: ast.AST) -> ast.AST:
         super().generic_visit(node)
         if isinstance(node, ast.ClassDef) and is_plain(node):
-            node.body = [stmt for stmt in node.body if not isinstance(stmt, ast.AnnAssign)]
+            node.body = [stmt for stmt in node.body if not isinstance(stmt, ast.AnnAssign)] or [ast.Pass()]
         for name in ("body", "orelse", "finalbody"):
             block = getattr(node, name, None)
             if isinstance(block, list) and block:
