@@ -37,6 +37,11 @@ def prove(before: str, after: str) -> None:
         ),
         ("from __future__ import annotations\nx: int = 1", "x = 1"),
         ("def f(a, b):\n    return lambda: (a, b)", "def f(z, a):\n    return lambda: (z, a)"),
+        # From Python 3.12 on a comprehension's variable shares a place with one of its function that has the same name.
+        (
+            "def f(a):\n    b = [c for c in a]\n    return {d: d for d in b}, {e for e in b}",
+            "def f(a):\n    b = [a for a in a]\n    return {a: a for a in b}, {b for b in b}",
+        ),
     ],
 )
 def test_equal(before, after):

@@ -1,12 +1,13 @@
 """The shortest text of a program, the same under every Python, and for every Python from 3.11 on.
 
-python-minifier prints it, but writes f-strings for the Python that runs it. From 3.12 on a field may hold backslashes and
-the quote around it, so the text is printed once more, with f-strings that older ones read as well.
+python-minifier prints it, but writes f-strings for the Python that runs it. From 3.12 on a field may hold backslashes
+and the quote around it, so the text is printed once more, with f-strings that an older one reads as well.
 """
 
 import ast
 import re
 import sys
+from typing import Any
 
 import python_minifier
 from python_minifier.f_string import OuterFString
@@ -17,7 +18,7 @@ from toolkit.bundle.unparse import unparse
 _OPENING = re.compile("[a-zA-Z]+(\"\"\"|'''|\"|')")
 
 
-def shortest_text(tree: ast.Module, **options: bool) -> str:
+def shortest_text(tree: ast.Module, **options: Any) -> str:
     """Print a program under options of `python_minifier.minify`, which raises if it changed more than they allow.
 
     `ValueError` for an f-string that cannot be written for Python 3.11.

@@ -51,7 +51,7 @@ def _pieces(node: ast.JoinedStr, in_field: bool) -> Iterator[tuple[str, bool]]:
         if isinstance(piece, ast.FormattedValue):
             yield _field(piece), True
         elif isinstance(piece, ast.Constant):
-            yield _escaped(piece.value.replace("{", "{{").replace("}", "}}"), "\n\t" if in_field else ""), False
+            yield _escaped(str(piece.value).replace("{", "{{").replace("}", "}}"), "\n\t" if in_field else ""), False
 
 
 def _field(node: ast.FormattedValue) -> str:

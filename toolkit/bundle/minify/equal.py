@@ -160,8 +160,8 @@ def _bindings_by_place(tree: ast.Module) -> dict[_Place, Binding]:
 def _compiled(tree: ast.Module) -> CodeType:
     """Code of a normal tree without annotations, all of it in one line: the compiler looks at lines to merge jumps.
 
-    Python from 3.12 on moves the code of comprehensions into the function around, where equal names share a variable; it
-    does not so with generators, which have the same scopes, and stand in for them here.
+    From 3.12 on Python moves comprehensions into the function around, where those that share a name share a variable.
+    It leaves generators alone, so they stand in for comprehensions here: their scopes are the same.
     """
     tree = _Generators().visit(tree)
     for node in ast.walk(tree):
