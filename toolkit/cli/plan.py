@@ -30,6 +30,8 @@ def command(recipe: str, as_json: bool, setting: str | None) -> None:
     from toolkit.recipe import load_recipe
 
     cfg = load_recipe(recipe)
+    if setting:
+        import torch  # noqa: F401 - missing, it is missed before anything takes time
     with Console(stderr=True).status("packing the script"):
         code_bytes = bundle(cfg).code_bytes
     if setting:
