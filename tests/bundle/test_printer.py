@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from toolkit.bundle.printer import reads_before_3_12, shortest_text
+from toolkit.bundle.minify.printer import reads_before_3_12, shortest_text
 from toolkit.syntax.parse import parse
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from toolkit.bundle.unparse import unparse
 from toolkit.syntax.parse import parse
+from toolkit.syntax.unparse import unparse
 
 
 @pytest.mark.parametrize(

@@ -14,9 +14,9 @@ from typing import Any
 from toolkit.bundle.rewrite.scopes import Binding, find_bindings, parameters
 from toolkit.bundle.rewrite.signatures import all_read, sole_definition
 from toolkit.bundle.rewrite.simplify import simplify
-from toolkit.bundle.unparse import unparse
 from toolkit.errors import GolfError
 from toolkit.syntax.constants import is_literal, is_literal_value, literal
+from toolkit.syntax.unparse import unparse
 
 _READERS = {"os.environ.get", "os.getenv", "environ.get", "getenv"}
 _ENVIRONMENTS = {"os.environ", "environ"}

@@ -13,12 +13,12 @@ from toolkit.bundle.foreign.guards import Blocker, find_guards
 from toolkit.bundle.foreign.strip import drop_unused, merge_imports, remove_notes
 from toolkit.bundle.minify.csource import minify_c_sources
 from toolkit.bundle.minify.equal import prove_equal_up_to_names
+from toolkit.bundle.minify.printer import shortest_text
 from toolkit.bundle.minify.rename import rename
 from toolkit.bundle.pack.pack import pack
-from toolkit.bundle.printer import shortest_text
 from toolkit.bundle.rewrite.scopes import find_bindings
-from toolkit.bundle.unparse import copied
 from toolkit.errors import GolfError
+from toolkit.syntax.unparse import copied
 from toolkit.unpack.unpack import parse_source, unpack
 
 

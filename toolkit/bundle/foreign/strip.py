@@ -14,8 +14,8 @@ from collections.abc import Iterable
 from toolkit.bundle.foreign.guards import find_guards, passes_to_annotation_readers, reads_annotations
 from toolkit.bundle.rewrite.scopes import find_bindings, parameters
 from toolkit.bundle.rewrite.signatures import Definition, has_known_decorators, is_plain
-from toolkit.bundle.standard import STANDARD_MODULES
 from toolkit.syntax.constants import is_literal
+from toolkit.syntax.standard import STANDARD_MODULES
 
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _EFFECTFUL_MODULES = {"__future__", "antigravity", "readline", "this"}

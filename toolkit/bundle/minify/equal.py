@@ -18,8 +18,8 @@ from typing import Any
 
 from toolkit.bundle.rewrite.scopes import Binding, find_bindings
 from toolkit.bundle.rewrite.signatures import is_plain
-from toolkit.bundle.unparse import copied
 from toolkit.syntax.constants import NotConstant, evaluate
+from toolkit.syntax.unparse import copied
 
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 # What the size of an index or jump decides; and how a method is called, which differs where any import has that name.

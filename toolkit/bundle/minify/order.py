@@ -11,8 +11,6 @@ import math
 import random
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from functools import reduce
-from operator import add
 
 from toolkit.bundle.link.parts import Part
 from toolkit.bundle.pack.cache import cached

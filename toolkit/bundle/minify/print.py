@@ -8,8 +8,8 @@ from toolkit.bundle.link.parts import Import, Part
 from toolkit.bundle.minify.crename import rename_c
 from toolkit.bundle.minify.csource import minify_c_sources
 from toolkit.bundle.minify.equal import prove_equal_up_to_names
+from toolkit.bundle.minify.printer import shortest_text
 from toolkit.bundle.minify.rename import rename
-from toolkit.bundle.printer import shortest_text
 from toolkit.bundle.rewrite.edits import Source, first_line
 
 

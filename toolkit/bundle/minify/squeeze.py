@@ -25,8 +25,8 @@ from toolkit.bundle.rewrite.signatures import (
     sole_definition,
 )
 from toolkit.bundle.rewrite.simplify import is_pure, simplify
-from toolkit.bundle.unparse import unparse
 from toolkit.syntax.constants import is_literal
+from toolkit.syntax.unparse import unparse
 
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _FIELD_MARKERS = {"ClassVar", "InitVar", "KW_ONLY"}

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import accumulate
 
-from toolkit.bundle.unparse import unparse
+from toolkit.syntax.unparse import unparse
 
 _SPACE = b" \t\r\n\f"
 

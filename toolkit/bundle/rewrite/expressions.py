@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from toolkit.bundle.rewrite.edits import Source
-from toolkit.bundle.unparse import unparse
 from toolkit.syntax.constants import literal
+from toolkit.syntax.unparse import unparse
 
 _ATOMS = (
     ast.Attribute,
@@ -101,7 +101,7 @@ def replace_names(source: Source, uses: list[ast.Name], value: object) -> None:
         names = [use.id for use in inside]
         for use in inside:
             use.id = f"({literal(value)})"  # a name is printed as it is
-        source.replace(source.start(fstring), source.end(fstring), ast.unparse(fstring))
+        source.replace(source.start(fstring), source.end(fstring), unparse(fstring))
         for use, name in zip(inside, names, strict=True):
             use.id = name
 

@@ -17,8 +17,8 @@ from toolkit.bundle.rewrite.expressions import (
     replace_by_part,
     text_with_brackets,
 )
-from toolkit.bundle.unparse import unparse
 from toolkit.syntax.constants import NotConstant, evaluate, is_literal, literal
+from toolkit.syntax.unparse import unparse
 
 _LEAVING = (ast.Return, ast.Raise, ast.Continue, ast.Break)
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from toolkit.bundle.standard import STANDARD_MODULES
+from toolkit.syntax.standard import STANDARD_MODULES
 
 # The challenge's stock image and what every record assumes.
 STOCK = frozenset(

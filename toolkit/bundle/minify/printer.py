@@ -13,7 +13,7 @@ import python_minifier
 from python_minifier.f_string import OuterFString
 from python_minifier.module_printer import ModulePrinter
 
-from toolkit.bundle.unparse import unparse
+from toolkit.syntax.unparse import unparse
 
 _OPENING = re.compile("[a-zA-Z]+(\"\"\"|'''|\"|')")
 
