@@ -13,7 +13,8 @@ from dataclasses import asdict, dataclass
 from toolkit.components.base.failure import InputError
 
 TRACKS = ("10min_16mb", "non-record-16mb", "non-record-unlimited-compute-16mb")
-STAGES = ("roundtrip", "sliding", "ppm_seed", "ppm_trie")
+SCORERS = ("roundtrip", "sliding")  # in the order in which stages run, like the mixers on each of them
+MIXERS = ("ppm_seed", "ppm_trie")
 METHODS = ("gptq", "percentile", "hybrid", "tcq")
 PER_RUN = ("seed", "iterations", "max_wallclock_seconds")  # `environment.py` has their values of a run
 SHOWN_IF_ON = ("bigram_dim", "bigram_buckets", "smear_gate", "value_residual", "swa_every_steps", "swa_below")
@@ -357,23 +358,43 @@ class Artifact:
 
 @dataclass(frozen=True)
 class Evaluate:
-    """Stages that score the decoded artifact, in order; the last one gives the headline."""
+    """Stages that score the decoded artifact, in order; the last one gives the headline.
 
-    stages: tuple[str, ...] = ("roundtrip",)  # of: roundtrip, sliding, ppm_seed, ppm_trie
-    stride: int = 64  # sliding window; a mixer takes its rows from the same windows
+    A stage is a scorer, or a mixer on top of one: `sliding`, `sliding+ppm_trie`. All score the targets in the order of
+    the stream.
+    """
+
+    stages: tuple[str, ...] = ("roundtrip",)  # scorers: roundtrip, sliding; mixers: ppm_seed, ppm_trie
+    stride: int = 64  # of the sliding window
     batch_windows: int = 32
 
     def __post_init__(self) -> None:
+        ordered = [scorer + mixer for scorer in SCORERS for mixer in ("", *(f"+{mixer}" for mixer in MIXERS))]
         for stage in self.stages:
-            require(stage in STAGES, "evaluate.stages", "stages of " + ", ".join(STAGES), stage)
-        ordered = tuple(stage for stage in STAGES if stage in self.stages)
+            require(stage not in MIXERS, "evaluate.stages", f'a mixer on its scorer, "sliding+{stage}"', stage)
+            known = f"SCORER or SCORER+MIXER of the scorers {', '.join(SCORERS)} and mixers {', '.join(MIXERS)}"
+            require(stage in ordered, "evaluate.stages", known, stage)
         require(
-            self.stages == ordered != (),
+            list(self.stages) == [stage for stage in ordered if stage in self.stages] != [],
             "evaluate.stages",
-            "each once, in the order of " + ", ".join(STAGES),
+            f"each once, in the order of {', '.join(ordered)}",
             self.stages,
         )
         require_positive(self, "evaluate", ("stride", "batch_windows"))
+
+    @property
+    def scorers(self) -> tuple[str, ...]:
+        """What is run, alone or below a mixer."""
+        return tuple(scorer for scorer in SCORERS if any(stage.split("+")[0] == scorer for stage in self.stages))
+
+    @property
+    def mixed(self) -> tuple[str, ...]:
+        """Scorers with a mixer on top."""
+        return tuple(scorer for scorer in SCORERS if any(stage.startswith(f"{scorer}+") for stage in self.stages))
+
+    @property
+    def mixers(self) -> tuple[str, ...]:
+        return tuple(mixer for mixer in MIXERS if any(stage.endswith(f"+{mixer}") for stage in self.stages))
 
 
 @dataclass(frozen=True)
@@ -493,9 +514,9 @@ class Config:
         values = {"recipe": sections.pop("name"), "title": sections.pop("title"), "track": sections.pop("track")}
         for section, fields in sections.items():
             for key, value in fields.items():
-                if section in (*self.evaluate.stages, self.quantize.method):
+                if section in (*self.evaluate.mixers, self.quantize.method):
                     values[f"{section}_{key}"] = value
-                elif section not in (*STAGES, *METHODS) and (value or key not in SHOWN_IF_ON):
+                elif section not in (*MIXERS, *METHODS) and (value or key not in SHOWN_IF_ON):
                     values[RENAMED.get(key, key)] = value
         listed = {key: list(value) if isinstance(value, tuple) else value for key, value in values.items()}
         return tuple(f"{key}: {value}" for key, value in listed.items() if key not in PER_RUN)

@@ -19,16 +19,15 @@ from toolkit.components.base.log import Log, unwritable
 from toolkit.components.base.native import compile_native
 from toolkit.components.base.ranks import Ranks, close_ranks, open_ranks
 from toolkit.components.config import Config
-from toolkit.components.mixing.ppm_seed import SEED_SOURCE
-from toolkit.components.mixing.ppm_trie import compile_engine
 from toolkit.components.quantizing.quantize import quantize_weights
 from toolkit.components.quantizing.tcq_engine import TCQ_ENGINE
 from toolkit.components.quantizing.tcq_fill import tcq_artifact
-from toolkit.components.scoring.score import score_blocks, score_line
+from toolkit.components.scoring.roundtrip import score_blocks
+from toolkit.components.scoring.score import score_line
 from toolkit.components.setup.device import hardware_name, model_on
 from toolkit.components.setup.environment import Environment, read_environment
 from toolkit.components.setup.inputs import Inputs, read_inputs
-from toolkit.components.stages import run_stages
+from toolkit.components.stages import prepare_stages, run_stages
 from toolkit.components.training.train import Trainer
 
 
@@ -41,10 +40,7 @@ def main(cfg: Config, script_path: str) -> None:
     try:
         env = read_environment(cfg)
         inputs = read_inputs(cfg, env, ranks)
-        if "ppm_seed" in cfg.evaluate.stages:
-            compile_native(SEED_SOURCE)
-        if "ppm_trie" in cfg.evaluate.stages:
-            compile_engine(cfg)
+        prepare_stages(cfg)
         if cfg.quantize.method == "tcq" and cfg.tcq.engine == "native" and not env.eval_only:
             compile_native(TCQ_ENGINE)
         log = Log(env.log_path, ranks.is_main)

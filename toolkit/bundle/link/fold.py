@@ -2,7 +2,8 @@
 
 All of it replaces spans of the text, so comments and layout survive wherever nothing was decided. Two steps:
 `bake_settings` puts literals in the place of settings and drops the `cfg` that carried them; `simplify` then evaluates
-constant expressions, takes constant branches and removes what cannot run, until nothing changes.
+constant expressions, takes constant branches and removes what cannot run, until nothing changes. `__debug__` is False in
+a script: what checks a component's own work, at the cost of bytes, runs from the modules alone.
 """
 
 import ast
@@ -22,7 +23,7 @@ def fold(text: str, cfg: Config, where: str = "<source>", first_line: int = 1) -
 
 
 def bake_settings(text: str, cfg: Config, where: str, first_line: int) -> str:
-    """Replace each read of a setting by its literal; drop `cfg` as parameter, argument and attribute."""
+    """Replace each read of a setting by its literal, `__debug__` too; drop `cfg` as parameter, argument, attribute."""
     source = Source(text)
     fstrings: set[ast.JoinedStr] = set()
     for use in cfg_uses(source.tree):
@@ -35,6 +36,9 @@ def bake_settings(text: str, cfg: Config, where: str, first_line: int) -> str:
             source.replace(source.start(use.node), source.end(use.node), "pass")
         else:
             replace_by_literal(source, use.node, value)
+    for node in ast.walk(source.tree):
+        if isinstance(node, ast.Name) and node.id == "__debug__":
+            replace_by_literal(source, node, False)
     for fstring in fstrings:
         join_pieces(_BakeTree(fstring, cfg, where).visit(fstring), bound_names(source.tree))
         replace_by_fstring(source, fstring)

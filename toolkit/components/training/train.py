@@ -13,7 +13,8 @@ from toolkit.components.config import Config
 from toolkit.components.model.gpt import GPT
 from toolkit.components.quantizing.fisher import Curvature, collect_curvatures
 from toolkit.components.quantizing.gptq import collect_hessians
-from toolkit.components.scoring.score import bits_per_byte, score_blocks
+from toolkit.components.scoring.roundtrip import score_blocks
+from toolkit.components.scoring.score import bits_per_byte
 from toolkit.components.setup.device import peak_memory
 from toolkit.components.setup.environment import Environment
 from toolkit.components.setup.inputs import Inputs
