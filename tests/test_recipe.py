@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from toolkit.components.base.failure import InputError
-from toolkit.components.config import Config, Evaluate, Model, Optimizer
+from toolkit.components.config import Config, Evaluate
 from toolkit.errors import GolfError
 from toolkit.recipe import dump_recipe, load_recipe, recipe_names
 
@@ -83,38 +82,6 @@ def test_a_mistake_names_key_line_expected_and_found(text: str, message: str, tm
 def test_a_name_that_is_no_recipe_suggests_the_nearest() -> None:
     with pytest.raises(GolfError, match="did you mean sp4096"):
         load_recipe("sp409")
-
-
-def test_settings_of_parts_that_are_off_are_not_listed() -> None:
-    def keys(cfg: Config) -> set[str]:
-        return {setting.split(":")[0] for setting in cfg.settings}
-
-    plain, hashed = keys(Config()), keys(load_recipe("hybridquant"))
-    assert hashed - plain == {
-        *("bigram_dim", "bigram_buckets", "smear_gate", "value_residual", "swa_every_steps", "swa_below"),
-        *("hybrid_qk_levels", "hybrid_vo_levels", "hybrid_up_levels", "hybrid_down_levels", "hybrid_embed_levels"),
-    }
-    assert plain <= hashed
-
-
-@pytest.mark.parametrize(
-    ("section", "values", "key"),
-    [
-        (Model, {"bigram_dim": 8}, "model.bigram_buckets"),
-        (Model, {"bigram_buckets": 8}, "model.bigram_buckets"),
-        (Optimizer, {"swa_every_steps": 5}, "optimizer.swa_below"),
-        (Optimizer, {"swa_below": 0.5}, "optimizer.swa_below"),
-        (Optimizer, {"swa_every_steps": 5, "swa_below": 0.5, "ema_decay": 0.9}, "optimizer.swa_every_steps"),
-    ],
-)
-def test_settings_that_need_each_other(section: type, values: dict, key: str) -> None:
-    with pytest.raises(InputError, match=rf"^{key}: expected "):
-        section(**values)
-
-
-def test_artifact_id_ignores_evaluation_but_not_the_model() -> None:
-    assert Config().artifact_id == Config(evaluate=Evaluate(stride=32)).artifact_id
-    assert Config().artifact_id != Config(model=Model(num_layers=8)).artifact_id
 
 
 def test_recipes_load_without_torch() -> None:

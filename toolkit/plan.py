@@ -12,7 +12,8 @@ from statistics import NormalDist
 from typing import Any
 
 from toolkit.components.base.failure import InputError
-from toolkit.components.config import Config, Model
+from toolkit.components.config import Config
+from toolkit.components.settings.model import Model
 from toolkit.errors import GolfError
 from toolkit.units import CAP_BYTES
 

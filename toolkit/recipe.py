@@ -2,7 +2,7 @@
 
 A recipe is a TOML file with the top-level keys `title`, `track` and `extends` (another recipe whose values it starts
 from) and one table for each section of `Config`. Unknown or mistyped keys are errors that name the key, the nearest
-valid one and the line. What a value means stands beside its field in `components/config.py`.
+valid one and the line. What a value means stands beside its field in `components/settings/`.
 """
 
 import difflib
@@ -66,9 +66,9 @@ def dump_recipe(cfg: Config) -> str:
         value = getattr(cfg, field.name)
         if is_dataclass(value):
             tables.append(f"\n[{field.name}]")
-            tables += [f"{f.name} = {_toml(getattr(value, f.name))}" for f in fields(value)]
+            tables += [f"{f.name} = {toml_value(getattr(value, f.name))}" for f in fields(value)]
         elif field.name != "name":
-            lines.append(f"{field.name} = {_toml(value)}")
+            lines.append(f"{field.name} = {toml_value(value)}")
     return "\n".join(lines + tables) + "\n"
 
 
@@ -80,13 +80,14 @@ class _Located:
     where: str  # path:line
 
 
-def _toml(value: Any) -> str:
+def toml_value(value: Any) -> str:
+    """A setting's value as TOML writes it."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):
         return json.dumps(value, ensure_ascii=False)
     if isinstance(value, tuple):
-        return "[" + ", ".join(_toml(item) for item in value) + "]"
+        return "[" + ", ".join(toml_value(item) for item in value) + "]"
     return repr(value)
 
 

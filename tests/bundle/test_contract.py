@@ -5,7 +5,7 @@ from textwrap import dedent
 
 import pytest
 
-from toolkit.bundle.link.contract import check_contract
+from toolkit.bundle.link.contract import check_modules
 from toolkit.bundle.link.resolve import COMPONENTS_DIR, read_folder, read_modules
 
 GOOD = '''
@@ -90,7 +90,7 @@ def violations_in(folder: Path, sources: dict[str, str]) -> list[str]:
     for name, source in sources.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(dedent(source).lstrip())
-    return [str(violation).replace(f"{folder}/", "") for violation in check_contract(folder)]
+    return [str(violation).replace(f"{folder}/", "") for violation in check_modules(read_folder(folder))]
 
 
 def test_what_is_allowed_passes(tmp_path):
@@ -103,7 +103,7 @@ def test_a_literal_may_be_long(tmp_path):
 
 def test_our_components_keep_the_contract():
     assert len(read_folder(COMPONENTS_DIR)) > 40
-    assert check_contract(COMPONENTS_DIR) == []
+    assert check_modules(read_folder(COMPONENTS_DIR)) == []
 
 
 CASES = {

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from toolkit.check import Report, check_path
-from toolkit.check.evidence.significance import Baseline
+from toolkit.check.subject.baseline import Baseline
 
 SEEDS = (42, 1337, 2025)
 PROGRAM = 'def main():\n    """Not a ppm_seed in sight."""\n    print("final_int6_ppm_trie")\nmain()\n' + "#" * 400

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from toolkit.check.evidence.significance import Baseline, read_baseline
+from toolkit.check.statistics.read_baseline import read_baseline
+from toolkit.check.subject.baseline import Baseline
 from toolkit.errors import GolfError
 
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from toolkit.check.evidence.significance import Baseline
 from toolkit.check.rulebook.ruleset import all_rules
+from toolkit.check.subject.baseline import Baseline
 
 LOG = "train_seed42.log"
 RULES = {

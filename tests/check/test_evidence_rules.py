@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from toolkit.check.evidence.significance import Baseline
 from toolkit.check.rulebook.ruleset import all_rules
+from toolkit.check.subject.baseline import Baseline
 
 LOG = "train_seed42.log"
 STOP = "stopping_early: wallclock_cap train_time: 57012ms step: 812/20000\n"

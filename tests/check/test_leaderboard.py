@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from toolkit.check.evidence.significance import read_baseline
 from toolkit.check.statistics.leaderboard import bar_to_beat, parse_leaderboard, read_document
+from toolkit.check.statistics.read_baseline import read_baseline
 from toolkit.cli.leaderboard import command
 from toolkit.errors import GolfError
 

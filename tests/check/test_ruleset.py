@@ -1,10 +1,15 @@
 """The rule files: complete, consistent with the predicates, adjusted by track."""
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import get_type_hints
 
 import pytest
 
+from toolkit.check.engine import find_predicate
+from toolkit.check.rulebook.finding import Finding
 from toolkit.check.rulebook.ruleset import Rule, all_rules, known_tracks, load_exports, load_rules
+from toolkit.check.subject.subject import Subject
 from toolkit.components.config import TRACKS
 from toolkit.errors import GolfError
 
@@ -27,6 +32,14 @@ def test_rules_are_complete(track: str) -> None:
         assert set(rule.applies) <= {"build", "run", "record", "script", "log"}
         for text in (rule.title, rule.what, rule.why, rule.example, rule.remedy, *rule.references):
             assert text
+
+
+def test_a_predicate_is_the_function_of_its_file() -> None:
+    for rule in all_rules():
+        assert bool(rule.predicate) == bool(rule.applies), rule.id
+        if rule.predicate:
+            hints = get_type_hints(find_predicate(rule.predicate))
+            assert list(hints.values()) == [Subject, Rule, Iterator[Finding]], rule.id
 
 
 def test_tracks_adjust_rules() -> None:

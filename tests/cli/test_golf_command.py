@@ -13,7 +13,7 @@ from toolkit.errors import GolfError
 
 
 def test_every_command_is_listed_with_a_line_of_help() -> None:
-    commands = {"recipes", "plan", "build", "unpack", "train", "check", "package", "demo"}
+    commands = {"recipes", "settings", "plan", "build", "unpack", "train", "check", "package", "demo"}
     assert commands <= golf.commands.keys()
     assert all(command.help for command in golf.commands.values())
 

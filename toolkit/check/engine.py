@@ -2,26 +2,17 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from functools import partial
+from importlib import import_module
 from pathlib import Path
 
-from toolkit.check.evidence.calibration import gptq_calibration_budget, val_calibration
-from toolkit.check.evidence.clocks import eval_600, train_600
-from toolkit.check.evidence.consistency import code_log_mismatch
-from toolkit.check.evidence.coverage import full_val_coverage, normalized, tokenizer_bytes
-from toolkit.check.evidence.data_and_seeds import no_val_in_training, reproducible, seed_bruteforce
-from toolkit.check.evidence.folded_text import tokenizer_normalization
-from toolkit.check.evidence.one_folder import Change, one_folder
-from toolkit.check.evidence.ppm_seed_stage import byte_spread, target_gate
 from toolkit.check.evidence.probes import probe_findings
-from toolkit.check.evidence.record_files import record_files, track_label
-from toolkit.check.evidence.significance import Baseline, significance
-from toolkit.check.evidence.size import size_cap
 from toolkit.check.report.facts import collect_facts
 from toolkit.check.rulebook.finding import Finding, Report
 from toolkit.check.rulebook.ruleset import Rule, load_rules
 from toolkit.check.static.judge import analyze_script, judge_script
+from toolkit.check.subject.baseline import Baseline
 from toolkit.check.subject.files import Source, open_source
+from toolkit.check.subject.git import Change
 from toolkit.check.subject.subject import RECORD_TRACK, Subject, load_subject
 
 Predicate = Callable[[Subject, Rule], Iterator[Finding]]
@@ -37,28 +28,7 @@ def check_source(source: Source, against: Baseline | None = None, change: Change
 
     Without any track label the rules of the leaderboard apply. Raises `GolfError` when there is nothing to check.
     """
-    subject = load_subject(source)
-    predicates: dict[str, Predicate] = {
-        "size_cap": size_cap,
-        "train_600": train_600,
-        "eval_600": eval_600,
-        "record_files": record_files,
-        "track_label": track_label,
-        "full_val_coverage": full_val_coverage,
-        "tokenizer_bytes": tokenizer_bytes,
-        "code_log_mismatch": code_log_mismatch,
-        "significance": partial(significance, against=against),
-        "target_gate": target_gate,
-        "byte_spread": byte_spread,
-        "one_folder": partial(one_folder, change=change),
-        "gptq_calibration_budget": gptq_calibration_budget,
-        "no_val_in_training": no_val_in_training,
-        "seed_bruteforce": seed_bruteforce,
-        "reproducible": reproducible,
-        "val_calibration": val_calibration,
-        "normalized": normalized,
-        "tokenizer_normalization": partial(tokenizer_normalization, source=source),
-    }
+    subject = replace(load_subject(source), against=against, change=change)
     findings: list[Finding] = []
     rules = load_rules(subject.track or RECORD_TRACK)
     for rule in rules:
@@ -68,14 +38,20 @@ def check_source(source: Source, against: Baseline | None = None, change: Change
             label = ", ".join(f"{label} ({where})" for where, label in subject.labels.items())
             findings.append(rule.finding("PASS", ".", "nothing in this track", rule.waived, f"track: {label}"))
         else:
-            findings += predicates[rule.predicate](subject, rule)
-    if analysis := analyze_script(source, subject):
+            findings += find_predicate(rule.predicate)(subject, rule)
+    if analysis := analyze_script(subject):
         decided = {(finding.rule, finding.where) for finding in findings}
         findings += [f for f in judge_script(analysis, rules) if (f.rule, f.where) not in decided]
     findings += probe_findings(subject, rules)
     logs = {subject.where(log) for run in subject.reported for log in (run.trained, run.scored)}
     findings = [_with_level(finding, logs) for finding in findings]
     return Report(tuple(findings), collect_facts(subject))
+
+
+def find_predicate(name: str) -> Predicate:
+    """What decides a rule on the evidence: the function that is named like its file in `evidence/`."""
+    predicate: Predicate = getattr(import_module(f"toolkit.check.evidence.{name}"), name)
+    return predicate
 
 
 def _with_level(finding: Finding, logs: set[str]) -> Finding:

@@ -8,8 +8,8 @@ import click
 
 if TYPE_CHECKING:
     from toolkit.check import Report
-    from toolkit.check.evidence.one_folder import Change
     from toolkit.check.subject.files import Source
+    from toolkit.check.subject.git import Change
 
 
 @click.command("check")
@@ -41,8 +41,8 @@ def command(
     Exit code 0 for PASS and WARN, 1 for FAIL and for UNKNOWN (missing evidence is no pass), 2 for wrong usage.
     """
     from toolkit.check.engine import check_source
-    from toolkit.check.evidence.significance import read_baseline
     from toolkit.check.report.formats import annotation_lines, to_sarif, write_text
+    from toolkit.check.statistics.read_baseline import read_baseline
 
     if explain_bytes and (repository or as_json or annotations or not paths):
         raise click.UsageError("--explain-bytes: expected a PATH on disk and neither --json nor --annotations")

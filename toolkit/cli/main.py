@@ -17,6 +17,7 @@ from toolkit.cli import (
     probe,
     prove,
     recipes,
+    settings,
     stats,
     train,
     unpack,
@@ -54,7 +55,7 @@ def golf() -> None:
     """Parameter Golf: from a recipe to a record folder."""
 
 
-_RUNS = (recipes, plan, build, pack, unpack, train, probe, prove, check, package, demo)
+_RUNS = (recipes, settings, plan, build, pack, unpack, train, probe, prove, check, package, demo)
 _READS = (explain, stats, leaderboard, entropy)
 for module in _RUNS + _READS:
     golf.add_command(module.command)

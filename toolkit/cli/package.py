@@ -31,7 +31,7 @@ def command(
     Nothing is written when a check fails, or when one lacks its evidence and --allow-unknown is not given. The text of
     the pull request is put beside the record, as <folder>.pr.md, because a pull request adds one folder only.
     """
-    from toolkit.check.evidence.significance import read_baseline
+    from toolkit.check.statistics.read_baseline import read_baseline
     from toolkit.cli.check import print_report
     from toolkit.record.package import RefusedRecord, package
 

@@ -30,7 +30,8 @@ def command(
     Paired when both sides ran the same seeds, one-sample against a single number, else Welch; deviations over n - 1.
     Without NEW, --plan needs --gain and --deviation.
     """
-    from toolkit.check.statistics.compare import compare_scores, plan_seeds, read_scores, tokenizer_ratio
+    from toolkit.check.statistics.compare import compare_scores, plan_seeds, tokenizer_ratio
+    from toolkit.check.statistics.read_baseline import read_scores
 
     comparison = None
     if new or old:

@@ -67,7 +67,7 @@ class Tiny:
         modules = read_modules(ENTRY)
         self.text, _, _ = make_readable(self.cfg, edit(modules) if edit else modules)
         (folder / SCRIPT).write_text(self.text, encoding="utf-8")
-        write_data(cfg, folder)
+        write_data(self.cfg, folder)
 
     @property
     def tokenizer_path(self) -> Path:

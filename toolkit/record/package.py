@@ -20,8 +20,8 @@ from typing import Any
 
 from toolkit.check import Report, check_path
 from toolkit.check.evidence.probes import FILE, missing_probes, read_findings, read_probes
-from toolkit.check.evidence.significance import Baseline
 from toolkit.check.rulebook.ruleset import load_rules
+from toolkit.check.subject.baseline import Baseline
 from toolkit.check.subject.claims import parse_claims
 from toolkit.check.subject.subject import RECORD_TRACK
 from toolkit.errors import GolfError

@@ -26,7 +26,8 @@ from test_static_rules import (
 )
 
 from toolkit.check.rulebook.ruleset import all_rules
-from toolkit.check.static import Settings, analyze
+from toolkit.check.static.analyze import analyze
+from toolkit.check.static.context.settings import Settings
 
 PASSES = """
 def evaluate(model, tokens):

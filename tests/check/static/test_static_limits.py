@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from toolkit.check.static import Settings, StaticFinding, analyze
+from toolkit.check.static.analyze import analyze
+from toolkit.check.static.context.settings import Settings
+from toolkit.check.static.labels.findings import StaticFinding
 from toolkit.check.static.state.machine import MAX_STEPS
 
 

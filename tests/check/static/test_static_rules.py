@@ -5,7 +5,8 @@ from collections.abc import Callable
 
 import pytest
 
-from toolkit.check.static import Settings, analyze
+from toolkit.check.static.analyze import analyze
+from toolkit.check.static.context.settings import Settings
 
 HEAD = """
 import os, time, glob

@@ -2,8 +2,14 @@
 
 import pytest
 
-from toolkit.check.static import Settings, read_settings, trace_run
-from toolkit.check.static.context.settings import command_settings, log_settings, wrapper_settings
+from toolkit.check.static.analyze import trace_run
+from toolkit.check.static.context.settings import (
+    Settings,
+    command_settings,
+    log_settings,
+    read_settings,
+    wrapper_settings,
+)
 from toolkit.check.static.labels.events import NETWORK, REPORT
 from toolkit.check.static.rules.reported import reported_sums
 

@@ -19,11 +19,10 @@ import builtins
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from toolkit.bundle.link.parts import outside_imports
-from toolkit.bundle.link.resolve import COMPONENTS, Module, is_settings, read_folder
+from toolkit.bundle.link.resolve import COMPONENTS, Module, is_settings
 from toolkit.bundle.link.settings import cfg_uses, is_cfg, takes_cfg
 from toolkit.bundle.rewrite.signatures import KNOWN_DECORATORS
 from toolkit.syntax.constants import NotConstant, evaluate, is_literal
@@ -49,13 +48,8 @@ class Violation:
         return f"{self.path}:{self.line}: {self.text}"
 
 
-def check_contract(folder: Path) -> list[Violation]:
-    """Violations in a folder of components and those below it, by file and line; all are judged together."""
-    return check_modules(read_folder(folder))
-
-
 def check_modules(modules: list[Module]) -> list[Violation]:
-    """`check_contract` for modules that have been read."""
+    """Violations in components by file and line; all are judged together."""
     packages = [module for module in modules if module.name.rpartition(".")[2] == "__init__"]
     modules = [module for module in modules if not is_settings(module.name) and module not in packages]
     found = [Violation(module.where, 1, "package with content; leave it empty") for module in packages if module.text]

@@ -20,7 +20,7 @@ from typing import Any
 
 from toolkit.bundle.build import make_program
 from toolkit.bundle.pack.pack import pack
-from toolkit.bundle.proof.miniature import VOCAB_SIZE, same_up_to_constants, scaled_down
+from toolkit.bundle.proof.miniature import same_up_to_constants, scaled_down
 from toolkit.components.config import Config
 from toolkit.errors import GolfError
 from toolkit.recipe import dump_recipe
@@ -56,12 +56,12 @@ def verify(cfg: Config, encoding: str = "base85") -> Verified:
         for form, script in scripts.items():
             (folder / f"{form}.py").write_bytes(script)
         (folder / f"{cfg.name}.toml").write_text(dump_recipe(miniature))
-        write_data(cfg, folder)
+        write_data(miniature, folder)
         return compare(dict(zip(FORMS, run_forms(cfg.name, folder), strict=True)))
 
 
 def write_data(cfg: Config, folder: Path) -> None:
-    """Invented sentences of a small lexicon as shards, and a tokenizer for them, below `folder`."""
+    """Invented sentences of a small lexicon as shards, and the tokenizer of a miniature, below `folder`."""
     import sentencepiece as spm
 
     from toolkit.data.shards import token_stream, write_shards
@@ -70,7 +70,7 @@ def write_data(cfg: Config, folder: Path) -> None:
     generator = random.Random(0)
     lexicon = ["".join(generator.choices("aeiklmnorst", k=generator.randint(2, 6))) for _ in range(40)]
     documents = [" ".join(generator.choices(lexicon, k=generator.randint(5, 60))) + " é\n" for _ in range(100)]
-    model = train_tokenizer(documents, VOCAB_SIZE)
+    model = train_tokenizer(documents, cfg.model.vocab_size)
     (folder / "data").mkdir()
     (folder / cfg.data.tokenizer).write_bytes(model)
     tokenizer = spm.SentencePieceProcessor(model_proto=model)

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from toolkit.check.rulebook.finding import Finding
@@ -14,16 +13,7 @@ _NAME = re.compile(r"20\d\d-[01]\d-[0-3]\d_.+", re.DOTALL)
 _SHOWN = 20  # findings of one kind
 
 
-@dataclass(frozen=True)
-class Change:
-    """What a pull request does: status (A, M, D, T) and path of every file, since the merge base."""
-
-    base: str
-    head: str
-    files: tuple[tuple[str, str], ...]
-
-
-def one_folder(subject: Subject, rule: Rule, change: Change | None) -> Iterator[Finding]:
+def one_folder(subject: Subject, rule: Rule) -> Iterator[Finding]:
     """The place and name of the folder where they are known; with a change, everything it touches."""
     folder = subject.root.as_posix()
     in_track = subject.root.parent.name.startswith("track_")
@@ -32,6 +22,7 @@ def one_folder(subject: Subject, rule: Rule, change: Change | None) -> Iterator[
     if subject.commit:
         parent = subject.root.parent.as_posix()
         yield rule.judge(bool(_TRACK.fullmatch(parent)), "folder place", "a folder under records/track_*", f"{folder}")
+    change = subject.change
     if change is None:
         return
     expected = f"additions under {folder} alone"

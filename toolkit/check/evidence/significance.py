@@ -1,71 +1,20 @@
-"""Is the improvement one? The README's rule and the practice of the leaderboard, against given baseline scores."""
+"""SIGNIFICANCE: is the improvement one? By the README's rule and by the practice of the leaderboard."""
 
 import json
 import math
-import re
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
 from statistics import fmean
 
-from toolkit.check.evidence.coverage import bytes_per_token
 from toolkit.check.rulebook.finding import Finding
 from toolkit.check.rulebook.ruleset import Rule
-from toolkit.check.statistics.leaderboard import bar_to_beat, parse_leaderboard, read_document
 from toolkit.check.statistics.t_tests import TTest, compare
-from toolkit.check.subject.claims import finite, parse_claims
-from toolkit.check.subject.subject import Subject, load_subject
-from toolkit.errors import GolfError
+from toolkit.check.subject.exports import bytes_per_token
+from toolkit.check.subject.subject import Subject
 
 
-@dataclass(frozen=True)
-class Baseline:
-    """Scores to beat in bits per byte, with their seeds and the bytes a token where known."""
-
-    source: str
-    val_bpb: tuple[float, ...]
-    seeds: tuple[int, ...] | None = None
-    bytes_per_token: float | None = None
-
-
-def read_baseline(text: str) -> Baseline:
-    """Numbers such as `1.0810,1.0812`, a submission file, a log, a records folder (its logs, else its claims), or a
-    leaderboard: README.md or `REPO@COMMIT:README.md`."""
-    if re.fullmatch(r"[\d.,\s]+", text) and not Path(text).exists():
-        try:
-            scores = tuple(float(part) for part in text.split(","))
-        except ValueError:
-            raise GolfError(f"--against: expected numbers such as 1.0810,1.0812, found {text!r}") from None
-        return Baseline(text, scores)
-    path = Path(text)
-    if path.suffix == ".md" or ("@" in text and not path.exists()):
-        return Baseline(text, (bar_to_beat(parse_leaderboard(read_document(text))).val_bpb,))
-    if path.is_dir() or path.suffix in (".log", ".txt"):
-        subject = load_subject(path)
-        scored = [(run.seed, bpb) for run in subject.reported if (bpb := finite(run.scored.val_bpb)) is not None]
-        if scored:
-            seeds = tuple(seed for seed, _ in scored if seed is not None)
-            ratios = [ratio for run in subject.reported if (ratio := bytes_per_token(run.scored))]
-            known = seeds if len(seeds) == len(scored) else None
-            return Baseline(path.name, tuple(bpb for _, bpb in scored), known, fmean(ratios) if ratios else None)
-        claims = subject.claims
-    elif path.is_file():
-        claims = parse_claims(read_document(text), str(path))
-    else:
-        raise GolfError(
-            f"--against: expected scores, a submission.json, a log, a records folder or a README.md, found {text!r}"
-        )
-    claimed = {seed: entry["val_bpb"] for seed, entry in (claims.seeds if claims else {}).items() if "val_bpb" in entry}
-    if claimed:
-        return Baseline(path.name, tuple(claimed.values()), tuple(claimed))
-    if claims is None or claims.val_bpb is None:
-        raise GolfError(f"--against: expected val_bpb in {text}, found none")
-    return Baseline(path.name, (claims.val_bpb,))
-
-
-def significance(subject: Subject, rule: Rule, against: Baseline | None) -> Iterator[Finding]:
+def significance(subject: Subject, rule: Rule) -> Iterator[Finding]:
     """Mean nats a token over the seeds, against the baseline's BPB at our own bytes per token."""
-    parameters = rule.parameters
+    parameters, against = rule.parameters, subject.against
     expected = f">= {parameters['gain_nats']} nats a token better than the record, p < {parameters['p_value']}"
     runs = [run for run in subject.reported if bytes_per_token(run.scored) is not None]
     if against is None:

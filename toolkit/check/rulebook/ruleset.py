@@ -29,7 +29,7 @@ class Rule:
     example: str
     remedy: str
     references: tuple[str, ...]
-    predicate: str = ""  # on the evidence; none for a rule on the script alone
+    predicate: str = ""  # file of evidence/ and function in it; none for a rule on the script alone
     applies: tuple[str, ...] = ()  # kinds of subject for the predicate: build, run, record, script, log
     static: bool = False  # decided by the analysis of the script too, for all kinds that have one
     violation: str = "FAIL"

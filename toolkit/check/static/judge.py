@@ -10,7 +10,9 @@ from dataclasses import dataclass
 
 from toolkit.check.rulebook.finding import Finding
 from toolkit.check.rulebook.ruleset import Rule
-from toolkit.check.static import Settings, StaticFinding, analyze, read_settings
+from toolkit.check.static.analyze import analyze
+from toolkit.check.static.context.settings import Settings, read_settings
+from toolkit.check.static.labels.findings import StaticFinding
 from toolkit.check.subject.files import Source
 from toolkit.check.subject.subject import MAX_TEXT_BYTES, File, Subject
 from toolkit.errors import GolfError
@@ -35,9 +37,9 @@ class Analysis:
     stopped: str = ""
 
 
-def analyze_script(source: Source, subject: Subject) -> Analysis | None:
+def analyze_script(subject: Subject) -> Analysis | None:
     """The analysis of the subject's script, None without one."""
-    script = subject.script
+    script, source = subject.script, subject.source
     if script is None:
         return None
     beside = _texts(source.ancestor() if subject.kind == "run" else source, subject)
@@ -50,7 +52,7 @@ def analyze_script(source: Source, subject: Subject) -> Analysis | None:
     sources[name] = unpacked.source
     shells = tuple(text for name, text in beside.items() if name.endswith(".sh"))
     settings = read_settings(subject.readme, shells, script.text if packed else "")
-    settings = Settings(settings.wrapper, settings.command, _agreed(subject), _printed(source, subject))
+    settings = Settings(settings.wrapper, settings.command, _agreed(subject), _printed(subject))
     found = analyze(sources, name, settings, beside.get("requirements.txt", ""), source.names)
     stopped = next((f.message for f in found if f.rule == COMPLETENESS), "")
     return Analysis(name, packed, tuple(f for f in found if f.rule != COMPLETENESS), stopped)
@@ -104,12 +106,12 @@ def _texts(source: Source, subject: Subject) -> dict[str, str]:
     return found
 
 
-def _printed(source: Source, subject: Subject) -> str:
+def _printed(subject: Subject) -> str:
     """Lines of the logs of the reported runs."""
     names = dict.fromkeys(run.scored.path.relative_to(subject.root).as_posix() for run in subject.reported)
     lines: list[bytes] = []
     for name in list(names)[:_MAX_LOGS]:
-        with source.open(name) as stream:
+        with subject.source.open(name) as stream:
             lines += stream.read(MAX_TEXT_BYTES).splitlines()
     return b"\n".join(line for line in lines if len(line) <= _MAX_LINE_BYTES).decode(errors="replace")
 

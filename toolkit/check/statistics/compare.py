@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from statistics import fmean, stdev
 from typing import Any
 
-from toolkit.check.evidence.significance import Baseline, read_baseline
 from toolkit.check.rulebook.ruleset import all_rules, load_exports
-from toolkit.check.statistics.power import Plan, seeds_needed
+from toolkit.check.statistics.power import SeedPlan, seeds_needed
 from toolkit.check.statistics.t_tests import TTest, compare
+from toolkit.check.subject.baseline import Baseline
 from toolkit.errors import GolfError
 
 
@@ -58,17 +58,6 @@ class Comparison:
         }
 
 
-def read_scores(texts: tuple[str, ...]) -> Baseline:
-    """Several sources as one set of scores."""
-    parts = [read_baseline(text) for text in texts]
-    seeds = [seed for part in parts for seed in part.seeds or (None,) * len(part.val_bpb)]
-    ratios = [part.bytes_per_token for part in parts if part.bytes_per_token]
-    known = tuple(seed for seed in seeds if seed is not None)
-    scores = tuple(bpb for part in parts for bpb in part.val_bpb)
-    label = ", ".join(part.source for part in parts)
-    return Baseline(label, scores, known if len(known) == len(seeds) else None, fmean(ratios) if ratios else None)
-
-
 def tokenizer_ratio(name: str) -> float:
     """Bytes a token of a known export; `GolfError` names them."""
     ratios = {export.name: export.bytes / export.tokens for export in load_exports()}
@@ -92,11 +81,11 @@ def compare_scores(new: Baseline, old: Baseline, ratio: float | None) -> Compari
     return Comparison(ours, theirs, ratio, readme, frontier, meets_readme, meets_frontier)
 
 
-def plan_seeds(gain: float, deviation: float, old_seeds: int, chance: float) -> list[Plan]:
+def plan_seeds(gain: float, deviation: float, old_seeds: int, chance: float) -> list[SeedPlan]:
     """Seeds that the README's rule and the frontier's need for a true gain, in nats, to show with this chance."""
     bar = bars()
     rules = (("README", bar["gain_nats"], bar["p_value"]), ("frontier", 0.0, bar["frontier_p_value"]))
-    return [Plan(name, m, p, seeds_needed(gain, deviation, old_seeds, m, p, chance)) for name, m, p in rules]
+    return [SeedPlan(name, seeds_needed(gain, deviation, old_seeds, m, p, chance)) for name, m, p in rules]
 
 
 def bars() -> dict[str, float]:

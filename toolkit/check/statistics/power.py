@@ -10,12 +10,10 @@ MAX_SEEDS = 1000
 
 
 @dataclass(frozen=True)
-class Plan:
+class SeedPlan:
     """Seeds that a rule needs in all; None when even `MAX_SEEDS` are too few."""
 
     rule: str
-    margin: float
-    p_value: float
     seeds: int | None
 
 

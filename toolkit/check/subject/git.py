@@ -7,14 +7,15 @@ The repository is a stranger's. Its configuration can make git run commands only
 import os
 import re
 import subprocess
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, cast
 
-from toolkit.check.evidence.one_folder import Change
 from toolkit.check.subject.files import MAX_FILES, Source
 from toolkit.errors import GolfError
 
 _TIMEOUT_SECONDS = 60
+_MARKS = re.compile(r"(?:submission[^/]*\.json|train[^/]*\.py)$")  # of the folder of a submission
 _ENVIRONMENT = {
     "GIT_CONFIG_NOSYSTEM": "1",
     "GIT_CONFIG_GLOBAL": os.devnull,
@@ -136,7 +137,13 @@ class GitSource:
         return GitSource(self.repository, str(self.commit), self.root.parent.parent.as_posix())
 
 
-_MARKS = re.compile(r"(?:submission[^/]*\.json|train[^/]*\.py)$")
+@dataclass(frozen=True)
+class Change:
+    """What a pull request does: status (A, M, D, T) and path of every file, since the merge base."""
+
+    base: str
+    head: str
+    files: tuple[tuple[str, str], ...]
 
 
 def read_change(repository: Repository, base: str, head: str) -> Change:

@@ -19,8 +19,10 @@ from pathlib import Path
 from typing import Any
 
 from toolkit.check.rulebook.ruleset import known_tracks
+from toolkit.check.subject.baseline import Baseline
 from toolkit.check.subject.claims import Claims, parse_claims
 from toolkit.check.subject.files import Source, open_source
+from toolkit.check.subject.git import Change
 from toolkit.check.subject.seed_runs import SeedRun, select_reported
 from toolkit.errors import GolfError
 from toolkit.run.runlog import RunLog, read_runs
@@ -51,9 +53,7 @@ class Subject:
     """Everything that the rules look at."""
 
     kind: str  # build, run, record, script or log
-    root: Path
-    commit: str | None
-    files: tuple[str, ...]  # names of all files
+    source: Source
     script: File | None
     readable: File | None
     readme: str
@@ -67,6 +67,23 @@ class Subject:
     model_bytes: int | None  # of the artifact, where it lies beside its log
     labels: dict[str, str]  # where a track is named -> its normal spelling
     problems: dict[str, str] = field(default_factory=dict)  # file -> why it could not be read
+    against: Baseline | None = None  # scores that a record has to beat
+    change: Change | None = None  # the pull request that brings it
+
+    @property
+    def root(self) -> Path:
+        """The folder, which need not exist on this machine."""
+        return self.source.root
+
+    @property
+    def commit(self) -> str | None:
+        """The commit that holds the folder, for one in a repository."""
+        return self.source.commit
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Names of all files."""
+        return self.source.names
 
     @property
     def track(self) -> str | None:
@@ -120,9 +137,7 @@ def load_subject(source: Source | Path) -> Subject:
             labels[run.trained.path.relative_to(root).as_posix()] = track.value
     return Subject(
         kind=kind,
-        root=root,
-        commit=source.commit,
-        files=source.names,
+        source=source,
         script=script,
         readable=build.read("train_gpt_readable.py"),
         readme=file.text if (file := loader.read("README.md", MAX_TEXT_BYTES)) else "",

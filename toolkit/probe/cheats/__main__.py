@@ -14,7 +14,7 @@ import torch
 
 from toolkit.check.rulebook.finding import by_severity
 from toolkit.probe import causal, normalized
-from toolkit.probe.cheats import CHEATS, Cheat, find_cheat
+from toolkit.probe.cheats.cheat import CHEATS, Cheat, find_cheat
 from toolkit.probe.cheats.stage import staged
 from toolkit.probe.run import PROBES
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from unittest import mock
 
 from toolkit.components.config import Config
-from toolkit.probe.cheats import Cheat
+from toolkit.probe.cheats.cheat import Cheat
 from toolkit.probe.scene import Scene
 from toolkit.probe.tiny import Tiny
 from toolkit.recipe import load_recipe

@@ -32,7 +32,7 @@ _MAX_MODEL_BYTES = 8 << 20
 _SHOWN = 10
 
 
-def tokenizer_normalization(subject: Subject, rule: Rule, source: Source) -> Iterator[Finding]:
+def tokenizer_normalization(subject: Subject, rule: Rule) -> Iterator[Finding]:
     """A finding for each place that tells of folded case, else one for lossless operators or for no sign at all."""
     expected = "tokens that give the text back"
     settings = list(_data_settings(subject))
@@ -42,7 +42,7 @@ def tokenizer_normalization(subject: Subject, rule: Rule, source: Source) -> Ite
         yield rule.finding("PASS", where, expected, f"{found}: case operators, with the bytes in a side file", evidence)
         return
     named = {found: (where, found, evidence) for where, found, evidence in reversed(settings) if _FOLDED.search(found)}
-    signs = [*named.values(), *_in_files(source), *_in_readme(subject)]
+    signs = [*named.values(), *_in_files(subject.source), *_in_readme(subject)]
     for where, found, evidence in signs[:_SHOWN]:
         yield rule.finding("WARN", where, expected, found, evidence)
     if not signs:

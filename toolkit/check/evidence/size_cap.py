@@ -1,4 +1,4 @@
-"""The budget of bytes: code and compressed model of every seed, from the files, the logs, or what is claimed."""
+"""SIZE-CAP: code and compressed model of every seed, from the files, the logs, or what is claimed."""
 
 import lzma
 from collections.abc import Iterator

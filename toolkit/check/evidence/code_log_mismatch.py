@@ -1,4 +1,4 @@
-"""Do logs, claims and files belong to one program? Hashes decide; sizes and numbers are held against each other.
+"""CODE-LOG-MISMATCH: do logs, claims and files belong to one program? Hashes decide, sizes and numbers are compared.
 
 Published folders disagree with themselves by honest slips, typed by hand, so there a wrong number is a warning. Where
 logs name the hash of their script, numbers were copied by a program, and a wrong one is a violation like a wrong hash.
@@ -9,11 +9,11 @@ from collections import Counter
 from collections.abc import Iterator
 from statistics import fmean
 
-from toolkit.check.report.facts import folder_scores, readme_scores
 from toolkit.check.rulebook.finding import Finding
 from toolkit.check.rulebook.ruleset import Rule
 from toolkit.check.subject.claims import Claims, finite
 from toolkit.check.subject.seed_runs import SeedRun
+from toolkit.check.subject.statements import folder_scores, readme_scores
 from toolkit.check.subject.subject import Subject
 from toolkit.run.runlog import RunLog, is_diagnostic, stage_rank
 

@@ -1,4 +1,4 @@
-"""Statistics for the quantizer: what a log says about their source and about the clock they were collected under.
+"""GPTQ-CALIBRATION-BUDGET: the clock that the quantizer's statistics were collected under, as a log tells of it.
 
 Covers the lines that published scripts print around GPTQ. What a script reads without printing it is not seen here.
 """
@@ -9,11 +9,10 @@ from collections.abc import Iterator
 from toolkit.check.rulebook.finding import Finding
 from toolkit.check.rulebook.ruleset import Rule
 from toolkit.check.subject.subject import Subject
-from toolkit.run.runlog import Fact, RunLog
+from toolkit.run.runlog import RunLog
 
 _GENERATED = re.compile(r"autoregressive|self[- ]?gen|generated|random", re.IGNORECASE)
 _TRAINING = re.compile(r"train(?:ing)?[ _-](?:data|shard|set)", re.IGNORECASE)
-_SOURCE_SETTING = re.compile(r"\w*calib\w*(?:source|data|split|files)|\w*(?:source|data|split)\w*calib\w*")
 
 
 def gptq_calibration_budget(subject: Subject, rule: Rule) -> Iterator[Finding]:
@@ -45,20 +44,3 @@ def _calibration(subject: Subject, rule: Rule, log: RunLog) -> Finding | None:
     small = bool(reserve) and over <= rule.parameters["small_overshoot_seconds"]
     outcome = rule.violation if of_training and not small else "WARN"
     return rule.finding(outcome, where, expected, f"{found}, reserve {reserve / 1000:g} s", spent.text)
-
-
-def val_calibration(subject: Subject, rule: Rule) -> Iterator[Finding]:
-    """Settings and lines of a log that name the source of the quantizer's statistics."""
-    expected = "statistics of training or generated text"
-    for run in subject.reported:
-        log = run.trained
-        for fact in _sources(log):
-            where = subject.where(log, fact.line)
-            validation = bool(re.search(r"\bval(?:id\w*)?(?:_|\b)", str(fact.value), re.IGNORECASE))
-            yield rule.judge(not validation, where, expected, f"{fact.value}", fact.text)
-
-
-def _sources(log: RunLog) -> Iterator[Fact]:
-    if "calibration_source" in log.facts:
-        yield log.facts["calibration_source"]
-    yield from (fact for name, fact in log.settings.items() if _SOURCE_SETTING.fullmatch(name))
