@@ -89,9 +89,10 @@ def _compare(before: StageTrace, after: StageTrace, target: int) -> list[Movemen
     return found
 
 
-def probe(scene: Scene, positions: int = POSITIONS) -> list[Finding]:
+def probe(scene: Scene) -> list[Finding]:
     """C1-CAUSAL for every stage, on text and on a stream of unique tokens."""
     unique, spare = scene.unique
+    positions = scene.positions or POSITIONS
     moved = []
     for done, target in enumerate(scene.targets(positions)):
         moved += moved_nats(scene.evaluate, scene.text, [target], spare)

@@ -72,9 +72,9 @@ def excess_bits_per_byte(sums: Iterable[KraftSum], target_bytes: np.ndarray) -> 
     return sum(gains) / len(gains) / float(target_bytes.mean())
 
 
-def probe(scene: Scene, positions: int = POSITIONS) -> list[Finding]:
+def probe(scene: Scene) -> list[Finding]:
     """C2-NORMALIZED for every stage, and C1-CAUSAL where a token put in moves a charge before it."""
-    kinds = choose_targets(scene.evaluate.tokenizer, scene.text.numpy(), positions)
+    kinds = choose_targets(scene.evaluate.tokenizer, scene.text.numpy(), scene.positions or POSITIONS)
     done = 0
 
     def on_variant() -> None:

@@ -2,8 +2,8 @@
 
 All of it replaces spans of the text, so comments and layout survive wherever nothing was decided. Two steps:
 `bake_settings` puts literals in the place of settings and drops the `cfg` that carried them; `simplify` then evaluates
-constant expressions, takes constant branches and removes what cannot run, until nothing changes. `__debug__` is False in
-a script: what checks a component's own work, at the cost of bytes, runs from the modules alone.
+constant expressions, takes constant branches and removes what cannot run, until nothing changes. `__debug__` is False
+in a script: what checks a component's own work, which would cost bytes, runs from the modules alone.
 """
 
 import ast
@@ -37,7 +37,11 @@ def bake_settings(text: str, cfg: Config, where: str, first_line: int) -> str:
         else:
             replace_by_literal(source, use.node, value)
     for node in ast.walk(source.tree):
-        if isinstance(node, ast.Name) and node.id == "__debug__":
+        if not isinstance(node, ast.Name) or node.id != "__debug__":
+            continue
+        if fstring := source.enclosing_fstring(node):
+            fstrings.add(fstring)
+        else:
             replace_by_literal(source, node, False)
     for fstring in fstrings:
         join_pieces(_BakeTree(fstring, cfg, where).visit(fstring), bound_names(source.tree))
@@ -66,6 +70,9 @@ class _BakeTree(ast.NodeTransformer):
         if node in self.literals:
             return ast.parse(self.literals[node], mode="eval").body
         return self.generic_visit(node)
+
+    def visit_Name(self, node: ast.Name) -> ast.AST:
+        return ast.Constant(False) if node.id == "__debug__" else node
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
         if node.args and is_cfg(node.args[0]):

@@ -2,7 +2,8 @@
 
 Covers constant expressions, `and`, `or`, `not`, conditional expressions and f-strings with constant parts, `if` chains,
 `while False`, `assert True`, statements after `return`, `raise`, `break` or `continue`, `pass` beside other statements,
-empty branches, and locals that are set without effect and never read, functions among them. It does not follow values through variables.
+empty branches, and locals that are set without effect and never read, functions among them. It does not follow values
+through variables.
 """
 
 import ast
@@ -228,7 +229,7 @@ def is_pure(node: ast.AST) -> bool:
 
 
 def dead_stores(function: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[ast.stmt]:
-    """Plain assignments of pure values to locals that nothing in the function reads, and functions that nothing calls."""
+    """Plain assignments of pure values to locals, and definitions of functions, that nothing in the function reads."""
     nodes = list(ast.walk(function))
     read = {n.id for n in nodes if isinstance(n, ast.Name) and not isinstance(n.ctx, ast.Store)}
     read |= {n.target.id for n in nodes if isinstance(n, ast.AugAssign) and isinstance(n.target, ast.Name)}

@@ -1,4 +1,4 @@
-"""The scorer `roundtrip`: windows that do not overlap, blocks in short. The quickest one; training validates with it."""
+"""The scorer `roundtrip`: windows that do not overlap, blocks in short. Quick, so that training validates with it."""
 
 from collections.abc import Iterator
 

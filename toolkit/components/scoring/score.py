@@ -45,7 +45,7 @@ def each_once(
     charges = torch.zeros(num_targets, dtype=torch.int32)
     end = 0
     for first, logits, targets in rows:
-        assert first >= end, f"scorer {scorer}: expected targets in order, from {end} on, found {first} charged again"
+        assert first >= end, f"scorer {scorer}: expected targets in order, from {end} on, found {first} next"
         end = first + len(targets)
         charges[first:end] += 1
         yield first, logits, targets
