@@ -1,27 +1,8 @@
 """Parameters that fold away: which ones go, and which have to stay."""
 
-import ast
-import contextlib
-import io
-
 import pytest
 
-from toolkit.bundle.link.arguments import fold_parameters
-from toolkit.bundle.link.parts import split_module
-from toolkit.bundle.link.resolve import Module
-
-
-def folded(source: str, flags_only: bool = False) -> str:
-    _, parts = split_module(Module("module", "module.py", source, ast.parse(source)))
-    return "".join(part.source for part in fold_parameters(parts, flags_only))
-
-
-def printed(source: str) -> str:
-    out = io.StringIO()
-    with contextlib.redirect_stdout(out):
-        exec(compile(source, "script", "exec"), {"__name__": "__main__"})
-    return out.getvalue()
-
+from tests.bundle.folding import folded, printed
 
 MAIN = "def main():\n    {}\n"
 
@@ -50,6 +31,12 @@ MAIN = "def main():\n    {}\n"
             "f(x)",
         ),
         ("def f(a):\n    print(a)\n    f(1)\n", "f(1)", "def f():\n    print(1)\n    f()\n", "f()"),
+        (
+            "def f(x) -> C:\n    return isinstance(x, C)\nclass C:\n    def __init__(self, a):\n        self.a = a\n",
+            "f(C(1))",
+            "def f(x) -> C:\n    return isinstance(x, C)\nclass C:\n    def __init__(self):\n        self.a = 1\n",
+            "f(C())",
+        ),
     ],
 )
 def test_goes(definition, call, expected, new_call):
@@ -70,7 +57,6 @@ def test_goes(definition, call, expected, new_call):
         "@kernel\ndef f(a):\n    print(a)\ndef main():\n    f(1)\n",
         "def f(a):\n    print()\ndef main():\n    f(g())\n",
         "def f(a):\n    print(a)\ndef main():\n    print(f'{f(1)}')\n",
-        "class C:\n    def m(self, a):\n        print(a)\ndef main():\n    C().m(1)\n",
         "class C:\n    def __init__(self, a):\n        self.a = a\nclass D(C): x = 1\ndef main():\n    D(C(1))\n",
         "@dataclass\nclass C:\n    a: int\ndef main():\n    C(1)\n",
         "def f(a):\n    print(a)\ndef main():\n    f([1])\n",

@@ -1,10 +1,17 @@
 """Proof by running: the miniature is the same program, equal forms pass, and any difference is found."""
 
+import ast
 import copy
+from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
 from toolkit.bundle.build import ENTRY, START, docstrings, link
+from toolkit.bundle.calls.instances import Trail
+from toolkit.bundle.calls.methods import method_callees
+from toolkit.bundle.calls.uses import Callee, Uses
+from toolkit.bundle.link import arguments
 from toolkit.bundle.link.emit import emit
 from toolkit.bundle.link.resolve import read_modules
 from toolkit.bundle.minify import order
@@ -97,3 +104,20 @@ def test_recipe_passes_and_a_changed_program_does_not(monkeypatch):
     monkeypatch.setattr(verify, "pack", lambda text, encoding: pack(text.replace("3.4445", "3.4446"), encoding))
     with pytest.raises(GolfError, match="numbers: expected the same bits from modules and packed"):
         verify.verify(cfg)
+
+
+@pytest.mark.slow
+def test_a_call_that_folding_has_missed_is_found(monkeypatch):
+    """Modules run as they are written, so that a parameter which should have stayed shows in the other forms."""
+
+    def missing_those_with_targets(uses: Uses, followed: dict[ast.ClassDef, Trail]) -> Iterator[Callee]:
+        for callee in method_callees(uses, followed):
+            is_of_model = "targets" in [arg.arg for arg in callee.parameters]
+            yield replace(callee, calls=[call for call in callee.calls if not is_of_model or len(call.args) < 2])
+
+    monkeypatch.setattr(arguments, "method_callees", missing_those_with_targets)
+    monkeypatch.setattr(order, "STEPS", 1)
+    with pytest.raises(
+        GolfError, match=r"readable: expected a run of 3 steps, found: TypeError: GPT.forward\(\) takes 2"
+    ):
+        verify.verify(load_recipe("naive_baseline"))

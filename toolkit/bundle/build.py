@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from toolkit.bundle.link.arguments import fold_parameters
+from toolkit.bundle.calls.arguments import fold_parameters
 from toolkit.bundle.link.contract import check_modules
 from toolkit.bundle.link.emit import emit, header, main_block
 from toolkit.bundle.link.fold import fold

@@ -97,6 +97,11 @@ def is_literal(node: ast.expr) -> bool:
     return isinstance(node, ast.Constant)
 
 
+def is_flag(node: ast.expr) -> bool:
+    """Whether the expression is True, False or None."""
+    return isinstance(node, ast.Constant) and (node.value is None or isinstance(node.value, bool))
+
+
 def _is_number(node: ast.Constant) -> bool:
     return type(node.value) in (int, float)
 

@@ -2,7 +2,7 @@
 
 
 def main(script: str) -> None:
-    x, y = len(script) % 1, 4
+    x, y = len(script) % 1, len(script) % 1 + 4
     print(x, y, False, x or False)
     print((x + y) * 2, x + y)
     print(3 + y, True, True)

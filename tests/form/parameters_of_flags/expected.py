@@ -11,9 +11,9 @@ class Scaler:
     ) -> None:
         self.factor = factor / 2
 
-    def apply(self, x: float, halve: bool = True) -> float:
-        """A method keeps its parameters: foreign code may call it."""
-        return x * self.factor if halve else x
+    def apply(self, x: float) -> float:
+        """No call passes the flag."""
+        return x * self.factor
 
 
 def scaled(x: float, factor: float = 1.0) -> float:

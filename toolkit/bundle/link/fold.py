@@ -1,9 +1,9 @@
 """Fold a recipe into source text: settings become literals, and what is then decided disappears.
 
 All of it replaces spans of the text, so comments and layout survive wherever nothing was decided. Two steps:
-`bake_settings` puts literals in the place of settings and drops the `cfg` that carried them; `simplify` then evaluates
-constant expressions, takes constant branches and removes what cannot run, until nothing changes. `__debug__` is False
-in a script: what checks a component's own work, which would cost bytes, runs from the modules alone.
+`bake_settings` puts literals in the place of settings and drops the `cfg` that carried them; `fold_locals` follows them
+through variables, evaluates constant expressions, takes constant branches and removes what cannot run. `__debug__` is
+False in a script: what checks a component's own work, which would cost bytes, runs from the modules alone.
 """
 
 import ast
@@ -11,7 +11,8 @@ import ast
 from toolkit.bundle.link.settings import CfgUse, cfg_uses, is_cfg, read_setting
 from toolkit.bundle.rewrite.edits import Source
 from toolkit.bundle.rewrite.expressions import replace_by_fstring, replace_by_literal
-from toolkit.bundle.rewrite.simplify import bound_names, join_pieces, simplify
+from toolkit.bundle.rewrite.locals import fold_locals
+from toolkit.bundle.rewrite.simplify import bound_names, join_pieces
 from toolkit.components.config import Config
 from toolkit.errors import GolfError
 from toolkit.syntax.constants import literal
@@ -19,7 +20,7 @@ from toolkit.syntax.constants import literal
 
 def fold(text: str, cfg: Config, where: str = "<source>", first_line: int = 1) -> str:
     """Source text under a recipe. Errors name `where` and the line, counted from `first_line`."""
-    return simplify(bake_settings(text, cfg, where, first_line))
+    return fold_locals(bake_settings(text, cfg, where, first_line))
 
 
 def bake_settings(text: str, cfg: Config, where: str, first_line: int) -> str:

@@ -3,6 +3,8 @@
 import ast
 import io
 import tokenize
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import accumulate
 
 _SPACE = b" \t\r\n\f"
@@ -90,14 +92,25 @@ class Source:
             start = before - 1  # the last item goes with the comma before it
         self.replace(start, end, "")
 
-    def enclosing_fstring(self, node: ast.AST) -> ast.JoinedStr | None:
-        """The outermost f-string around a node."""
-        found = None
+    def ancestors(self, node: ast.AST) -> Iterator[ast.AST]:
+        """The nodes around a node, from the inside out."""
         while node in self.parents:
             node = self.parents[node]
-            if isinstance(node, ast.JoinedStr):
-                found = node
-        return found
+            yield node
+
+    def enclosing_fstring(self, node: ast.AST) -> ast.JoinedStr | None:
+        """The outermost f-string around a node."""
+        fstrings = [around for around in self.ancestors(node) if isinstance(around, ast.JoinedStr)]
+        return fstrings[-1] if fstrings else None
+
+    @contextmanager
+    def apart(self) -> Iterator[list[tuple[int, int, bytes]]]:
+        """Collect edits in a list of their own."""
+        edits, self.edits = self.edits, []
+        try:
+            yield self.edits
+        finally:
+            self.edits = edits
 
     def edited(self) -> str:
         """The text with all edits made; they must not overlap."""

@@ -76,3 +76,20 @@ def replace_by_fstring(source: Source, node: ast.JoinedStr) -> None:
     if text.startswith("f'") and '"' not in text and "\\" not in text:
         text = f'f"{text[2:-1]}"'
     source.replace(source.start(node), source.end(node), text)
+
+
+def replace_names(source: Source, uses: list[ast.Name], value: object) -> None:
+    """Put a literal in the place of names; an f-string around some of them is printed anew."""
+    fstrings: dict[ast.JoinedStr, list[ast.Name]] = {}
+    for use in uses:
+        if fstring := source.enclosing_fstring(use):
+            fstrings.setdefault(fstring, []).append(use)
+        else:
+            replace_by_literal(source, use, value)
+    for fstring, inside in fstrings.items():
+        names = [use.id for use in inside]
+        for use in inside:
+            use.id = f"({literal(value)})"  # a name is printed as it is
+        source.replace(source.start(fstring), source.end(fstring), ast.unparse(fstring))
+        for use, name in zip(inside, names, strict=True):
+            use.id = name

@@ -137,8 +137,8 @@ class Simplifier:
         function: ast.AST = removed[0]
         while function in self.source.parents and not isinstance(function, _FUNCTIONS):
             function = self.source.parents[function]
-        num_removed = sum(1 for _ in own_yields(removed))
-        return 0 < num_removed == sum(1 for _ in own_yields(ast.iter_child_nodes(function)))
+        num_removed = len(own_yields(removed))
+        return 0 < num_removed == len(own_yields(ast.iter_child_nodes(function)))
 
     # Expressions
 
@@ -211,13 +211,17 @@ def join_pieces(node: ast.JoinedStr, shadowed: frozenset[str]) -> ast.JoinedStr:
     return node
 
 
-def own_yields(nodes: Iterable[ast.AST]) -> Iterator[ast.AST]:
-    """The `yield`s of a function's own body, not those of functions inside."""
+def own_yields(nodes: Iterable[ast.AST]) -> list[ast.AST]:
+    """The `yield`s of a function's own body."""
+    return [node for node in own_nodes(nodes) if isinstance(node, (ast.Yield, ast.YieldFrom))]
+
+
+def own_nodes(nodes: Iterable[ast.AST]) -> Iterator[ast.AST]:
+    """All nodes of a function's own body, but not what is inside of functions in there."""
     for node in nodes:
-        if isinstance(node, (ast.Yield, ast.YieldFrom)):
-            yield node
+        yield node
         if not isinstance(node, _SCOPES):
-            yield from own_yields(ast.iter_child_nodes(node))
+            yield from own_nodes(ast.iter_child_nodes(node))
 
 
 def is_pure(node: ast.AST) -> bool:

@@ -2,7 +2,7 @@ from toolkit.components.config import Config
 
 
 def main(cfg: Config, script: str) -> None:
-    x, y = len(script) % 1, 4
+    x, y = len(script) % 1, len(script) % 1 + 4
     print(cfg.model.xsa_layers and x, cfg.model.skip_gates or y, not cfg.model.xsa_layers, x or cfg.model.skip_gates)
     print((x + y if cfg.model.xsa_layers else x - y) * 2, x - y if cfg.model.skip_gates else x + y)
     print(max(cfg.model.xsa_layers, 1) + y, cfg.model.num_layers // 2 * 2 == 8, 1 < cfg.model.xsa_layers <= 3)

@@ -12,7 +12,7 @@ class Scaler:
         self.factor = factor / 2 if halve else factor
 
     def apply(self, x: float, halve: bool = True) -> float:
-        """A method keeps its parameters: foreign code may call it."""
+        """No call passes the flag."""
         return x * self.factor if halve else x
 
 
