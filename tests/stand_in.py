@@ -36,7 +36,7 @@ log(
     "Hyperparameters:\n"
     "  iterations: 20000\n"
     "  max_wallclock_seconds: 60.0\n"
-    "  stages: ['roundtrip', 'sliding', 'ppm_trie']\n"
+    "  stages: ['roundtrip', 'sliding', 'sliding+ppm_trie']\n"
     f"  run_dir: {run_dir}\n"
     f"  threads: {os.environ.get('OMP_NUM_THREADS')}\n"
     "  track: non-record-16mb\n"

@@ -7,7 +7,7 @@ figure. The network is trained on the first call, which takes ten minutes of two
 import math
 import resource
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -24,7 +24,8 @@ from toolkit.components.mixing import ppm_trie
 from toolkit.components.mixing.ppm_seed import mix_ppm_seed
 from toolkit.components.mixing.ppm_trie import mix_ppm_trie
 from toolkit.components.mixing.trie import CLOSED, Trie, TrieFeed
-from toolkit.components.scoring.score import score_windows
+from toolkit.components.scoring.score import charge
+from toolkit.components.scoring.sliding import sliding_rows
 from toolkit.components.setup.inputs import Inputs
 from toolkit.components.text.byte_tables import byte_tables, count_target_bytes, token_strings
 from toolkit.data.shards import token_stream
@@ -79,16 +80,18 @@ def score_network(cfg: Config, model: torch.nn.Module, inputs: Inputs, strings: 
     rows: dict[int, Tensor] = {}
     wall = cpu = 0.0
 
-    def take(first: int, logits: Tensor, targets: Tensor) -> None:
+    def tap() -> Iterator[tuple[int, Tensor, Tensor]]:
         nonlocal wall, cpu
-        begin_wall, begin_cpu = time.perf_counter(), time.process_time()
-        feed.add(first, logits, targets)
-        wall, cpu = wall + time.perf_counter() - begin_wall, cpu + time.process_time() - begin_cpu
-        for target in chosen:
-            if first <= target < first + len(targets):
-                rows[target] = logits[target - first].clone()
+        for first, logits, targets in sliding_rows(cfg, model, inputs.tokens, ALONE):
+            begin_wall, begin_cpu = time.perf_counter(), time.process_time()
+            feed.add(first, logits, targets)
+            wall, cpu = wall + time.perf_counter() - begin_wall, cpu + time.process_time() - begin_cpu
+            for target in chosen:
+                if first <= target < first + len(targets):
+                    rows[target] = logits[target - first].clone()
+            yield first, logits, targets
 
-    nats = score_windows(cfg, model, inputs.tokens, ALONE, cfg.evaluate.stride, take)
+    nats = charge("sliding", tap(), inputs.tokens, ALONE)
     return Stream(inputs.tokens[1:].numpy(), inputs.target_bytes, nats, feed, Seconds(wall, cpu), rows)
 
 

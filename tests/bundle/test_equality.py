@@ -19,17 +19,17 @@ SCORES = re.compile(r"^(\d+/\d+ train_loss: \S+|\S+ (?:post-ema )?val_loss:\S+ v
 
 VARIANTS = {
     "as it is": "",
-    "trie mixer": '[evaluate]\nstages = ["roundtrip", "ppm_trie"]\n[ppm_trie]\ntable_bits = 12\n',
+    "trie mixer": '[evaluate]\nstages = ["roundtrip", "sliding+ppm_trie"]\n[ppm_trie]\ntable_bits = 12\n',
     "linear trie mixer, trellis-coded weights": """
 [quantize]
 method = "tcq"
 [evaluate]
-stages = ["ppm_trie"]
+stages = ["sliding+ppm_trie"]
 [ppm_trie]
 engine = "linear"
 shards = 2
 """,
-    "seed mixer": '[evaluate]\nstages = ["roundtrip", "ppm_seed"]\n',
+    "seed mixer": '[evaluate]\nstages = ["roundtrip", "sliding+ppm_seed"]\n',
     "HybridQuant": """
 [model]
 skip_gates = false

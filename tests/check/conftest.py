@@ -42,7 +42,7 @@ def log_text(seed: int, sha256: str, code_bytes: int) -> str:
         "  data_path: ../../data/datasets/demo_sp1024\n"
         "  dataset: demo_sp1024\n"
         f"  seed: {seed}\n"
-        "  stages: ['roundtrip', 'sliding', 'ppm_trie']\n"
+        "  stages: ['roundtrip', 'sliding', 'sliding+ppm_trie']\n"
         "  tokenizer: demo_1024_bpe.model\n"
         "  track: non-record-16mb\n"
         "  vocab_size: 1024\n"
@@ -114,7 +114,7 @@ def record(tmp_path: Path) -> Folder:
         "train_gpt_readable.py": PROGRAM,
         "requirements.txt": "torch==2.13.0\n",
         "recipe.toml": 'title = "Demo"\ntrack = "non-record-16mb"\n\n[evaluate]\n'
-        'stages = ["roundtrip", "sliding", "ppm_trie"]\n\n[ppm_seed]\ngate = "v2"\n',
+        'stages = ["roundtrip", "sliding", "sliding+ppm_trie"]\n\n[ppm_seed]\ngate = "v2"\n',
     }
     files |= {f"train_seed{seed}.log": log_text(seed, sha256, len(script)) for seed in SEEDS}
     losses = {seed: round(nats(seed), 8) for seed in SEEDS}
@@ -188,7 +188,7 @@ def build(tmp_path: Path) -> Folder:
     hashes = {name: hashlib.sha256(text.encode()).hexdigest() for name, text in _scripts(script).items()}
     for name, text in _scripts(script).items():
         (folder / name).write_text(text)
-    stages = ["roundtrip", "sliding", "ppm_trie"]
+    stages = ["roundtrip", "sliding", "sliding+ppm_trie"]
     bundle = {"recipe": "demo", "title": "Demo", "track": "non-record-16mb", "stages": stages, "sha256": hashes}
     (folder / "bundle.json").write_text(json.dumps(bundle | {"code_bytes": len(script)}))
     (folder / "recipe.toml").write_text(f'track = "non-record-16mb"\n[evaluate]\nstages = {json.dumps(stages)}\n')

@@ -16,8 +16,8 @@ import torch
 from toolkit.components.config import Config, PpmTrie
 from toolkit.components.mixing import ppm_trie
 from toolkit.components.mixing.trie import Trie, TrieFeed
+from toolkit.probe.steps.ppm_trie import SteppingMixer
 from toolkit.probe.steps.step import score_by_steps
-from toolkit.probe.steps.stepping import SteppingMixer
 
 
 def random_vocabulary(generator: np.random.Generator) -> list[bytes]:

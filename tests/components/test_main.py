@@ -106,7 +106,7 @@ def test_log_says_what_the_files_hold(run: Run, tmp_path: Path) -> None:
     assert [path.name for path in sorted((tmp_path / "run").iterdir())] == ["final_model.ptz", "train_seed42.log"]
 
 
-@pytest.mark.parametrize("setting", ['[evaluate]\nstages = ["ppm_seed"]', '[quantize]\nmethod = "tcq"'])
+@pytest.mark.parametrize("setting", ['[evaluate]\nstages = ["sliding+ppm_seed"]', '[quantize]\nmethod = "tcq"'])
 def test_without_a_compiler_no_time_is_spent_on_training(
     run: Run, tiny_run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, setting: str
 ) -> None:

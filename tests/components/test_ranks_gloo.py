@@ -42,7 +42,7 @@ def muon_weights(ranks: Ranks) -> list[Tensor]:
 
 
 def fed_stretches(ranks: Ranks, num_targets: int) -> Tensor:
-    """Stretches after `gather`; windows of two targets are shared out as in `window_logits`."""
+    """Stretches after `gather`; windows of two targets are shared out as in `window_rows`."""
     rng = torch.Generator().manual_seed(num_targets)
     targets = torch.randint(len(STRINGS), (num_targets,), generator=rng)
     logits = torch.randn(num_targets, len(STRINGS), generator=rng)

@@ -18,7 +18,8 @@ from toolkit.components.mixing.ppm_trie import mix_ppm_trie
 from toolkit.components.mixing.trie import Trie, TrieFeed
 from toolkit.components.model.gpt import GPT
 from toolkit.components.quantizing.methods import quantize_weights
-from toolkit.components.scoring.score import score_windows
+from toolkit.components.scoring.score import charge
+from toolkit.components.scoring.sliding import sliding_rows
 from toolkit.components.text.byte_tables import load_tokenizer, token_strings
 from toolkit.components.text.shards import find_shards, read_tokens
 from toolkit.probe.kraft import choose_targets, main, vocabulary_sums
@@ -80,7 +81,7 @@ def test_a_fork_charges_what_the_whole_stream_would() -> None:
         tokens[-1] = token
         targets = tokens[1:].numpy()
         feed = TrieFeed(Trie(strings, ALONE.device), targets)
-        nats = score_windows(cfg, gpt, tokens, ALONE, cfg.evaluate.stride, feed.add)
+        nats = charge("sliding", feed.tap(sliding_rows(cfg, gpt, tokens, ALONE)), tokens, ALONE)
         trie_sum += mix_ppm_trie(cfg, targets, feed)[-1].neg().exp().item()
         seed_sum += mix_ppm_seed(cfg, strings, targets, nats)[-1].neg().exp().item()
     assert z.ppm_trie == pytest.approx(trie_sum, rel=1e-9)

@@ -25,7 +25,7 @@ pytestmark = pytest.mark.slow
 def trained(tiny_run: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A build of the tiny recipe with all legal stages and an illegal one, and its run seed42."""
     recipe = tmp_path_factory.mktemp("recipe") / "tiny.toml"
-    stages = 'stages = ["roundtrip", "sliding", "ppm_seed", "ppm_trie"]'
+    stages = 'stages = ["roundtrip", "sliding", "sliding+ppm_seed", "sliding+ppm_trie"]'
     recipe.write_text(tiny_run.recipe.read_text().replace('stages = ["roundtrip", "sliding"]', stages))
     build = tmp_path_factory.mktemp("build") / "tiny"
     with pytest.MonkeyPatch.context() as patch:
@@ -62,7 +62,7 @@ def proven(trained: Path, tiny_run: Any, tmp_path_factory: pytest.TempPathFactor
     arguments = ["prove", str(build), "--data-root", str(tiny_run.root), "--bytes", "300"]
     result = CliRunner().invoke(golf, arguments)
     assert result.exit_code == 0, result.output
-    assert result.output.splitlines()[-2].startswith("ppm_trie: 30")
+    assert result.output.splitlines()[-2].startswith("sliding+ppm_trie: 30")
     assert "; decoded equal\n" in result.output
     return build
 
@@ -75,7 +75,7 @@ def check_lengths(proof: dict[str, Any]) -> None:
 def test_text_comes_back_at_the_length_of_the_score(proven: Path) -> None:
     run = proven / "runs" / "seed42"
     proof = json.loads((run / "proof.json").read_text())
-    assert proof["stage"] == "ppm_trie"
+    assert proof["stage"] == "sliding+ppm_trie"
     assert proof["text_bytes"] >= 300
     assert proof["code_bytes"] == (run / "proof.bin").stat().st_size
     check_lengths(proof)
@@ -118,8 +118,11 @@ def test_a_proof_can_be_repeated_and_a_flipped_byte_is_found(proven: Path, tiny_
 def test_what_cannot_be_proven_is_refused(golf_prove, build: Path) -> None:
     run = build / "runs" / "seed42"
     for arguments, expected in [
-        (("--stage", "ppm_seed"), "ppm_seed has no form of one token at a time"),
-        (("--stage", "slot"), "stage: expected one of roundtrip, sliding, ppm_seed, ppm_trie, found slot"),
+        (("--stage", "sliding+ppm_seed"), "ppm_seed has no form of one token at a time"),
+        (
+            ("--stage", "slot"),
+            "--stage: expected one of roundtrip, sliding, sliding+ppm_seed, sliding+ppm_trie, found slot",
+        ),
         (("--seed", "7"), "expected a finished run seed7, found none"),
         (("--bytes", "10000000"), "--bytes: expected at most the"),
         (("--again",), "expected a proof of version 1, found none"),
