@@ -15,7 +15,7 @@ from toolkit.check.subject.files import Source, open_source
 from toolkit.check.subject.git import Change
 from toolkit.check.subject.subject import RECORD_TRACK, Subject, load_subject
 
-Predicate = Callable[[Subject, Rule], Iterator[Finding]]
+Predicate = Callable[[Subject, Rule], Iterator[Finding]]  # no two findings at one place
 
 
 def check_path(path: Path, against: Baseline | None = None) -> Report:

@@ -28,7 +28,8 @@ from toolkit.components.setup.device import hardware_name, model_on
 from toolkit.components.setup.environment import Environment, read_environment
 from toolkit.components.setup.inputs import Inputs, read_inputs
 from toolkit.components.stages import run_stages
-from toolkit.components.training.train import Trainer
+from toolkit.components.training.train import train
+from toolkit.components.training.trainer import Trainer
 
 
 def main(cfg: Config, script_path: str) -> None:
@@ -74,7 +75,7 @@ def train_artifact(cfg: Config, inputs: Inputs, env: Environment, ranks: Ranks, 
     model = model_on(cfg, ranks.device)
     log(f"model_params:{sum(param.numel() for param in model.parameters())}")
     trainer = Trainer(cfg, model, inputs, env, ranks, log)
-    trainer.train()
+    train(cfg, trainer)
     stats = collect(cfg, model, trainer.loader, ranks, trainer.clock, log)
     log(f"train_time_with_calibration: {1000 * trainer.clock.read():.0f}ms")
     started = time.perf_counter()
