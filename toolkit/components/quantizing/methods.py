@@ -63,14 +63,14 @@ def quantize_weights(cfg: Config, state: dict[str, Tensor], stats: dict[str, Any
     A matrix without statistics is rounded to nearest, or stays fp16 under methods that cannot do without. Raises
     `InputError` with the tensor's name where a number is not finite, or too large for fp16.
     """
-    if cfg.quantize.method == "percentile":
+    if cfg.quantize.method == "gptq":
+        matrices = gptq_matrices(cfg, state, stats)
+    elif cfg.quantize.method == "percentile":
         matrices = percentile_matrices(cfg, state)
     elif cfg.quantize.method == "hybrid":
         matrices = level_matrices(cfg, state)
     elif cfg.quantize.method == "tcq":
         matrices = trellis_matrices(cfg, state, stats)
-    else:
-        matrices = gptq_matrices(cfg, state, stats)
     return with_passthrough(cfg, matrices, state)
 
 

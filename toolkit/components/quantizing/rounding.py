@@ -19,8 +19,7 @@ def round_symbols(x: Tensor, scale: Tensor, q_max: int) -> Tensor:
 
 def rounding_line(quantized: dict[str, QuantizedTensor], hessians: dict[str, Tensor]) -> str:
     """Log line of how many matrices were rounded by their Hessian, and how many to nearest."""
-    matrices = sum(len(tensor.side) > 0 for tensor in quantized.values())
     return (
-        f"GPTQ quantization: {len(hessians)} layers with full GPTQ, {matrices - len(hessians)} fallback to "
-        "round-to-nearest"
+        f"GPTQ quantization: {len(hessians)} layers with full GPTQ, "
+        f"{sum(len(tensor.side) > 0 for tensor in quantized.values()) - len(hessians)} fallback to round-to-nearest"
     )
