@@ -37,8 +37,8 @@ WORDS = {
     "quantize.compressor=brotli": "brotli",
     "quantize.compressor=zlib": "zlib",
     "artifact.target_bytes": r"fill\w* FILL_\w+",
-    "evaluate.stages=ppm_seed": "mix_ppm_seed seed_strings",
-    "evaluate.stages=ppm_trie": r"\w*trie \w*Trie\w* PROGRESS_SECONDS feed",
+    "evaluate.mixers=ppm_seed": "mix_ppm_seed seed_strings",
+    "evaluate.mixers=ppm_trie": r"\w*trie \w*Trie\w* PROGRESS_SECONDS feed",
 }
 # Their zero is a value like any other, or belongs to a part above.
 NAMELESS = {

@@ -6,8 +6,8 @@ def main(script: str) -> None:
     print(list(words), sized(3), f"no {script[:0]}False checks")
 
 
-def sized(size: int) -> int:
-    return size
+def sized(size: int) -> list[int]:
+    return [size]
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ def checked(name: str, words: Iterator[str]) -> Iterator[str]:
         yield word
 
 
-def sized(name: str, size: int) -> int:
+def sized(name: str, size: int) -> list[int]:
     if __debug__ and not size:
         raise ValueError(name)
-    return size
+    return [size]
