@@ -34,6 +34,8 @@ WORDS = {
     "quantize.method=percentile": r"percentile_\w+",
     "quantize.method=hybrid": r"\w+_levels level_\w+ straight_through",
     "quantize.method=tcq": r"\w*tcq\w* \w*TCQ\w* \w*trellis\w* \w*lattice\w* Lattice collect_curvatures",
+    "quantize.storage=integers": r"integer_\w+ integers_fit rounding_line",
+    "quantize.storage=points": r"point_\w+ points_fit \w*_points",
     "quantize.compressor=brotli": "brotli",
     "quantize.compressor=zlib": "zlib",
     "artifact.target_bytes": r"fill\w* FILL_\w+",
