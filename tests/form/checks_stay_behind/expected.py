@@ -3,10 +3,11 @@
 
 def main(script: str) -> None:
     words = iter(["one", "two"])
-    print(list(words), sized(3), f"no {script[:0]}False checks")
+    print(list(words), sized(len(script)) > 3, f"no {script[:0]}False checks")
 
 
 def sized(size: int) -> int:
+    print("sized")
     return size
 
 
