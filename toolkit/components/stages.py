@@ -74,11 +74,10 @@ def run_stages(
 
         if "ppm_seed" in cfg.evaluate.mixers and f"{scorer}+ppm_seed" in cfg.evaluate.stages and ranks.is_main:
             strings = seed_strings(cfg, tokenizer)
-            counted = seed_bytes(cfg, strings, targets, target_bytes)
             report(
                 "ppm_seed" if len(cfg.evaluate.mixed) == 1 else f"{scorer}_ppm_seed",
                 mix_ppm_seed(cfg, strings, targets, nats),
-                counted,
+                seed_bytes(cfg, strings, targets, target_bytes),
             )
         if "ppm_trie" in cfg.evaluate.mixers and f"{scorer}+ppm_trie" in cfg.evaluate.stages:
             feed.gather(ranks)

@@ -7,7 +7,7 @@ def main(cfg: Config, script: str) -> None:
     words = iter(["one", "two"])
     if __debug__:
         words = checked("words", words)
-    print(list(words), sized("words", 3), "checks" if __debug__ else f"no {script[:0]}{__debug__} checks")
+    print(list(words), sized("words", len(script)) > 3, "checks" if __debug__ else f"no {script[:0]}{__debug__} checks")
 
 
 def checked(name: str, words: Iterator[str]) -> Iterator[str]:
@@ -17,7 +17,8 @@ def checked(name: str, words: Iterator[str]) -> Iterator[str]:
         yield word
 
 
-def sized(name: str, size: int) -> list[int]:
+def sized(name: str, size: int) -> int:
     if __debug__ and not size:
         raise ValueError(name)
-    return [size]
+    print("sized")
+    return size
