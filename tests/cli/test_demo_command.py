@@ -1,5 +1,7 @@
 """`golf demo`: its options and its closing table. The whole way is `make demo`."""
 
+from pathlib import Path
+
 import pytest
 from click.testing import CliRunner
 
@@ -14,14 +16,14 @@ from toolkit.cli.demo import command, print_results
         (["--wallclock", "-1"], "--wallclock"),
     ],
 )
-def test_wrong_usage(arguments, expected, tmp_path):
+def test_wrong_usage(arguments: list[str], expected: str, tmp_path: Path) -> None:
     result = CliRunner().invoke(command, [*arguments, "--root", str(tmp_path)])
     assert result.exit_code == 2
     assert expected in result.output
     assert list(tmp_path.iterdir()) == []
 
 
-def test_closing_table_has_every_figure(stand_in_runs, capsys):
+def test_closing_table_has_every_figure(stand_in_runs: list[Path], capsys: pytest.CaptureFixture[str]) -> None:
     print_results(stand_in_runs)
     out = capsys.readouterr().out
     for title in ("code", "model", "total", "left", "steps", "train s", "eval s", "float", "sliding", "ppm trie"):

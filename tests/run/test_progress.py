@@ -9,7 +9,7 @@ from toolkit.run.progress import RunProgress, stage_title
 STAND_IN = Path(__file__).parents[1] / "stand_in.py"
 
 
-def test_share_only_grows_and_ends_at_one(tmp_path):
+def test_share_only_grows_and_ends_at_one(tmp_path: Path) -> None:
     environment = {"SEED": "1", "RUN_ID": "one", "RUN_DIR": str(tmp_path)}
     output = subprocess.run([sys.executable, STAND_IN], env=environment, check=True, capture_output=True, text=True)
     progress = RunProgress()
@@ -36,6 +36,6 @@ def test_share_only_grows_and_ends_at_one(tmp_path):
     ]
 
 
-def test_stage_titles():
+def test_stage_titles() -> None:
     assert stage_title("pre-quantization post-ema") == "float"
     assert stage_title("final_int8_roundtrip") == "int8 roundtrip"

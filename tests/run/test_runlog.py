@@ -94,6 +94,7 @@ def test_a_fact_knows_its_line(tmp_path: Path) -> None:
     run = read_one(tmp_path, DIALECT_A)
     lines = DIALECT_A.splitlines()
     for fact in (*run.facts.values(), *run.settings.values(), *run.scores, run.validation):
+        assert fact is not None
         assert lines[fact.line - 1] == fact.text
 
 
