@@ -43,12 +43,17 @@ def bomb(folder: Path) -> None:
     (folder / "train_gpt.py").write_text(source)
 
 
+def pipe(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
+
+
 HOSTILE: dict[str, tuple[Callable[[Path], object], str]] = {
     "a link out of the folder": (lambda f: link(f, LOG, "/etc/passwd"), "found a link that leads out of it"),
     "a link to nowhere": (lambda f: link(f, LOG, "nowhere"), "found a link that leads out of it"),
     "a link to itself": (lambda f: link(f, LOG, LOG), "found a link that leads out of it"),
     "a linked folder": (lambda f: link(f, "logs", "/etc"), "found a link that leads out of it"),
-    "a pipe instead of a log": (lambda f: ((f / LOG).unlink(), os.mkfifo(f / LOG)), "seed 42"),
+    "a pipe instead of a log": (lambda f: pipe(f / LOG), "seed 42"),
     "an endless line": (lambda f: (f / LOG).write_bytes(b"x" * (8 << 20)), "FAIL"),
     "nul bytes": (lambda f: (f / LOG).write_bytes(b"seed:1\n\0\0\n"), "found binary data"),
     "invalid UTF-8 in a log": (lambda f: (f / LOG).write_bytes(bytes(range(128, 256)) * 40), "found binary data"),

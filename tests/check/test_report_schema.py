@@ -9,7 +9,14 @@ import pytest
 from toolkit import check
 
 SCHEMA = json.loads((Path(check.__file__).parent / "report" / "report.schema.json").read_text())
-TYPES = {"string": str, "integer": int, "number": (int, float), "null": type(None), "array": list, "object": dict}
+TYPES: dict[str, Any] = {
+    "string": str,
+    "integer": int,
+    "number": (int, float),
+    "null": type(None),
+    "array": list,
+    "object": dict,
+}
 
 
 def validate(value: Any, schema: dict[str, Any], place: str = "report") -> None:

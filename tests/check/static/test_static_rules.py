@@ -75,10 +75,10 @@ def script(evaluate: str = SCORE, before: str = "pass", head: str = HEAD) -> str
     return head + textwrap.dedent(evaluate) + MAIN.format(before=before)
 
 
-def rules(source: str, settings: Settings | None = None, **others: str) -> dict[str, str]:
+def rules(source: str, settings: Settings | None = None, others: dict[str, str] | None = None) -> dict[str, str]:
     """Worst status by rule."""
     worst: dict[str, str] = {}
-    for finding in analyze({"train_gpt.py": source, **others}, "train_gpt.py", settings):
+    for finding in analyze({"train_gpt.py": source} | (others or {}), "train_gpt.py", settings):
         if worst.get(finding.rule) != "FAIL":
             worst[finding.rule] = finding.status
     return worst
@@ -590,9 +590,9 @@ def test_a_gate_in_c_is_a_warning(where: str) -> None:
     if where == "string":
         setup += f"SOURCE = '''{C_GATE * 2}'''\n"
     source = setup + script(scoring(body))
-    assert rules(source, **others)["TARGET-GATE"] == "WARN"
+    assert rules(source, others=others)["TARGET-GATE"] == "WARN"
     legal = C_GATE.replace("starts_word[tok]", "starts_word[i]")
-    assert "TARGET-GATE" not in rules(source.replace(C_GATE, legal), **({"hints.c": legal} if others else {}))
+    assert "TARGET-GATE" not in rules(source.replace(C_GATE, legal), others={"hints.c": legal} if others else None)
 
 
 C_MIXTURE = """
@@ -619,7 +619,7 @@ def test_losses_reach_c_through_a_file() -> None:
         source = setup + script(scoring(body.format(kept))).replace(
             "    return total", f"    {after}\n    return total"
         )
-        assert rules(source, **{"mix.c": C_MIXTURE})["BYTE-SPREAD"] == status
+        assert rules(source, others={"mix.c": C_MIXTURE})["BYTE-SPREAD"] == status
 
 
 C_SPREAD = """
