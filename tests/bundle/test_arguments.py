@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.bundle.folding import folded, printed
+from tests.support.folding import folded, printed
 
 MAIN = "def main():\n    {}\n"
 

@@ -6,7 +6,7 @@ from typing import Self
 import pytest
 from torch import nn
 
-from tests.bundle.folding import folded, printed
+from tests.support.folding import folded, printed
 from toolkit.bundle.calls.methods import FINDS_MODULES, OF_MODULE, RETURNS_SELF
 
 # One class whose parameter is to go, and one that holds instances of it.

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from tests.support.log import bits_per_byte, final_nats
 from toolkit.cli.demo import command, print_results
 
 
@@ -28,5 +29,5 @@ def test_closing_table_has_every_figure(stand_in_runs: list[Path], capsys: pytes
     out = capsys.readouterr().out
     for title in ("code", "model", "total", "left", "steps", "train s", "eval s", "float", "sliding", "ppm trie"):
         assert title in out
-    for row in ("42", "1,001,337", "2,825", "59.1", "4.5", "1.7177", "mean", "std"):
+    for row in ("42", "1,001,337", "812", "59.1", "4.5", f"{bits_per_byte(final_nats(1337)):.4f}", "mean", "std"):
         assert row in out

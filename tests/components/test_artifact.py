@@ -16,7 +16,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.components.artifact_fuzz import run as run_mutations
+from tests.support.artifact_fuzz import run as run_mutations
 from toolkit.components.artifact.artifact import (
     decode_artifact,
     encode_artifact,

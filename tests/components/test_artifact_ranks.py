@@ -4,7 +4,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from tests.components.calibration import ALONE, noisy_model, on_two_ranks, random_shards
+from tests.support.calibration import ALONE, noisy_model, on_two_ranks, random_shards
 from toolkit.components.artifact.artifact import encode_artifact
 from toolkit.components.base.ranks import Ranks
 from toolkit.components.config import Config, Model, Quantize, Train

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from tests.components.calibration import ALONE, noisy_model, on_two_ranks, random_shards
+from tests.support.calibration import ALONE, noisy_model, on_two_ranks, random_shards
 from toolkit.components.base.ranks import Ranks
 from toolkit.components.config import Config, Model, Quantize, Train
 from toolkit.components.model.gpt import GPT

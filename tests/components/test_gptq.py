@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from tests.components.calibration import ALONE, noisy_model, on_two_ranks, random_shards
+from tests.support.calibration import ALONE, noisy_model, on_two_ranks, random_shards
 from toolkit.components.base.failure import InputError
 from toolkit.components.base.ranks import Ranks
 from toolkit.components.config import Config, Model, Quantize, Train

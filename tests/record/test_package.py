@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.log import bits_per_byte, final_nats
 from toolkit.check.evidence.probes import NAMES
 from toolkit.errors import GolfError
 from toolkit.record.package import RefusedRecord, find_record, package
@@ -32,7 +33,8 @@ FILES = [
 
 
 def pack(runs: list[Path], **options: Any) -> Path:
-    details = {"author": "A. Person", "github_id": "a-person", "date": "2026-05-02", "allow_unknown": True} | options
+    details: dict[str, Any] = {"author": "A. Person", "github_id": "a-person", "date": "2026-05-02"}
+    details |= {"allow_unknown": True} | options
     return package(runs, records_dir=runs[0].parents[3] / "records", **details)
 
 
@@ -66,8 +68,8 @@ def test_every_number_follows_from_logs_and_files(stand_in_runs: list[Path]) -> 
     record = pack(stand_in_runs, blurb="Ünïcode | and pipes")
     submission = json.loads((record / "submission.json").read_text(encoding="utf-8"))
     code_bytes = (record / "train_gpt.py").stat().st_size
-    losses = {seed: 3.0 + seed / 1e5 - 0.1 for seed in (42, 1337, 2025)}
-    bpb = {seed: round(loss / 1.6885, 8) for seed, loss in losses.items()}
+    losses = {seed: round(final_nats(seed), 8) for seed in (42, 1337, 2025)}
+    bpb = {seed: round(bits_per_byte(loss), 8) for seed, loss in losses.items()}
     assert submission["val_loss"] == pytest.approx(statistics.fmean(losses.values()), abs=2e-8)
     assert submission["val_bpb"] == pytest.approx(statistics.fmean(bpb.values()), abs=2e-8)
     assert submission["val_bpb_std"] == pytest.approx(statistics.stdev(bpb.values()), abs=2e-8)
@@ -80,7 +82,7 @@ def test_every_number_follows_from_logs_and_files(stand_in_runs: list[Path]) -> 
         "val_bpb": bpb[42],
         "val_loss": pytest.approx(losses[42]),
         "artifact_bytes": code_bytes + 1_000_000 + 42,
-        "steps": 842,
+        "steps": 812,
         "train_time_s": 57.012,
         "eval_time_s": 4.5,
     }
@@ -149,7 +151,7 @@ def rebuilt_script(runs: list[Path]) -> list[Path]:
 def another_build(runs: list[Path]) -> list[Path]:
     other = runs[0].parents[2] / "other"
     shutil.copytree(runs[0].parents[1], other)
-    edit(other / "train_gpt.py", "1e5", "1e4")
+    edit(other / "train_gpt.py", "1e6", "1e5")
     return [other / "runs" / "seed42", *runs[1:]]
 
 
