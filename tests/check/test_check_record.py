@@ -75,7 +75,7 @@ def shrink_validation(folder: Folder) -> None:
 def test_a_finding_has_expected_found_and_the_line(record: Folder) -> None:
     record.edit(LOG, "train_time: 57012ms", "train_time: 600400ms")
     (finding,) = [f for f in record.check().findings if f.rule == "TRAIN-600" and f.outcome == "FAIL"]
-    assert finding.where == record.place(LOG, "stopping_early")
+    assert finding.where == f"{LOG}:{record.line(LOG, 'stopping_early')}"
     assert finding.expected.startswith("<= 600 s")
     assert finding.found == "600.400 s"
     assert finding.evidence == "stopping_early: wallclock_cap train_time: 600400ms step: 812/20000"
@@ -227,8 +227,8 @@ def test_leaderboard_hardware(leaderboard: Folder) -> None:
     leaderboard.edit("train_seed1337.log", "NVIDIA H100 80GB HBM3", "NVIDIA H200")
     warned = {f.where for f in leaderboard.check().findings if (f.rule, f.outcome) == ("TRACK-LABEL", "WARN")}
     assert warned == {
-        leaderboard.place(LOG, "world_size"),
-        leaderboard.place("train_seed1337.log", "hardware"),
+        f"{LOG}:{leaderboard.line(LOG, 'world_size')}",
+        f"train_seed1337.log:{leaderboard.line('train_seed1337.log', 'hardware')}",
     }
 
 

@@ -2,7 +2,6 @@
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -16,7 +15,7 @@ LOG = "train_seed42.log"
 
 
 @pytest.fixture
-def slow(record: Folder) -> Any:
+def slow(record: Folder) -> Folder:
     record.edit(LOG, "train_time: 57012ms", "train_time: 600400ms")
     return record
 
@@ -40,7 +39,7 @@ def test_sarif(slow: Folder, tmp_path: Path) -> None:
     (late,) = [entry for entry in run["results"] if entry["ruleId"] == "TRAIN-600"]
     place = late["locations"][0]["physicalLocation"]
     assert place["artifactLocation"]["uri"].endswith(f"2026-05-02_Demo/{LOG}")
-    assert place["region"] == {"startLine": 19}
+    assert place["region"] == {"startLine": slow.line(LOG, "stopping_early")}
     assert late["level"] == "error"
     assert "#1908" in late["properties"]["references"]
 
@@ -54,7 +53,8 @@ def test_annotations(slow: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(slow.path.parents[2])
     lines = CliRunner().invoke(command, [str(slow.path), "--annotations"]).output.splitlines()
     folder = "records/track_non_record_16mb/2026-05-02_Demo"
-    assert lines[0].startswith(f"::error file={folder}/{LOG},line=19,title=TRAIN-600 FAIL::expected <= 600 s")
+    place = f"file={folder}/{LOG},line={slow.line(LOG, 'stopping_early')}"
+    assert lines[0].startswith(f"::error {place},title=TRAIN-600 FAIL::expected <= 600 s")
     assert lines[-1] == "::notice title=golf check::FAIL"
 
 

@@ -38,10 +38,10 @@ class Folder:
         assert old in text
         file.write_text(text.replace(old, new))
 
-    def place(self, name: str, start: str) -> str:
-        """`name:line` of the first line that begins so, but for blanks, as findings name it."""
+    def line(self, name: str, start: str) -> int:
+        """Number of the first line of a file that begins so, but for blanks."""
         lines = (self.path / name).read_text().splitlines()
-        return f"{name}:{next(i for i, line in enumerate(lines, 1) if line.strip().startswith(start))}"
+        return next(i for i, line in enumerate(lines, 1) if line.strip().startswith(start))
 
     def edit_json(self, **fields: Any) -> None:
         """Set fields of the submission; None removes one."""
