@@ -6,7 +6,7 @@ import torch
 
 from toolkit.components.artifact.artifact import decode_artifact, encode_artifact
 from toolkit.components.model.gpt import GPT
-from toolkit.components.quantizing.quantize import quantize_weights
+from toolkit.components.quantizing.methods import quantize_weights
 from toolkit.plan import make_plan
 from toolkit.recipe import load_recipe
 

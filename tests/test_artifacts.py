@@ -13,7 +13,7 @@ from toolkit.components.artifact.artifact import encode_artifact
 from toolkit.components.artifact.quantized import QuantizedTensor
 from toolkit.components.config import Config
 from toolkit.components.model.gpt import GPT
-from toolkit.components.quantizing.quantize import quantize_weights
+from toolkit.components.quantizing.methods import quantize_weights
 from toolkit.errors import GolfError
 from toolkit.recipe import load_recipe
 
@@ -54,7 +54,7 @@ def test_bytes_by_tensor_and_kind_add_up_to_the_file(build: Path) -> None:
     assert {name for name, _ in shares} == set(model.tensors)
     kinds = {kind for _, kind in shares}
     assert kinds == {"symbols", "scales", "passthrough"} | (
-        {"tables"} if model.cfg.quantize.method == "hybrid" else set()
+        {"tables"} if model.cfg.quantize.storage == "levels" else set()
     )
 
 

@@ -11,18 +11,19 @@ from toolkit.components.artifact.artifact import encode_artifact
 from toolkit.components.config import Config
 from toolkit.components.model.gpt import GPT
 from toolkit.components.quantizing.hybrid import level_tensor
-from toolkit.components.quantizing.quantize import quantize_weights
+from toolkit.components.quantizing.methods import quantize_weights
+from toolkit.components.settings.hybrid import Hybrid, hybrid_bits
+from toolkit.components.settings.method import PlannedTensor
+from toolkit.components.settings.methods import METHODS
+from toolkit.components.settings.rounding import gaussian_bits
 from toolkit.errors import GolfError
 from toolkit.plan import (
     FITTED,
-    PlannedTensor,
     count_parameters,
     fit,
     forward_flops_per_token,
-    gaussian_bits,
     make_plan,
     planned_tensors,
-    quantized_bits,
 )
 from toolkit.recipe import load_recipe, recipe_names
 from toolkit.units import CAP_BYTES
@@ -101,9 +102,10 @@ def test_totals_add_up(name: str) -> None:
 def test_hybridquant_comes_near_the_seeds_breakdown(name: str, symbol_bytes: int) -> None:
     """#1123: bytes of the rANS payload. Its rows are not quite Gaussian, and its largest weights not those of one."""
     cfg = load_recipe(name)
-    coded = [tensor for tensor in planned_tensors(cfg) if tensor.levels]
-    assert sum(tensor.numel for tensor in coded) == 31_719_424
-    expected = sum(tensor.numel * quantized_bits(cfg, tensor) / 8 for tensor in coded)
+    planned = [(tensor.numel, hybrid_bits(cfg, tensor)) for tensor in planned_tensors(cfg)]
+    coded = [(numel, found.bits) for numel, found in planned if found]
+    assert sum(numel for numel, _ in coded) == 31_719_424
+    expected = sum(numel * bits / 8 for numel, bits in coded)
     assert expected == pytest.approx(symbol_bytes, rel=0.03)
 
 
@@ -112,8 +114,11 @@ def test_bits_of_hybridquant_are_the_entropy_of_gaussian_symbols(levels: int) ->
     weight = torch.randn(256, 512, generator=torch.Generator().manual_seed(0))
     table = level_tensor(weight, levels).side[1]
     shares = table[table > 0] / table.sum()
-    expected = quantized_bits(load_recipe("hybridquant"), PlannedTensor("matrix", (256, 512), levels))
-    assert expected == pytest.approx(-(shares * np.log2(shares)).sum(), rel=0.01)
+    cfg = Config(hybrid=Hybrid(up_levels=levels))
+    planned = hybrid_bits(cfg, PlannedTensor("blocks.0.mlp.fc.weight", "matrix", (256, 512)))
+    assert planned is not None
+    assert planned.bits == pytest.approx(-(shares * np.log2(shares)).sum(), rel=0.01)
+    assert planned.side_bytes == 2 * 256 + 2 * levels
 
 
 def test_the_cap_decides_whether_it_fits() -> None:
@@ -123,10 +128,11 @@ def test_the_cap_decides_whether_it_fits() -> None:
     assert make_plan(cfg, room + 1).to_json()["fits"] is False
 
 
-def test_what_is_not_quantized_is_counted_as_the_artifact_holds_it() -> None:
-    """All matrices fp16, all vectors and scalars fp32, as `quantize_weights` stores them."""
+@pytest.mark.parametrize("method", METHODS)
+def test_what_is_not_quantized_is_counted_as_the_artifact_holds_it(method: str) -> None:
+    """All matrices fp16, all vectors and scalars as `quantize_weights` stores them."""
     cfg = load_recipe("demo")
-    cfg = replace(cfg, quantize=replace(cfg.quantize, passthrough_max_numel=10**9))
+    cfg = replace(cfg, quantize=replace(cfg.quantize, method=method, passthrough_max_numel=10**9))
     stored = quantize_weights(cfg, GPT(cfg).state_dict(), {})
     assert make_plan(cfg, 0).model_bytes == sum(tensor.values.nbytes for tensor in stored.values())
 

@@ -14,10 +14,12 @@ from pathlib import Path
 import numpy as np
 
 from toolkit.components.artifact.accounting import byte_shares
-from toolkit.components.artifact.artifact import ARTIFACT_MAGIC, decode_artifact, encode_artifact, split_coded
-from toolkit.components.artifact.quantized import QuantizedTensor, coded_symbols
+from toolkit.components.artifact.artifact import ARTIFACT_MAGIC, decode_artifact, encode_artifact
+from toolkit.components.artifact.coders import split_stream
+from toolkit.components.artifact.quantized import QuantizedTensor
+from toolkit.components.artifact.schemes import tensor_symbols
 from toolkit.components.config import Config
-from toolkit.components.quantizing.quantize import quantize_weights
+from toolkit.components.quantizing.methods import quantize_weights
 from toolkit.errors import GolfError
 from toolkit.recipe import load_recipe
 
@@ -42,7 +44,7 @@ class StoredModel:
         """Bytes by tensor and kind, as `byte_shares` has them, but true to the size of the coded stream as well."""
         shares = byte_shares(self.cfg, self.tensors, self.artifact_bytes)
         coded = {key for key in shares if key[1] == "symbols" and self.tensors[key[0]].scheme < 0}
-        coded_bytes = len(split_coded(self.blob)[1]) if coded else 0
+        coded_bytes = len(split_stream(self.blob)[1]) if coded else 0
         for keys, size in ((coded, coded_bytes), (shares.keys() - coded, self.artifact_bytes - coded_bytes)):
             total = sum(shares[key] for key in keys)
             shares |= {key: shares[key] * size / total for key in keys if total}
@@ -87,17 +89,16 @@ def entropies(model: StoredModel) -> list[TensorEntropy]:
     for name, tensor in sorted(model.tensors.items()):
         if tensor.side:
             before = _layer_before(model.tensors, name)
-            size = tensor.values.size
+            symbols = tensor_symbols(model.cfg, tensor)
+            delta = symbols.astype(int) - tensor_symbols(model.cfg, before) if before else None
             rows.append(
                 TensorEntropy(
                     name=name,
-                    weights=size,
-                    levels=len(np.unique(coded_symbols(tensor))),
-                    entropy_bits=_entropy_bits(coded_symbols(tensor)),
-                    delta_bits=_entropy_bits(coded_symbols(tensor).astype(int) - coded_symbols(before))
-                    if before
-                    else None,
-                    stored_bits=8 * shares[name, "symbols"] / size,
+                    weights=symbols.size,
+                    levels=len(np.unique(symbols)),
+                    entropy_bits=_entropy_bits(symbols),
+                    delta_bits=None if delta is None else _entropy_bits(delta),
+                    stored_bits=8 * shares[name, "symbols"] / symbols.size,
                 )
             )
     return rows

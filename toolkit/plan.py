@@ -4,15 +4,14 @@ Shapes come from the model itself, built on torch's meta device, so a new compon
 Not covered: memory, evaluation time, and how far trained weights are from Gaussian.
 """
 
-import math
 from collections import Counter
 from dataclasses import dataclass, replace
-from itertools import pairwise
-from statistics import NormalDist
 from typing import Any
 
 from toolkit.components.base.failure import InputError
 from toolkit.components.config import Config
+from toolkit.components.settings.method import PlannedTensor
+from toolkit.components.settings.methods import METHODS
 from toolkit.components.settings.model import Model
 from toolkit.errors import GolfError
 from toolkit.units import CAP_BYTES
@@ -20,29 +19,12 @@ from toolkit.units import CAP_BYTES
 # Training FLOPs a second on 8xH100 by this file's formula: published step times of the baseline (43.5 ms) and of
 # SP4096 (98.9 ms), both with torch.compile. Other models are expected between or near them.
 FLOPS_PER_SECOND_8XH100 = (1.57e15, 2.17e15)
-PENTANARY_BITS = 2.133  # of a Gaussian cut at 0.7 and 1.4 times its mean magnitude
 ESTIMATE = (
     "entropy of Gaussian weights after rounding, an fp16 scale a row, other matrices as fp16, vectors as fp32 (fp16 "
     "under HybridQuant); the published models of the baseline and of #1394 are 0.9 % and 0.8 % larger than this. "
     "Trellis-coded weights: at the loss that the recipe's int6 would have; a target size buys finer steps"
 )
-TCQ_SHARE = 0.82  # bits of a trellis-coded weight beside SDClip's at the same loss: `make bench-weights`
-# How far files may be from this forecast, in shares of it; of the trellis coder, at the same loss.
-ERROR_BANDS = {"gptq": (-0.005, 0.015), "hybrid": (-0.02, 0.02), "tcq": (-0.04, 0.04)}
 FITTED = {"num_layers": 1, "model_dim": 16, "mlp_mult": 1, "vocab_size": 64}  # what `fit` varies, in which steps
-
-
-@dataclass(frozen=True)
-class PlannedTensor:
-    """One parameter of a recipe's model."""
-
-    kind: str  # embed, matrix or scalar
-    shape: tuple[int, ...]
-    levels: int  # of HybridQuant; 0 for fp16, and under other methods
-
-    @property
-    def numel(self) -> int:
-        return math.prod(self.shape)
 
 
 @dataclass(frozen=True)
@@ -112,25 +94,28 @@ def make_plan(cfg: Config, code_bytes: int) -> Plan:
     bits = {"matrix": 0.0, "embed": 0.0}
     for tensor in tensors:
         parameters[tensor.kind] += tensor.numel
-        if is_rounded(cfg, tensor):
+        planned = METHODS[cfg.quantize.method].planned_bits(cfg, tensor)
+        if planned:
             quantized[tensor.kind] += tensor.numel
-            bits[tensor.kind] += tensor.numel * quantized_bits(cfg, tensor)
+            bits[tensor.kind] += tensor.numel * planned.bits
     return Plan(
         cfg=cfg,
         parameters=dict(parameters),
         forward_flops=forward_flops_per_token(cfg, parameters["matrix"]),
         bits_per_weight={kind: bits[kind] / quantized[kind] for kind in ("matrix", "embed") if quantized[kind]},
         model_bytes=sum(tensor_bytes(cfg, tensor) for tensor in tensors),
-        scheme_bytes={method: method_band(cfg, method) for method in ERROR_BANDS},
+        scheme_bytes={
+            name: method_band(cfg, name, method.error_band) for name, method in METHODS.items() if method.error_band
+        },
         code_bytes=code_bytes,
     )
 
 
-def method_band(cfg: Config, method: str) -> tuple[int, int]:
+def method_band(cfg: Config, method: str, error_band: tuple[float, float]) -> tuple[int, int]:
     """Least and most bytes of the model's file under a method, other settings as they are."""
     cfg = replace(cfg, quantize=replace(cfg.quantize, method=method), artifact=replace(cfg.artifact, target_bytes=0))
     model_bytes = sum(tensor_bytes(cfg, tensor) for tensor in planned_tensors(cfg))
-    low, high = (round(model_bytes * (1 + share)) for share in ERROR_BANDS[method])
+    low, high = (round(model_bytes * (1 + share)) for share in error_band)
     return low, high
 
 
@@ -176,15 +161,10 @@ def planned_tensors(cfg: Config) -> list[PlannedTensor]:
             "torch: expected it to count parameters, found none; pip install 'golf-toolkit[train]'"
         ) from None
     from toolkit.components.model.gpt import GPT, parameter_kind
-    from toolkit.components.model.levels import hybrid_levels
 
     with torch.device("meta"):
         parameters = GPT(cfg).named_parameters()
-    hybrid = cfg.quantize.method == "hybrid"
-    return [
-        PlannedTensor(parameter_kind(name), tuple(tensor.shape), hybrid_levels(cfg, name, tensor) if hybrid else 0)
-        for name, tensor in parameters
-    ]
+    return [PlannedTensor(name, parameter_kind(name), tuple(tensor.shape)) for name, tensor in parameters]
 
 
 def count_parameters(cfg: Config) -> int:
@@ -203,47 +183,9 @@ def forward_flops_per_token(cfg: Config, matrix_parameters: int) -> int:
     return 2 * (matrix_parameters + head) + 2 * attention
 
 
-def is_rounded(cfg: Config, tensor: PlannedTensor) -> bool:
-    """Whether the artifact holds symbols in place of the numbers."""
-    if cfg.quantize.method == "hybrid":
-        return tensor.levels > 0
-    return tensor.kind != "scalar" and tensor.numel > cfg.quantize.passthrough_max_numel
-
-
 def tensor_bytes(cfg: Config, tensor: PlannedTensor) -> int:
-    """Expected bytes in the artifact: quantized, or fp16, or fp32 where it is a vector."""
-    if is_rounded(cfg, tensor):
-        return round(tensor.numel * quantized_bits(cfg, tensor) / 8) + 2 * tensor.shape[0] + 2 * tensor.levels
-    return tensor.numel * (2 if len(tensor.shape) >= 2 or cfg.quantize.method == "hybrid" else 4)
-
-
-def quantized_bits(cfg: Config, tensor: PlannedTensor) -> float:
-    """Expected entropy in bits of one quantized weight of Gaussian rows; brotli and zlib come within about 1 %."""
-    quantize = cfg.quantize
-    bits = quantize.embed_bits if tensor.kind == "embed" else quantize.matrix_bits
-    clip_sigmas = quantize.embed_clip_sigmas if tensor.kind == "embed" else quantize.matrix_clip_sigmas
-    if tensor.levels == 5:
-        return PENTANARY_BITS
-    # A row's largest weight, where it sets the step: in n Gaussian draws, the value that exp(-0.5772) of them are
-    # expected to exceed (Euler's constant).
-    tail = math.exp(-0.5772) / tensor.shape[1]
-    if tensor.levels:
-        return gaussian_bits(tensor.levels // 2, -NormalDist().inv_cdf(tail / 2))
-    if quantize.method == "percentile":
-        # The share above the percentile is less than one weight of a row, so the clip is that weight.
-        clip_sigmas = -NormalDist().inv_cdf(max(1 - quantize.clip_percentile / 100, tail) / 2)
-    share = TCQ_SHARE if quantize.method == "tcq" else 1.0
-    return share * gaussian_bits(2 ** (bits - 1) - 1, clip_sigmas)
-
-
-def gaussian_bits(levels: int, clip_sigmas: float) -> float:
-    """Entropy in bits of clamp(round(w / s), -levels, levels) for w ~ N(0, 1), s = clip_sigmas / levels.
-
-    Where steps are fine and nothing is clipped (SDClip of #1394), it approaches log2(levels / clip_sigmas) + 2.047, the
-    last term being log2(sqrt(2 pi e)).
-    """
-    step = clip_sigmas / levels
-    cdf = NormalDist().cdf
-    edges = [0.0, *(cdf((q + 0.5) * step) for q in range(-levels, levels)), 1.0]
-    shares = [high - low for low, high in pairwise(edges)]
-    return -sum(p * math.log2(p) for p in shares if p > 0)
+    """Expected bytes in the artifact: quantized, or fp16, or in a vector's dtype."""
+    planned = METHODS[cfg.quantize.method].planned_bits(cfg, tensor)
+    if planned:
+        return planned.total_bytes(tensor.numel)
+    return tensor.numel * (2 if len(tensor.shape) >= 2 else cfg.quantize.vector_bytes)

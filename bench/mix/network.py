@@ -13,7 +13,7 @@ from toolkit.components.model.gpt import GPT
 from toolkit.components.setup.device import model_on
 from toolkit.components.setup.environment import Environment
 from toolkit.components.setup.inputs import Inputs, read_inputs
-from toolkit.components.training.train import Trainer
+from toolkit.components.training.trainer import Trainer
 from toolkit.errors import GolfError
 
 ALONE = Ranks(0, 1, torch.device("cpu"))
@@ -48,7 +48,7 @@ def network_on_text(
     model = model_on(cfg, ALONE.device)
     if not weights.is_file():
         trainer = Trainer(cfg, model, inputs, env, ALONE, Log(env.log_path, enabled=True))
-        trainer.train()
+        train(cfg, trainer)
         if trainer.terminated:
             raise GolfError("bench mix: expected to train to the end, found SIGTERM; nothing is kept")
         partial = weights.with_suffix(".partial")

@@ -14,8 +14,7 @@ from torch import Tensor
 from toolkit.components.artifact.artifact import decode_artifact, encode_artifact
 from toolkit.components.model.gpt import GPT
 from toolkit.components.quantizing.fisher import Curvature
-from toolkit.components.quantizing.gptq import is_quantized
-from toolkit.components.quantizing.quantize import quantize_weights
+from toolkit.components.quantizing.passthrough import is_quantized, with_passthrough
 from toolkit.components.quantizing.tcq import make_lattices, trellis_tensors
 from toolkit.recipe import load_recipe
 
@@ -52,8 +51,7 @@ def main(recipe: str = "sp4096_tcq") -> None:
     lap("factors, once")
     tensors = trellis_tensors(cfg, lattices, STEP)
     lap("trellis, each attempt")
-    others = quantize_weights(cfg, {name: tensor for name, tensor in state.items() if name not in tensors}, {})
-    blob = encode_artifact(cfg, others | tensors)
+    blob = encode_artifact(cfg, with_passthrough(cfg, tensors, state))
     lap("file, each attempt")
     decode_artifact(cfg, blob)
     lap(f"decoding of {len(blob):,} bytes")

@@ -21,13 +21,13 @@ from bench.mix.text import read_dickens, split_dickens
 from bench.weights.figure import write_figure
 from bench.weights.judge import Judge, Loss
 from toolkit.components.artifact.artifact import decode_artifact, encode_artifact
-from toolkit.components.artifact.quantized import QuantizedTensor, dequantize_weights
+from toolkit.components.artifact.quantized import QuantizedTensor
+from toolkit.components.artifact.schemes import dequantize_weights
 from toolkit.components.config import Config
 from toolkit.components.quantizing.fisher import Curvature, collect_curvatures
 from toolkit.components.quantizing.gptq import collect_hessians, inverse_factor
-from toolkit.components.quantizing.quantize import quantize_weights
-from toolkit.components.quantizing.tcq import Lattice, make_lattice, octave_codes, on_grid, trellis_tensors
-from toolkit.components.quantizing.tcq_fill import loss_step, tcq_artifact
+from toolkit.components.quantizing.methods import quantize_model, quantize_weights
+from toolkit.components.quantizing.tcq import Lattice, loss_step, make_lattice, octave_codes, on_grid, trellis_tensors
 from toolkit.components.settings.hybrid import Hybrid
 from toolkit.components.text.loader import make_loader
 from toolkit.recipe import load_recipe
@@ -192,28 +192,25 @@ def compare_files(network: Network) -> None:
         cfg = with_method(network.cfg, "gptq")
         sigmas = {key: coarser * getattr(cfg.quantize, key) for key in ("matrix_clip_sigmas", "embed_clip_sigmas")}
         cfg = replace(cfg, quantize=replace(cfg.quantize, **sigmas))
-        sizes.append(print_file(network, cfg, f"int6+brotli, steps x{coarser:g}", partial(rounded_file, network, cfg)))
+        quantize = partial(quantize_weights, cfg, network.state, network.hessians)
+        sizes.append(print_file(network, cfg, f"int6+brotli, steps x{coarser:g}", quantize))
     for hybrid in (Hybrid(), *(Hybrid(*[levels] * len(fields(Hybrid))) for levels in HYBRID_LEVELS)):
         cfg = replace(with_method(network.cfg, "hybrid"), hybrid=hybrid)
         title = "hybrid+rans, " + "/".join(map(str, sorted(set(astuple(hybrid)))))
-        print_file(network, cfg, title, partial(rounded_file, network, cfg))
+        print_file(network, cfg, title, partial(quantize_weights, cfg, network.state, {}))
     for share in TARGETS:
         cfg = with_method(network.cfg, "tcq")
         cfg = replace(cfg, artifact=replace(cfg.artifact, target_bytes=round(share * sizes[0])))
         attempts: list[str] = []
-        encode = partial(tcq_artifact, cfg, network.state, network.curvatures, 0, attempts.append)
-        print_file(network, cfg, f"tcq+rans at {100 * share:.0f} %", encode)
+        quantize = partial(quantize_model, cfg, network.state, network.curvatures, 0, attempts.append)
+        print_file(network, cfg, f"tcq+rans at {100 * share:.0f} %", quantize)
         print(f"  {len(attempts)} attempts", flush=True)
 
 
-def rounded_file(network: Network, cfg: Config) -> bytes:
-    return encode_artifact(cfg, quantize_weights(cfg, network.state, network.hessians))
-
-
-def print_file(network: Network, cfg: Config, title: str, encode: Callable[[], bytes]) -> int:
+def print_file(network: Network, cfg: Config, title: str, quantize: Callable[[], dict[str, QuantizedTensor]]) -> int:
     """A line of `compare_files`, and the file's size."""
     started = time.perf_counter()
-    blob = encode()
+    blob = encode_artifact(cfg, quantize())
     encoded = time.perf_counter()
     quantized = decode_artifact(cfg, blob)
     seconds = f"{encoded - started:10.1f}{time.perf_counter() - encoded:10.1f}"

@@ -42,6 +42,10 @@ def printed(source: str) -> str:
             "def main(x: int, *y: str, **z: float) -> int:\n    a: int = 1\n    f(a)\n",
             "def main(x, *y, **z):\n    f(1)\n",
         ),
+        (
+            "class A:\n    x: int\n    y: int = 1\n\ndef main():\n    A().x = 2\n",
+            "class A:\n    y = 1\n\ndef main():\n    A().x = 2\n",
+        ),
         ("LIMIT = 1000\ndef main():\n    f(LIMIT)\n", "def main():\n    f(1000)\n"),
         ("LIMIT = 1000\ndef main():\n    f(LIMIT, LIMIT)\n", "LIMIT = 1000\n\ndef main():\n    f(LIMIT, LIMIT)\n"),
         ("LIMIT = 10\ndef main():\n    f(LIMIT, LIMIT)\n", "def main():\n    f(10, 10)\n"),

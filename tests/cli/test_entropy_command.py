@@ -10,7 +10,7 @@ from click.testing import CliRunner, Result
 from toolkit.cli.main import golf
 from toolkit.components.artifact.artifact import encode_artifact
 from toolkit.components.model.gpt import GPT
-from toolkit.components.quantizing.quantize import quantize_weights
+from toolkit.components.quantizing.methods import quantize_weights
 from toolkit.recipe import load_recipe
 
 RECIPE = """\

@@ -17,18 +17,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support.artifact_fuzz import run as run_mutations
-from toolkit.components.artifact.artifact import (
-    decode_artifact,
-    encode_artifact,
-    read_payload,
-    split_coded,
-    write_payload,
-)
+from toolkit.components.artifact.artifact import decode_artifact, encode_artifact, read_payload, write_payload
+from toolkit.components.artifact.coders import split_stream
 from toolkit.components.artifact.quantized import SCHEME_FP16, SCHEME_FP32, QuantizedTensor
 from toolkit.components.base.failure import InputError
 from toolkit.components.config import Config, Model, Quantize
 from toolkit.components.model.gpt import GPT
-from toolkit.components.quantizing.quantize import quantize_weights
+from toolkit.components.quantizing.methods import quantize_weights
 
 TINY = Config(
     model=Model(vocab_size=6, model_dim=4, num_heads=1, num_kv_heads=1, num_layers=1, mlp_mult=1),
@@ -182,7 +177,7 @@ def test_the_documented_layout_is_the_one_written() -> None:
 def test_a_coded_stream_that_is_not_the_tensors_is_refused() -> None:
     blob = encode_artifact(HYBRID, tiny_tensors(HYBRID))
     body, size = blob[HEAD_BYTES:], int.from_bytes(blob[13:17], "little")
-    payload, coded = split_coded(body)
+    payload, coded = split_stream(body)
     for stream in (b"", coded[:-2], coded[:-1], coded + b"\0\0", bytes(len(coded)), coded[:600] + coded[598:-2]):
         message = refusal(forge(payload + stream + struct.pack("<I", len(stream)), size, HYBRID), HYBRID)
         assert message.startswith("rANS: expected")

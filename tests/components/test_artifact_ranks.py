@@ -10,8 +10,7 @@ from toolkit.components.base.ranks import Ranks
 from toolkit.components.config import Config, Model, Quantize, Train
 from toolkit.components.quantizing.fisher import collect_curvatures
 from toolkit.components.quantizing.gptq import collect_hessians
-from toolkit.components.quantizing.quantize import quantize_weights
-from toolkit.components.quantizing.tcq_fill import tcq_artifact
+from toolkit.components.quantizing.methods import quantize_weights
 from toolkit.components.text.loader import make_loader
 
 GPTQ = Config(
@@ -31,7 +30,7 @@ def artifacts(paths: list[Path], ranks: Ranks) -> list[bytes]:
     return [
         encode_artifact(GPTQ, quantize_weights(GPTQ, state, hessians)),
         encode_artifact(HYBRID, quantize_weights(HYBRID, state, {})),
-        tcq_artifact(TCQ, state, curvatures, 0, print),
+        encode_artifact(TCQ, quantize_weights(TCQ, state, curvatures)),
     ]
 
 

@@ -1,6 +1,7 @@
 """Attention against loops over batch, heads and positions, for every switch that changes it."""
 
 import math
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -8,8 +9,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from toolkit.components.config import Config, Model, Train
-from toolkit.components.model.attention import Attention, exclude_own_value
+from toolkit.components.model.attention import Attention
+from toolkit.components.model.context import Context
 from toolkit.components.model.rotary import rotary_tables
+from toolkit.components.model.xsa import exclude_own_value
 
 
 def recipe(**model: object) -> Config:
@@ -75,28 +78,37 @@ def naive_attention(attention: Attention, cfg: Config, x: Tensor, value_embed: T
 )
 @pytest.mark.parametrize("with_value_embed", [False, True])
 def test_attention_equals_the_naive_definition(model: dict, layer: int, xsa: bool, with_value_embed: bool) -> None:
+    if with_value_embed:
+        model = model | {"value_embed_dim": 8, "value_embed_layers": (layer,)}
     cfg = recipe(**model)
     attention = random_attention(cfg, layer)
     x = torch.randn(2, 7, 32)
     value_embed = torch.randn(2, 7, cfg.model.kv_dim) if with_value_embed else None
+    ctx = Context(x, rotary_tables(cfg, 7, x))
+    if value_embed is not None:
+        ctx.value_embeds = {layer: value_embed}
     with torch.no_grad():
-        found = attention(x, rotary_tables(cfg, 7, x), value_embed)
+        found = attention(x, ctx)
     torch.testing.assert_close(found, naive_attention(attention, cfg, x, value_embed, xsa), rtol=1e-4, atol=1e-4)
+
+
+def excluded(y: Tensor, v: Tensor) -> Tensor:
+    return exclude_own_value(recipe(xsa_layers=3), SimpleNamespace(layer=0), y, v)
 
 
 def test_xsa_leaves_nothing_along_the_own_value_and_changes_nothing_across_it() -> None:
     y, v = torch.randn(2, 5, 4, 8), torch.randn(2, 5, 2, 8)
     shared = v.repeat_interleave(2, dim=2)
-    cleaned = exclude_own_value(y, v)
+    cleaned = excluded(y, v)
     torch.testing.assert_close((cleaned * shared).sum(-1), torch.zeros(2, 5, 4), rtol=0, atol=1e-5)
     removed = y - cleaned
     torch.testing.assert_close(F.cosine_similarity(removed, shared, dim=-1).abs(), torch.ones(2, 5, 4))
-    torch.testing.assert_close(exclude_own_value(cleaned, v), cleaned, rtol=0, atol=1e-5)
+    torch.testing.assert_close(excluded(cleaned, v), cleaned, rtol=0, atol=1e-5)
 
 
 def test_xsa_of_a_zero_value_keeps_y() -> None:
     y = torch.randn(1, 1, 4, 8)
-    assert torch.equal(exclude_own_value(y, torch.zeros(1, 1, 2, 8)), y)
+    assert torch.equal(excluded(y, torch.zeros(1, 1, 2, 8)), y)
 
 
 def test_initial_values() -> None:

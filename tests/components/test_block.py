@@ -7,6 +7,7 @@ from torch import nn
 
 from toolkit.components.config import Config, Model, Train
 from toolkit.components.model.block import Block
+from toolkit.components.model.context import Context
 from toolkit.components.model.rotary import rotary_tables
 
 
@@ -24,17 +25,17 @@ def test_block_mixes_then_adds_two_scaled_branches(ln_scale: bool) -> None:
     for parameter in block.parameters():
         nn.init.normal_(parameter, std=0.3)
     x, x0 = torch.randn(2, 6, 32), torch.randn(2, 6, 32)
-    rotary = rotary_tables(cfg, 6, x)
+    ctx = Context(x0, rotary_tables(cfg, 6, x))
     damping = 0.5 if ln_scale else 1.0  # 1 / sqrt(3 + 1)
 
     mixed = block.resid_mix[0] * x + block.resid_mix[1] * x0
-    attended = mixed + block.attn_scale * block.attn(F.rms_norm(mixed, (32,)) * damping, rotary, None)
+    attended = mixed + block.attn_scale * block.attn(F.rms_norm(mixed, (32,)) * damping, ctx)
     expected = attended + block.mlp_scale * block.mlp(F.rms_norm(attended, (32,)) * damping)
-    torch.testing.assert_close(block(x, x0, rotary, None), expected)
+    torch.testing.assert_close(block(x, ctx), expected)
 
 
 def test_a_fresh_block_passes_its_input_on_and_ignores_x0() -> None:
     cfg = recipe()
     x = torch.randn(2, 6, 32)
-    found = Block(cfg, 0)(x, torch.randn_like(x), rotary_tables(cfg, 6, x), None)
+    found = Block(cfg, 0)(x, Context(torch.randn_like(x), rotary_tables(cfg, 6, x)))
     assert torch.equal(found, x)

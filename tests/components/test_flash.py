@@ -1,10 +1,16 @@
 """The attention kernel's switch: SDPA on CPU whatever is installed, the flash kernel's layout and mask on CUDA."""
 
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor
 
-from toolkit.components.model.flash import causal_attention, flash_attention_3
+from toolkit.components.config import Config, Model
+from toolkit.components.model.flash import attend, flash_attention_3
+
+CFG = Config(model=Model(flash_attention=True))
 
 
 def random_heads(device: str, dtype: torch.dtype) -> tuple[Tensor, Tensor, Tensor]:
@@ -16,13 +22,17 @@ def random_heads(device: str, dtype: torch.dtype) -> tuple[Tensor, Tensor, Tenso
     )
 
 
+def attended(flash: Any, *heads: Tensor) -> Tensor:
+    return attend(CFG, SimpleNamespace(flash=flash), *heads)
+
+
 def test_cpu_never_calls_the_flash_kernel() -> None:
     def refuse(*args: Tensor, **options: bool) -> Tensor:
         raise AssertionError("the flash kernel runs on CUDA only")
 
     q, k, v = random_heads("cpu", torch.float32)
-    y = causal_attention(refuse, q, k, v)
-    assert torch.equal(y, causal_attention(None, q, k, v))
+    y = attended(refuse, q, k, v)
+    assert torch.equal(y, attended(None, q, k, v))
     torch.testing.assert_close(y[:, 0], v[:, 0].repeat_interleave(2, dim=1))  # the first position sees itself alone
 
 
@@ -33,4 +43,4 @@ def test_flash_and_sdpa_agree_on_cuda() -> None:
     if flash is None:
         pytest.skip("FlashAttention-3 is not installed")
     q, k, v = random_heads("cuda", torch.bfloat16)
-    torch.testing.assert_close(causal_attention(flash, q, k, v), causal_attention(None, q, k, v), rtol=2e-2, atol=2e-2)
+    torch.testing.assert_close(attended(flash, q, k, v), attended(None, q, k, v), rtol=2e-2, atol=2e-2)

@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from toolkit.components.config import Config, Model, Train
+from toolkit.components.model import gpt as gpt_module
 from toolkit.components.model.gpt import GPT, parameter_kind
 from toolkit.recipe import load_recipe
 
@@ -197,6 +198,19 @@ def test_rows_of_a_batch_do_not_see_each_other(model: dict) -> None:
     tokens = torch.randint(48, (3, 9))
     with torch.no_grad():
         torch.testing.assert_close(gpt(tokens)[1:2], gpt(tokens[1:2]), rtol=1e-5, atol=1e-5)
+
+
+def test_blocks_run_in_the_order_of_visits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Four blocks of which one runs twice are five layers of which two have the same weights."""
+    order = (0, 1, 1, 2, 3)
+    four, five = random_model(recipe(BASELINE)), random_model(recipe(BASELINE | {"num_layers": 5}))
+    five.tok_emb, five.skip_weights = four.tok_emb, four.skip_weights
+    for layer, block in enumerate(order):
+        five.blocks[layer] = four.blocks[block]
+    tokens = torch.randint(48, (2, 12))
+    expected = five(tokens)
+    monkeypatch.setattr(gpt_module, "visits", lambda cfg, model, blocks: [blocks[i] for i in order])
+    assert torch.equal(four(tokens), expected)
 
 
 def test_softcap_bounds_every_logit_and_keeps_the_order() -> None:

@@ -9,13 +9,14 @@ from torch import Tensor
 
 from toolkit.components.artifact.artifact import decode_artifact, encode_artifact
 from toolkit.components.artifact.level_coder import decode_levels, encode_levels
-from toolkit.components.artifact.quantized import SCHEME_FP16, dequantize_weights
+from toolkit.components.artifact.quantized import SCHEME_FP16
+from toolkit.components.artifact.schemes import dequantize_weights
 from toolkit.components.base.failure import InputError
 from toolkit.components.config import Config, Hybrid, Model, Quantize
 from toolkit.components.model.gpt import GPT
 from toolkit.components.model.levels import quantize_levels, straight_through
 from toolkit.components.quantizing.hybrid import level_tensor
-from toolkit.components.quantizing.quantize import quantize_weights
+from toolkit.components.quantizing.methods import quantize_weights
 from toolkit.recipe import load_recipe
 
 CFG = Config(

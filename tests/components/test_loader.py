@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from toolkit.components.base.failure import InputError
 from toolkit.components.config import Config, Data, Evaluate, Model, Train
-from toolkit.components.text.loader import BlockOrder, coprime_steps, make_loader
+from toolkit.components.text.coprime import BlockOrder, coprime_steps
+from toolkit.components.text.loader import make_loader
 from toolkit.data.shards import write_shard
 
 LENGTHS = [2000, 17, 4000, 16, 1234]  # in between a shard of one block and one too short for any

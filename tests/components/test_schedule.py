@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from toolkit.components.config import Config, Optimizer, Train
+from toolkit.components.training.progress import Progress
 from toolkit.components.training.schedule import learning_rate_scale, muon_momentum
 
 
@@ -19,15 +20,14 @@ def config(**train: float) -> Config:
 )
 def test_fraction_of_the_clock(seconds: float, expected: float) -> None:
     """Two thirds of 600 s: down from 1 at 200 s to 0 at 600 s, whatever the number of steps."""
+    cfg = config(warmdown_fraction=2 / 3)
     for step in (1, 5000):
-        assert learning_rate_scale(config(warmdown_fraction=2 / 3), step, 20_000, seconds, 600) == pytest.approx(
-            expected
-        )
+        assert learning_rate_scale(cfg, Progress(step, 20_000, seconds, 600)) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize(("step", "expected"), [(0, 1), (750, 1), (800, 0.8), (999, 0.004)])
 def test_fraction_of_the_iterations_without_a_clock(step: int, expected: float) -> None:
-    assert learning_rate_scale(config(warmdown_fraction=0.25), step, 1000, 12.0, 0) == pytest.approx(expected)
+    assert learning_rate_scale(config(warmdown_fraction=0.25), Progress(step, 1000, 12.0, 0)) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize(
@@ -43,23 +43,23 @@ def test_fraction_of_the_iterations_without_a_clock(step: int, expected: float) 
     ],
 )
 def test_iterations_at_the_running_step_time(step: int, seconds: float, expected: float) -> None:
-    found = learning_rate_scale(config(warmdown_iterations=1200), step, 20_000, seconds, 600)
+    found = learning_rate_scale(config(warmdown_iterations=1200), Progress(step, 20_000, seconds, 600))
     assert found == pytest.approx(expected, abs=1e-9)
 
 
 @pytest.mark.parametrize(("step", "expected"), [(0, 1), (80, 1), (90, 0.5), (99, 0.05)])
 def test_iterations_without_a_clock(step: int, expected: float) -> None:
-    assert learning_rate_scale(config(warmdown_iterations=20), step, 100, 1.0, 0) == pytest.approx(expected)
+    assert learning_rate_scale(config(warmdown_iterations=20), Progress(step, 100, 1.0, 0)) == pytest.approx(expected)
 
 
 def test_without_a_warm_down_the_rate_stays() -> None:
-    assert learning_rate_scale(config(), 19_999, 20_000, 599.9, 600) == 1
+    assert learning_rate_scale(config(), Progress(19_999, 20_000, 599.9, 600)) == 1
 
 
 def test_floor_of_the_rate() -> None:
     cfg = config(warmdown_fraction=0.5, min_lr=0.1)
-    assert learning_rate_scale(cfg, 1, 10, 590, 600) == 0.1
-    assert learning_rate_scale(cfg, 1, 10, 450, 600) == pytest.approx(0.5)
+    assert learning_rate_scale(cfg, Progress(1, 10, 590, 600)) == 0.1
+    assert learning_rate_scale(cfg, Progress(1, 10, 450, 600)) == pytest.approx(0.5)
 
 
 @given(
@@ -74,7 +74,7 @@ def test_the_rate_lies_between_floor_and_one_and_never_rises_with_time(
     step: int, seconds: float, cap: float, fraction: float, iterations: int, floor: float
 ) -> None:
     cfg = config(warmdown_fraction=0.0 if iterations else fraction, warmdown_iterations=iterations, min_lr=floor)
-    scales = [learning_rate_scale(cfg, step, 10_000, factor * seconds, cap) for factor in (1, 1.5)]
+    scales = [learning_rate_scale(cfg, Progress(step, 10_000, factor * seconds, cap)) for factor in (1, 1.5)]
     assert 1 >= scales[0] >= scales[1] >= floor
 
 

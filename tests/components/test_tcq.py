@@ -8,8 +8,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from toolkit.components.artifact.quantized import SCHEME_TCQ, QuantizedTensor, dequantize_weights
-from toolkit.components.artifact.tcq_coder import next_states
+from toolkit.components.artifact.quantized import QuantizedTensor
+from toolkit.components.artifact.schemes import dequantize_weights
+from toolkit.components.artifact.tcq_coder import SCHEME_TCQ, next_states
 from toolkit.components.base.failure import InputError
 from toolkit.components.config import Config, Quantize, Tcq
 from toolkit.components.quantizing.fisher import Curvature

@@ -5,19 +5,24 @@ from collections.abc import Callable
 from dataclasses import replace
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
 from toolkit.components.artifact.accounting import byte_shares
 from toolkit.components.artifact.artifact import decode_artifact, encode_artifact
-from toolkit.components.artifact.quantized import SCHEME_TCQ, dequantize_weights
+from toolkit.components.artifact.quantized import SCHEME_FP32, QuantizedTensor
+from toolkit.components.artifact.schemes import dequantize_weights
+from toolkit.components.artifact.tcq_coder import SCHEME_TCQ
 from toolkit.components.base.failure import InputError
 from toolkit.components.config import Artifact, Config, Model, Quantize, Tcq
 from toolkit.components.model.gpt import GPT
 from toolkit.components.quantizing import tcq_fill
 from toolkit.components.quantizing.fisher import Curvature
-from toolkit.components.quantizing.tcq_fill import FILL_BYTES, fill, loss_step, tcq_artifact
+from toolkit.components.quantizing.methods import quantize_model
+from toolkit.components.quantizing.tcq import loss_step
+from toolkit.components.quantizing.tcq_fill import FILL_BYTES, fill
 
 CFG = Config(
     model=Model(vocab_size=200, model_dim=64, num_heads=4, num_kv_heads=2, num_layers=2),
@@ -54,7 +59,7 @@ def artifact(
     trained: tuple[dict[str, Tensor], dict[str, Curvature]], **settings: int
 ) -> tuple[Config, bytes, list[str]]:
     cfg, lines = replace(CFG, artifact=Artifact(**settings)), []
-    return cfg, tcq_artifact(cfg, *trained, CODE_BYTES, lines.append), lines
+    return cfg, encode_artifact(cfg, quantize_model(cfg, *trained, CODE_BYTES, lines.append)), lines
 
 
 def test_the_artifact_holds_the_weights_that_were_chosen(
@@ -126,37 +131,52 @@ def test_a_target_too_small_for_the_loosest_steps_says_by_how_much(
         artifact(trained, target_bytes=CODE_BYTES + 500)
 
 
-def blob_of(size: Callable[[float], float]) -> Callable[[float], bytes]:
-    return lambda step: bytes(round(size(step)))
+def attempt_of(size: Callable[[float], float]) -> Callable[[float], tuple[dict[str, QuantizedTensor], int]]:
+    """Attempts of a known size, whose one tensor holds it."""
+
+    def attempt(step: float) -> tuple[dict[str, QuantizedTensor], int]:
+        artifact_bytes = round(size(step))
+        return {"w": QuantizedTensor(SCHEME_FP32, np.array(artifact_bytes))}, artifact_bytes
+
+    return attempt
+
+
+def size_of(found: dict[str, QuantizedTensor]) -> int:
+    return int(found["w"].values)
 
 
 def test_the_search_copes_with_a_poor_prediction() -> None:
     lines: list[str] = []
     found = fill(
-        blob_of(lambda step: 3e5 / (1 + step)), lambda octave: 4e5 - 1e4 * octave, (1e-3, 1e3), 90_000, 60, lines.append
+        attempt_of(lambda step: 3e5 / (1 + step)),
+        lambda octave: 4e5 - 1e4 * octave,
+        (1e-3, 1e3),
+        90_000,
+        60,
+        lines.append,
     )
-    assert 90_000 - FILL_BYTES < len(found) <= 90_000
+    assert 90_000 - FILL_BYTES < size_of(found) <= 90_000
 
 
 def test_sizes_that_jump_over_the_goal_give_the_best_that_fits() -> None:
-    jump = blob_of(lambda step: 95_000 if step < 1.7 else 60_000)
+    jump = attempt_of(lambda step: 95_000 if step < 1.7 else 60_000)
     found = fill(jump, lambda octave: 80_000 - 1000 * octave, (1e-3, 1e3), 90_000, 60, lambda line: None)
-    assert len(found) == 60_000
+    assert size_of(found) == 60_000
 
 
 def test_no_attempt_begins_that_would_end_late(monkeypatch: pytest.MonkeyPatch) -> None:
     """By a clock that each attempt moves by 20 s; the first that fits ends the search when time is over."""
     now = 0.0
 
-    def encode(step: float) -> bytes:
+    def size(step: float) -> float:
         nonlocal now
         now += 20
-        return bytes(round(1e5 - 1e4 * step))
+        return 1e5 - 1e4 * step
 
     monkeypatch.setattr(tcq_fill, "time", SimpleNamespace(perf_counter=lambda: now))
     lines: list[str] = []
-    found = fill(encode, lambda octave: 9e4 - 100 * octave, (1e-3, 9), 50_000, 50, lines.append)
-    assert len(found) <= 50_000
+    found = fill(attempt_of(size), lambda octave: 9e4 - 100 * octave, (1e-3, 9), 50_000, 50, lines.append)
+    assert size_of(found) <= 50_000
     assert now <= 80
 
 

@@ -17,7 +17,7 @@ from toolkit.components.mixing.ppm_seed import mix_ppm_seed
 from toolkit.components.mixing.ppm_trie import mix_ppm_trie
 from toolkit.components.mixing.trie import Trie, TrieFeed
 from toolkit.components.model.gpt import GPT
-from toolkit.components.quantizing.quantize import quantize_weights
+from toolkit.components.quantizing.methods import quantize_weights
 from toolkit.components.scoring.score import score_windows
 from toolkit.components.text.byte_tables import load_tokenizer, token_strings
 from toolkit.components.text.shards import find_shards, read_tokens

@@ -19,14 +19,15 @@ import brotli
 import numpy as np
 import torch
 
-from toolkit.components.artifact.artifact import decode_artifact, decompress, encode_artifact, split_coded
-from toolkit.components.artifact.quantized import dequantize_weights
+from toolkit.components.artifact.artifact import decode_artifact, encode_artifact
+from toolkit.components.artifact.coders import split_stream
+from toolkit.components.artifact.compressor import decompress
+from toolkit.components.artifact.schemes import dequantize_weights
 from toolkit.components.base.failure import InputError
 from toolkit.components.config import Config, Model, Quantize
 from toolkit.components.model.gpt import GPT
 from toolkit.components.quantizing.fisher import Curvature
-from toolkit.components.quantizing.quantize import quantize_weights
-from toolkit.components.quantizing.tcq_fill import tcq_artifact
+from toolkit.components.quantizing.methods import quantize_weights
 
 MODEL = Model(vocab_size=24, model_dim=16, num_heads=2, num_kv_heads=1, num_layers=2, mlp_mult=2)
 CONFIGS = {
@@ -45,9 +46,8 @@ LARGEST_BYTES_TCQ = 1 << 26  # and here there are a hundred tables
 def original(name: str) -> bytes:
     torch.manual_seed(0)
     state = {key: torch.randn_like(tensor) for key, tensor in GPT(CONFIGS[name]).state_dict().items()}
-    if name == "tcq":
-        return tcq_artifact(CONFIGS[name], state, even_curvatures(state), 0, lambda line: None)
-    return encode_artifact(CONFIGS[name], quantize_weights(CONFIGS[name], state, {}))
+    stats = even_curvatures(state) if name == "tcq" else {}
+    return encode_artifact(CONFIGS[name], quantize_weights(CONFIGS[name], state, stats))
 
 
 def even_curvatures(state: dict[str, torch.Tensor]) -> dict[str, Curvature]:
@@ -102,7 +102,7 @@ def mutated_file(name: str, kind: str, generator: np.random.Generator) -> bytes:
         if generator.integers(4) == 0:
             payload_bytes = int(generator.choice([0, payload_bytes - 1, payload_bytes + 1, 2**32 - 1]))
         return forge(cfg, payload_bytes, mutate(body, other[HEAD_BYTES:], generator))
-    compressed, coded = split_coded(body) if name in CODED else (body, b"")
+    compressed, coded = split_stream(body) if name in CODED else (body, b"")
     payload = mutate(decompress(cfg, compressed, payload_bytes), original("int6+brotli"), generator)
     packed = {"zlib": zlib.compress, "brotli": partial(brotli.compress, quality=1)}[cfg.quantize.compressor](payload)
     rest = coded + struct.pack("<I", len(coded)) if name in CODED else b""

@@ -13,7 +13,7 @@ import torch
 
 from toolkit.components.artifact.accounting import byte_shares, share_lines
 from toolkit.components.artifact.artifact import decode_artifact, encode_artifact
-from toolkit.components.artifact.quantized import dequantize_weights
+from toolkit.components.artifact.schemes import dequantize_weights
 from toolkit.components.base.failure import InputError
 from toolkit.components.base.log import Log, unwritable
 from toolkit.components.base.native import compile_native
@@ -21,15 +21,15 @@ from toolkit.components.base.ranks import Ranks, close_ranks, open_ranks
 from toolkit.components.config import Config
 from toolkit.components.mixing.ppm_seed import SEED_SOURCE
 from toolkit.components.mixing.ppm_trie import compile_engine
-from toolkit.components.quantizing.quantize import quantize_weights
-from toolkit.components.quantizing.tcq_engine import TCQ_ENGINE
-from toolkit.components.quantizing.tcq_fill import tcq_artifact
+from toolkit.components.model.levels import stop_rounding
+from toolkit.components.quantizing.methods import collect, compile_quantizer, quantize_model
 from toolkit.components.scoring.score import score_blocks, score_line
 from toolkit.components.setup.device import hardware_name, model_on
 from toolkit.components.setup.environment import Environment, read_environment
 from toolkit.components.setup.inputs import Inputs, read_inputs
 from toolkit.components.stages import run_stages
-from toolkit.components.training.train import Trainer
+from toolkit.components.training.train import train
+from toolkit.components.training.trainer import Trainer
 
 
 def main(cfg: Config, script_path: str) -> None:
@@ -45,8 +45,7 @@ def main(cfg: Config, script_path: str) -> None:
             compile_native(SEED_SOURCE)
         if "ppm_trie" in cfg.evaluate.stages:
             compile_engine(cfg)
-        if cfg.quantize.method == "tcq" and cfg.tcq.engine == "native" and not env.eval_only:
-            compile_native(TCQ_ENGINE)
+        compile_quantizer(cfg, env)
         log = Log(env.log_path, ranks.is_main)
         code = Path(script_path).read_bytes()
         digest = hashlib.sha256(code).hexdigest()
@@ -61,8 +60,7 @@ def main(cfg: Config, script_path: str) -> None:
         log(f"bundle_sha256: {digest}")
         model = model_on(cfg, ranks.device)
         model.load_state_dict(dequantize_weights(cfg, decode_artifact(cfg, blob)))
-        if cfg.quantize.method == "hybrid":
-            model.eval()
+        stop_rounding(cfg, model)
         run_stages(cfg, model, inputs.tokens, inputs.target_bytes, inputs.tokenizer, ranks, log)
     except InputError as error:
         if ranks.device.type == "cpu":  # NCCL would wait for ranks that know nothing of this
@@ -77,21 +75,15 @@ def train_artifact(cfg: Config, inputs: Inputs, env: Environment, ranks: Ranks, 
     model = model_on(cfg, ranks.device)
     log(f"model_params:{sum(param.numel() for param in model.parameters())}")
     trainer = Trainer(cfg, model, inputs, env, ranks, log)
-    trainer.train()
+    train(cfg, trainer)
+    stats = collect(cfg, model, trainer.loader, ranks, trainer.clock, log)
+    log(f"train_time_with_calibration: {1000 * trainer.clock.read():.0f}ms")
     started = time.perf_counter()
     nats = score_blocks(cfg, model, inputs.tokens, ranks)
     log(score_line("pre-quantization post-ema", nats, inputs.target_bytes, started))
     if ranks.is_main:
-        if cfg.quantize.method == "tcq":
-            blob = tcq_artifact(cfg, model.state_dict(), trainer.curvatures, code_bytes, log)
-            quantized = decode_artifact(cfg, blob)
-        else:
-            quantized = quantize_weights(cfg, model.state_dict(), trainer.hessians)
-            if cfg.quantize.method != "hybrid":
-                layers = len(trainer.hessians)
-                fallback = sum(len(tensor.side) > 0 for tensor in quantized.values()) - layers
-                log(f"GPTQ quantization: {layers} layers with full GPTQ, {fallback} fallback to round-to-nearest")
-            blob = encode_artifact(cfg, quantized)
+        quantized = quantize_model(cfg, model.state_dict(), stats, code_bytes, log)
+        blob = encode_artifact(cfg, quantized)
         log(f"Serialized model: {sum(4 * param.numel() for param in model.parameters())} bytes")
         for line in share_lines(byte_shares(cfg, quantized, len(blob))):
             log(line)

@@ -25,7 +25,7 @@ import numpy as np
 import torch
 
 from toolkit.components.artifact.artifact import decode_artifact
-from toolkit.components.artifact.quantized import dequantize_weights
+from toolkit.components.artifact.schemes import dequantize_weights
 from toolkit.components.base.failure import InputError
 from toolkit.components.model.gpt import GPT
 from toolkit.components.text.byte_tables import load_tokenizer, token_strings

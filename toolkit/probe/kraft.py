@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from toolkit.components.artifact.artifact import decode_artifact
-from toolkit.components.artifact.quantized import dequantize_weights
+from toolkit.components.artifact.schemes import dequantize_weights
 from toolkit.components.base.failure import InputError
 from toolkit.components.base.ranks import Ranks
 from toolkit.components.config import Config

@@ -14,21 +14,25 @@ def rounded(x: float) -> float:
 
 
 class Circle:
-    """A class of our own loses the methods that nobody calls."""
+    """A class of our own loses the methods that nobody calls, and what it declares but nobody sets or reads."""
+
+    color: str
 
     def __init__(self, radius: float) -> None:
         self.radius = radius
 
     # from the radius
     def area(self) -> float:
-        return rounded(math.pi * self.radius**2)
+        return rounded(math.pi * self.radius**2) if self.color else 0
 
 
 # -------------------------------------------------------- main --------------------------------------------------------
 
 
 def main(script: str) -> None:
-    print(Circle(1.5).area())
+    circle = Circle(1.5)
+    circle.color = "red"
+    print(circle.area())
 
 
 if __name__ == "__main__":

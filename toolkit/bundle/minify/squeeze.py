@@ -5,16 +5,25 @@ Everything here relies on seeing the complete program: nobody else calls its fun
 - Annotations go, except what a dataclass or an unknown decorator may read.
 - Constants that are used once, or are no longer than a name, move to their uses; what that decides is folded.
 - Keyword arguments of direct calls become positional, so that parameters can be renamed.
+- Functions that one call mentions move there, where nothing changes by it.
 
 Not covered: renaming of attributes and methods, which may be entries of a state dict or belong to a foreign class.
 """
 
 import ast
 
+from toolkit.bundle.calls.absorb import absorb
 from toolkit.bundle.link.parts import Import, Part, make_part
 from toolkit.bundle.link.shake import shake
+from toolkit.bundle.rewrite.expressions import substitute
 from toolkit.bundle.rewrite.scopes import find_bindings
-from toolkit.bundle.rewrite.signatures import all_read, has_known_decorators, positional_names, sole_definition
+from toolkit.bundle.rewrite.signatures import (
+    all_read,
+    has_known_decorators,
+    is_plain,
+    positional_names,
+    sole_definition,
+)
 from toolkit.bundle.rewrite.simplify import is_pure, simplify
 from toolkit.syntax.constants import is_literal
 
@@ -30,6 +39,7 @@ def squeeze(imports: list[Import], parts: list[Part], roots: frozenset[str]) -> 
     origin = dict(zip(tree.body, parts, strict=True))
     inline_constants(tree)
     pass_by_position(tree)
+    absorb(tree, roots)
     squeezed = []
     for stmt in tree.body:
         part = origin[stmt]
@@ -55,6 +65,10 @@ def remove_annotations(tree: ast.Module) -> None:
                     block[:] = [_without_annotation(stmt) for stmt in block]
 
 
+def _is_declaration(stmt: ast.stmt) -> bool:
+    return isinstance(stmt, ast.AnnAssign) and stmt.value is None
+
+
 def _without_annotation(stmt: ast.stmt) -> ast.stmt:
     if not isinstance(stmt, ast.AnnAssign):
         return stmt
@@ -68,7 +82,8 @@ def _remove_class_annotations(node: ast.ClassDef) -> None:
     if any(ast.unparse(base).endswith(("NamedTuple", "TypedDict")) for base in node.bases):
         return
     if not node.decorator_list:
-        node.body = [_without_annotation(stmt) for stmt in node.body]
+        kept = [stmt for stmt in node.body if not (is_plain(node) and _is_declaration(stmt))]
+        node.body = [_without_annotation(stmt) for stmt in kept] or [ast.Pass()]
     elif has_known_decorators(node):
         for stmt in node.body:
             if isinstance(stmt, ast.AnnAssign) and not _marks_field(stmt.annotation):
@@ -97,15 +112,7 @@ def inline_constants(tree: ast.Module) -> None:
         if is_literal(stmt.value) and all_read(uses) and (len(uses) == 1 or is_short):
             binding.scope.node.body.remove(stmt)
             values.update(dict.fromkeys(uses, stmt.value))
-    _Substitute(values).visit(tree)
-
-
-class _Substitute(ast.NodeTransformer):
-    def __init__(self, values: dict[ast.AST, ast.expr]) -> None:
-        self.values = values
-
-    def visit_Name(self, node: ast.Name) -> ast.expr:
-        return self.values.get(node, node)
+    substitute(tree, values)
 
 
 def pass_by_position(tree: ast.Module) -> None:

@@ -6,7 +6,8 @@ plane, and all of them are scaled to add up to the file.
 
 import numpy as np
 
-from toolkit.components.artifact.quantized import SCHEME_TCQ, QuantizedTensor, coded_symbols
+from toolkit.components.artifact.quantized import QuantizedTensor
+from toolkit.components.artifact.schemes import scheme_slots, tensor_symbols
 from toolkit.components.config import Config
 
 
@@ -21,10 +22,10 @@ def byte_shares(cfg: Config, quantized: dict[str, QuantizedTensor], file_bytes: 
     """Bytes of a file by tensor and kind, in order of name."""
     shares: dict[tuple[str, str], float] = {}
     for name, tensor in sorted(quantized.items()):
-        symbols, kinds = tensor.values, ["symbols" if tensor.side else "passthrough", "scales", "tables"]
-        if cfg.quantize.method == "tcq" and tensor.scheme == SCHEME_TCQ:
-            symbols, kinds[2:] = coded_symbols(tensor).astype(np.int8), ["scales"] * 3
-        for kind, array in zip(kinds, (symbols, *tensor.side), strict=False):
+        values, kinds = tensor.values, [kind for kind, _, _ in scheme_slots(cfg, tensor.shape)[tensor.scheme]]
+        if cfg.quantize.coded and tensor.scheme < 0:
+            values, kinds = tensor_symbols(cfg, tensor).astype(np.int8), ["symbols", *kinds]
+        for kind, array in zip(kinds, (values, *tensor.side), strict=True):
             shares[name, kind] = shares.get((name, kind), 0) + entropy_bytes(array)
     scale = file_bytes / sum(shares.values())
     return {key: scale * share for key, share in shares.items()}

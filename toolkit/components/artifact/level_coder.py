@@ -1,4 +1,7 @@
-"""The coded stream of a HybridQuant model: symbols by rANS, under a table a tensor."""
+"""Matrices of few levels: symbols by rANS, under a table a tensor, times the step of their row.
+
+Scheme -L has L levels, [-(L // 2), (L - 1) // 2].
+"""
 
 from collections.abc import Sequence
 
@@ -7,6 +10,11 @@ import numpy as np
 from toolkit.components.artifact.rans import rans_decode, rans_encode
 
 LANES = 256  # three bytes each
+
+
+def level_slots(shape: tuple[int, ...]) -> dict[int, list[tuple[str, str, tuple[int, ...]]]]:
+    """By scheme the kind, dtype and shape of each stored array: steps, and widths of the levels for rANS."""
+    return {-levels: [("scales", "<f2", shape[:1]), ("tables", "<u2", (levels,))] for levels in range(2, 257)}
 
 
 def encode_levels(matrices: Sequence[tuple[np.ndarray, Sequence[np.ndarray]]]) -> bytes:

@@ -1,8 +1,9 @@
-"""Points of trellis-coded matrices as one rANS stream, under tables that both sides compute from whole numbers.
+"""Trellis-coded matrices: points of a grid as one rANS stream, under tables that both sides compute from whole numbers.
 
-A symbol's table is that of a Gaussian. Its deviation follows from the codes of row and column, in quarters of octaves;
-whether its points are even or odd is a matter of the trellis, whose states the decoder follows. Columns are taken
-`model_dim` at a time, each in a lane from the top down.
+Points are int16; a scale and codes of rows and columns describe their grid (see `tcq.py`). A symbol's table is that of
+a Gaussian. Its deviation follows from the codes of row and column, in quarters of octaves; whether its points are even
+or odd is a matter of the trellis, whose states the decoder follows. Columns are taken `model_dim` at a time, each in a
+lane from the top down.
 """
 
 import math
@@ -10,12 +11,38 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from toolkit.components.artifact.quantized import QuantizedTensor
 from toolkit.components.artifact.rans import TABLE_SLOTS, RansDecoder, RansEncoder
 from toolkit.components.config import Config
 
+SCHEME_TCQ = -1
+LARGEST_SCALE = 1e18  # all weights are then finite
 CLASSES = 49
 FIRST_CLASS = -16  # the first one's deviation is 2^(-16 / 4) steps
 SYMBOL_OFFSET = 2048  # symbols are -2048 to 2047
+
+
+def point_slots(shape: tuple[int, ...]) -> dict[int, list[tuple[str, str, tuple[int, ...]]]]:
+    """By scheme the kind, dtype and shape of each stored array: scale, codes of row, deviation and column."""
+    codes = [("scales", "<i1", shape[:1]), ("scales", "<i1", shape[:1]), ("scales", "<i1", shape[1:])]
+    return {SCHEME_TCQ: [("scales", "<f4", (1,)), *codes]}
+
+
+def points_fit(tensor: QuantizedTensor) -> bool:
+    """Whether the scale leaves all weights finite."""
+    return bool(abs(tensor.side[0][0]) < LARGEST_SCALE)
+
+
+def point_symbols(tensor: QuantizedTensor) -> np.ndarray:
+    """Half of each point: the state of the trellis knows whether it is odd."""
+    return tensor.values >> 1
+
+
+def point_weights(tensor: QuantizedTensor) -> np.ndarray:
+    """Points times their grid, float32 [R, C]."""
+    scale, rows, _, columns = tensor.side
+    grid = eighth_octaves(rows)[:, None] * eighth_octaves(columns) * (scale / 2.0)
+    return (tensor.values * grid).astype(np.float32)
 
 
 def trellis_taps(states: int) -> tuple[int, int]:

@@ -1,5 +1,7 @@
 """A table looked up by a hash of the last two tokens, added to the token's embedding (BigramHash, #549 and #1465)."""
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -30,3 +32,15 @@ class BigramHash(nn.Module):
     def forward(self, tokens: Tensor) -> Tensor:
         x = self.proj(self.embed(hash_pairs(tokens, self.cfg.model.bigram_buckets)))
         return x * self.scale.to(x.dtype)
+
+
+def init_bigram(cfg: Config, model: nn.Module) -> None:
+    if cfg.model.bigram_dim:
+        model.bigram = BigramHash(cfg)
+
+
+def add_bigram(cfg: Config, model: Any, tokens: Tensor, x: Tensor) -> Tensor:
+    """The embedding x [B, T, model_dim] of tokens, with what the table has for their pairs."""
+    if not cfg.model.bigram_dim:
+        return x
+    return x + model.bigram(tokens)

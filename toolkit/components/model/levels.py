@@ -5,8 +5,10 @@ apart by thresholds at 0.7 and 1.4 times the mean |w| and then scaled by least s
 they will be stored and passes gradients straight through.
 """
 
+from typing import Any
+
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from toolkit.components.base.fp16 import SMALLEST_STEP
 from toolkit.components.config import Config
@@ -18,15 +20,7 @@ def hybrid_levels(cfg: Config, name: str, weight: Tensor) -> int:
     """Levels of a weight by its state-dict name; 0 for what stays fp16."""
     if weight.numel() <= cfg.quantize.passthrough_max_numel:
         return 0
-    if name.endswith(("c_q.weight", "c_k.weight")):
-        return cfg.hybrid.qk_levels
-    if name.endswith(("c_v.weight", "attn.proj.weight")):
-        return cfg.hybrid.vo_levels
-    if name.endswith("mlp.fc.weight"):
-        return cfg.hybrid.up_levels
-    if name.endswith("mlp.proj.weight"):
-        return cfg.hybrid.down_levels
-    return cfg.hybrid.embed_levels if name.endswith(("emb.weight", "embed.weight")) else 0
+    return next((levels for ending, levels in cfg.hybrid.levels_by_ending if name.endswith(ending)), 0)
 
 
 def quantize_levels(weight: Tensor, levels: int) -> tuple[Tensor, Tensor]:
@@ -46,6 +40,27 @@ def quantize_levels(weight: Tensor, levels: int) -> tuple[Tensor, Tensor]:
     if levels != 5:
         symbols = (weight / step).round().clamp(-(levels // 2), levels // 2 - 1)
     return symbols, step
+
+
+def init_levels(cfg: Config, model: nn.Module) -> None:
+    """Tell each linear map of the whole model its levels; tables are rounded after training alone."""
+    if cfg.quantize.method == "hybrid":
+        for name, module in model.named_modules():
+            if isinstance(module, nn.Linear):
+                module.levels = hybrid_levels(cfg, f"{name}.weight", module.weight)  # type: ignore[assignment]
+
+
+def as_stored(cfg: Config, linear: Any, weight: Tensor) -> Tensor:
+    """What a linear map multiplies by: in training the weight as it will be stored, else the weight as it is."""
+    if cfg.quantize.method == "hybrid" and linear.levels and linear.training:
+        return straight_through(weight, linear.levels)
+    return weight
+
+
+def stop_rounding(cfg: Config, model: nn.Module) -> None:
+    """From here on the model takes its weights as they are, for these have been stored."""
+    if cfg.quantize.method == "hybrid":
+        model.eval()
 
 
 def straight_through(weight: Tensor, levels: int) -> Tensor:

@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from toolkit.components.config import Config
-from toolkit.components.model.levels import straight_through
+from toolkit.components.model.levels import as_stored
 
 
 def rms_norm(x: Tensor) -> Tensor:
@@ -14,27 +14,18 @@ def rms_norm(x: Tensor) -> Tensor:
 
 
 class CastedLinear(nn.Linear):
-    """Linear map without bias. Starts at zero, or orthogonal with gain 1 if the recipe asks, or as torch does.
-
-    Under HybridQuant it trains with the weights that will be stored, where `levels` is set; evaluation takes them as
-    they are.
-    """
+    """Linear map without bias. Starts at zero, or orthogonal with gain 1 if the recipe asks, or as torch does."""
 
     def __init__(self, cfg: Config, in_features: int, out_features: int, zero_init: bool = False) -> None:
         super().__init__(in_features, out_features, bias=False)
         self.cfg = cfg
-        if cfg.quantize.method == "hybrid":
-            self.levels = 0
         if zero_init:
             nn.init.zeros_(self.weight)
         elif cfg.model.orthogonal_init and min(in_features, out_features) >= 64:
             nn.init.orthogonal_(self.weight)
 
     def forward(self, x: Tensor) -> Tensor:
-        weight: Tensor = self.weight
-        if self.cfg.quantize.method == "hybrid" and self.levels and self.training:
-            weight = straight_through(weight, self.levels)
-        return F.linear(x, weight.to(x.dtype))
+        return F.linear(x, as_stored(self.cfg, self, self.weight).to(x.dtype))
 
 
 class CastedEmbedding(nn.Embedding):

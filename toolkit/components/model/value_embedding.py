@@ -1,9 +1,12 @@
 """A second embedding table whose rows are added to the values of a few late attention layers (R1, #1218)."""
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
 from toolkit.components.config import Config
+from toolkit.components.model.context import Context
 from toolkit.components.model.linear import CastedEmbedding, CastedLinear
 
 
@@ -19,3 +22,25 @@ class ValueEmbedding(nn.Module):
     def forward(self, tokens: Tensor) -> Tensor:
         x = self.proj(self.embed(tokens))
         return x * self.scale.to(x.dtype)
+
+
+def init_value_embedding(cfg: Config, model: nn.Module) -> None:
+    """One table for all of `value_embed_layers`, and a scale for each."""
+    if cfg.model.value_embed_dim:
+        model.ve = ValueEmbedding(cfg)
+        model.ve_layer_scales = nn.Parameter(torch.ones(len(cfg.model.value_embed_layers)))
+
+
+def embed_values(cfg: Config, model: Any, tokens: Tensor, ctx: Context) -> None:
+    """Look up the rows of tokens int64 [B, T] for all layers."""
+    if cfg.model.value_embed_dim:
+        values = model.ve(tokens)
+        scales = model.ve_layer_scales.to(values.dtype)
+        ctx.value_embeds = {layer: values * scales[i] for i, layer in enumerate(cfg.model.value_embed_layers)}
+
+
+def add_value_embedding(cfg: Config, attn: Any, v: Tensor, ctx: Context) -> Tensor:
+    """Values v [B, T, kv_dim], with the rows that its layer has."""
+    if not cfg.model.value_embed_dim:
+        return v
+    return v + ctx.value_embeds[attn.layer] if attn.layer in ctx.value_embeds else v

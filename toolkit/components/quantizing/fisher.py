@@ -15,7 +15,8 @@ from torch import Tensor, nn
 from toolkit.components.base.ranks import Ranks
 from toolkit.components.config import Config
 from toolkit.components.model.gpt import GPT
-from toolkit.components.quantizing.gptq import is_quantized, outer_products
+from toolkit.components.quantizing.gptq import outer_products
+from toolkit.components.quantizing.passthrough import is_quantized
 from toolkit.components.text.loader import TokenLoader
 
 

@@ -9,18 +9,18 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
+from toolkit.components.artifact.integers import integer_tensor
+from toolkit.components.artifact.quantized import QuantizedTensor
 from toolkit.components.base.failure import InputError
+from toolkit.components.base.fp16 import SMALLEST_STEP
 from toolkit.components.base.ranks import Ranks
 from toolkit.components.config import Config
 from toolkit.components.model.gpt import GPT, parameter_kind
+from toolkit.components.quantizing.passthrough import is_quantized, large_matrices, require_finite
+from toolkit.components.quantizing.rounding import round_symbols, symbol_bits
 from toolkit.components.text.loader import TokenLoader
 
 DAMPING_ATTEMPTS = 5  # each with ten times the damping of the one before
-
-
-def is_quantized(cfg: Config, name: str, weight: Tensor) -> bool:
-    """Whether a parameter becomes integers in the artifact: large tables and linear maps do."""
-    return parameter_kind(name) != "scalar" and weight.numel() > cfg.quantize.passthrough_max_numel
 
 
 def outer_products(x: Tensor) -> Tensor:
@@ -63,9 +63,15 @@ def collect_hessians(cfg: Config, model: GPT, loader: TokenLoader, ranks: Ranks)
     return {name: (ranks.sum_(total) / cfg.quantize.calibration_batches).float() for name, total in hessians.items()}
 
 
-def round_symbols(x: Tensor, scale: Tensor, q_max: int) -> Tensor:
-    """Nearest multiples of `scale` as whole numbers of [-q_max, q_max], in the dtype of x."""
-    return (x / scale).round().clamp(-q_max, q_max)
+def sd_clip_scale(weight: Tensor, clip_sigmas: float, q_max: int) -> Tensor:
+    """SDClip (#1394): a row's largest symbol stands for k deviations (n - 1); [R, C] -> steps [R, 1], rounded to fp16.
+
+    The deviation says nothing about the size of a row that is nearly constant; there the largest weight counts.
+    """
+    columns = weight.size(1)
+    clip = clip_sigmas * weight.std(1, correction=min(columns - 1, 1), keepdim=True)
+    clip = torch.where(clip > weight.mean(1, keepdim=True).abs(), clip, weight.abs().amax(1, keepdim=True))
+    return (clip / q_max).clamp_min(SMALLEST_STEP).half().float()
 
 
 def inverse_factor(hessian: Tensor, damping: float) -> Tensor:
@@ -118,3 +124,26 @@ def gptq_symbols(
         w[end:] -= u[start:end, end:].T @ errors
     symbols[:, order] = q.T
     return symbols
+
+
+def gptq_matrix(cfg: Config, name: str, weight: Tensor, hessian: Tensor | None) -> QuantizedTensor:
+    """Symbols and steps of a weight float32 [R, C]; rounds to nearest where there is no Hessian."""
+    bits = symbol_bits(cfg, name)
+    q_max = 2 ** (bits - 1) - 1
+    is_table = parameter_kind(name) == "embed"
+    clip_sigmas = cfg.quantize.embed_clip_sigmas if is_table else cfg.quantize.matrix_clip_sigmas
+    scale = sd_clip_scale(weight, clip_sigmas, q_max)
+    require_finite(f"{name}, scales", scale)
+    if hessian is None:
+        symbols = round_symbols(weight, scale, q_max)
+    else:
+        require_finite(f"{name}, Hessian", hessian)
+        try:
+            symbols = gptq_symbols(weight, hessian, scale, q_max, cfg.quantize.damping, cfg.quantize.block_size)
+        except InputError as error:
+            raise InputError(f"{name}, {error}") from None
+    return integer_tensor(bits, symbols, scale)
+
+
+def gptq_matrices(cfg: Config, state: dict[str, Tensor], hessians: dict[str, Tensor]) -> dict[str, QuantizedTensor]:
+    return {name: gptq_matrix(cfg, name, weight, hessians.get(name)) for name, weight in large_matrices(cfg, state)}

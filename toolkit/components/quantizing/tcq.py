@@ -10,6 +10,7 @@ The step is K * V_rr * U_cc with one K for the whole model, so that bits go wher
 Cholesky factor of H^-1, U_cc^-2 is what an error in column c costs after feedback, and so is V_rr^-2 of G in row r.
 """
 
+import math
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -17,14 +18,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from toolkit.components.artifact.quantized import SCHEME_TCQ, QuantizedTensor
-from toolkit.components.artifact.tcq_coder import deviation_codes, eighth_octaves, trellis_taps
+from toolkit.components.artifact.quantized import QuantizedTensor
+from toolkit.components.artifact.tcq_coder import SCHEME_TCQ, deviation_codes, eighth_octaves, trellis_taps
 from toolkit.components.base.failure import InputError
 from toolkit.components.base.native import call, compile_native
 from toolkit.components.config import Config
 from toolkit.components.quantizing.fisher import Curvature
 from toolkit.components.quantizing.gptq import inverse_factor
-from toolkit.components.quantizing.quantize import require_finite
+from toolkit.components.quantizing.passthrough import require_finite
 from toolkit.components.quantizing.tcq_engine import TCQ_ENGINE
 from toolkit.components.quantizing.tcq_torch import trellis_points
 
@@ -181,3 +182,20 @@ def trellis_tensors(cfg: Config, lattices: dict[str, Lattice], step: float) -> d
     names = sorted(lattices, key=lambda name: -lattices[name].weights.size * len(lattices[name].row_codes))
     with ThreadPoolExecutor() as pool:  # the largest first
         return dict(zip(names, pool.map(quantize, names), strict=True))
+
+
+def loss_step(loss: float, num_weights: int) -> float:
+    """The constant K for a rounding loss in nats a token.
+
+    A step s = K V_rr U_cc costs K^2 / 24 by the Fisher matrix, for s^2 / 12 is the variance of its error.
+    """
+    return math.sqrt(24 * loss / num_weights)
+
+
+def trellis_matrices(
+    cfg: Config, state: dict[str, Tensor], curvatures: dict[str, Curvature]
+) -> dict[str, QuantizedTensor]:
+    """All matrices that have a curvature, in steps that cost the recipe's rounding loss."""
+    lattices = make_lattices(cfg, state, curvatures)
+    num_weights = sum(lattice.weights.size for lattice in lattices.values())
+    return trellis_tensors(cfg, lattices, loss_step(cfg.tcq.rounding_loss, max(num_weights, 1)))

@@ -1,4 +1,4 @@
-"""The artifact of trellis-coded weights: at the steps of the recipe, or at those that fill a size."""
+"""The search for steps of trellis-coded weights that fill a size."""
 
 import math
 import time
@@ -8,45 +8,36 @@ import numpy as np
 from torch import Tensor
 
 from toolkit.components.artifact.artifact import encode_artifact
+from toolkit.components.artifact.quantized import QuantizedTensor
 from toolkit.components.artifact.tcq_coder import eighth_octaves
 from toolkit.components.base.failure import InputError
 from toolkit.components.config import Config
 from toolkit.components.quantizing.fisher import Curvature
-from toolkit.components.quantizing.quantize import quantize_weights
+from toolkit.components.quantizing.passthrough import with_passthrough
 from toolkit.components.quantizing.tcq import LARGEST_POINT, Lattice, finest_scale, make_lattices, trellis_tensors
 
 FILL_BYTES = 2000  # as much may stay free below the target
 MOST_ATTEMPTS = 12
 
 
-def loss_step(loss: float, num_weights: int) -> float:
-    """The constant K for a rounding loss in nats a token.
-
-    A step s = K V_rr U_cc costs K^2 / 24 by the Fisher matrix, for s^2 / 12 is the variance of its error.
-    """
-    return math.sqrt(24 * loss / num_weights)
-
-
-def tcq_artifact(
+def fill_target(
     cfg: Config,
     state: dict[str, Tensor],
     curvatures: dict[str, Curvature],
     code_bytes: int,
     log: Callable[[str], None],
-) -> bytes:
-    """The artifact of a state dict, in the recipe's steps or such that it fills the target together with the code."""
+) -> dict[str, QuantizedTensor]:
+    """Every tensor of a state dict, in steps such that the artifact fills the target together with the code."""
     lattices = make_lattices(cfg, state, curvatures)
-    others = quantize_weights(cfg, {name: tensor for name, tensor in state.items() if name not in lattices}, {})
 
-    def encode(step: float) -> bytes:
-        return encode_artifact(cfg, others | trellis_tensors(cfg, lattices, step))
+    def attempt(step: float) -> tuple[dict[str, QuantizedTensor], int]:
+        quantized = with_passthrough(cfg, trellis_tensors(cfg, lattices, step), state)
+        return quantized, len(encode_artifact(cfg, quantized))
 
-    if not cfg.artifact.target_bytes:
-        return encode(loss_step(cfg.tcq.rounding_loss, sum(lattice.weights.size for lattice in lattices.values())))
     finest = [finest_scale(lattice) / lattice.scale for lattice in lattices.values() if lattice.weights.any()] or [1.0]
     bounds = min(finest), LARGEST_POINT * max(finest)  # all weights have as fine steps as they can; all are 0
     room = cfg.artifact.target_bytes - cfg.artifact.margin_bytes - code_bytes
-    return fill(encode, size_model(lattices), bounds, room, cfg.artifact.fill_seconds, log)
+    return fill(attempt, size_model(lattices), bounds, room, cfg.artifact.fill_seconds, log)
 
 
 def size_model(lattices: dict[str, Lattice]) -> Callable[[float], float]:
@@ -66,23 +57,24 @@ def size_model(lattices: dict[str, Lattice]) -> Callable[[float], float]:
 
 
 def fill(
-    encode: Callable[[float], bytes],  # by K
+    attempt: Callable[[float], tuple[dict[str, QuantizedTensor], int]],  # tensors and bytes of their artifact, by K
     predict: Callable[[float], float],  # bytes, but for a constant, by log2 K
     bounds: tuple[float, float],  # finest and loosest K
     room: int,  # bytes
     seconds: float,
     log: Callable[[str], None],
-) -> bytes:
-    """The largest artifact found that fits, in general in the last `FILL_BYTES` of the room.
+) -> dict[str, QuantizedTensor]:
+    """Tensors of the largest artifact found that fits, in general in the last `FILL_BYTES` of the room.
 
     Each attempt corrects the prediction for the next; none begins that would, by the slowest so far, end later than
     `seconds`, once there is one that fits. `InputError` where not even the loosest steps fit.
     """
     low, high = math.log2(bounds[0]), math.log2(bounds[1])
     finest, loosest = low, high
-    correction, slowest, best = 0.0, 0.0, b""
+    correction, slowest, best_bytes = 0.0, 0.0, 0
+    best: dict[str, QuantizedTensor] = {}
     started = time.perf_counter()
-    for attempt in range(1, MOST_ATTEMPTS + 1):
+    for number in range(1, MOST_ATTEMPTS + 1):
         begun = time.perf_counter()
         late = begun - started + slowest > seconds
         if late and best:
@@ -91,24 +83,24 @@ def fill(
         octave = solve(predict, goal, low, high)
         if octave in (low, high) and octave not in (finest, loosest):
             octave = (low + high) / 2  # both ends are known, so the prediction was of no use
-        blob = encode(2.0**octave)
+        quantized, artifact_bytes = attempt(2.0**octave)
         taken = time.perf_counter() - begun
         slowest = max(slowest, taken)
-        free = room - len(blob)
-        log(f"fill:attempt {attempt}: {len(blob)} bytes at step {2.0**octave:.6g} in {taken:.1f}s")
+        free = room - artifact_bytes
+        log(f"fill:attempt {number}: {artifact_bytes} bytes at step {2.0**octave:.6g} in {taken:.1f}s")
         if free < 0 and octave == loosest:
             raise InputError(
                 f"artifact.target_bytes: expected room for the loosest steps, found {-free} bytes too few; "
                 "shrink the model or the code, or raise the target"
             )
-        if free >= 0 and len(blob) > len(best):
-            best = blob
+        if free >= 0 and artifact_bytes > best_bytes:
+            best, best_bytes = quantized, artifact_bytes
         if 0 <= free < FILL_BYTES or (free >= 0 and octave == finest):
             break
         low, high = (octave, high) if free < 0 else (low, octave)
-        correction = len(blob) - predict(octave)
+        correction = artifact_bytes - predict(octave)
     if not best:
-        raise InputError(f"artifact.target_bytes: expected steps that fit, found none in {attempt} attempts")
+        raise InputError(f"artifact.target_bytes: expected steps that fit, found none in {number} attempts")
     return best
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar, Self
 
 from toolkit.components.settings.field import at_least, setting
+from toolkit.components.settings.methods import METHODS
 from toolkit.components.settings.section import Section
 
 if TYPE_CHECKING:
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Artifact(Section):
-    """How large code and artifact may become together. Works with `quantize.method` tcq."""
+    """How large code and artifact may become together, for methods whose steps can be searched, such as tcq."""
 
     name: ClassVar[str] = "artifact"
 
@@ -25,10 +26,11 @@ class Artifact(Section):
     )
 
     def check(self, cfg: "Config") -> None:
+        able = [f'"{name}"' for name, method in METHODS.items() if method.fills_target]
         self.require(
-            self.target_bytes == 0 or cfg.quantize.method == "tcq",
+            self.target_bytes == 0 or METHODS[cfg.quantize.method].fills_target,
             "target_bytes",
-            'unset unless quantize.method = "tcq"',
+            "unset unless quantize.method = " + " or ".join(able),
         )
 
     def on(self, cfg: "Config") -> bool:

@@ -4,12 +4,13 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar, Self
 
 from toolkit.components.settings.field import Allowed, above, at_least, between, one_of, setting
+from toolkit.components.settings.methods import METHODS
 from toolkit.components.settings.section import Section
 
 if TYPE_CHECKING:
     from toolkit.components.config import Config
 
-METHODS = ("gptq", "percentile", "hybrid", "tcq")
+CODED_STORAGES = ("levels", "points")  # symbols lie in a stream of their own, see `artifact/coders.py`
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,7 @@ class Quantize(Section):
 
     method: str = setting(
         "gptq",
-        "gptq: full GPTQ with SDClip; percentile: round to nearest after a clip by rows; hybrid, tcq: as their tables",
+        "; ".join(f"{name}: {method.meaning}" for name, method in METHODS.items()),
         one_of(*METHODS),
         log="always",
     )
@@ -67,11 +68,26 @@ class Quantize(Section):
         )
 
     @property
+    def storage(self) -> str:
+        """How the artifact holds matrices: integers, levels or points."""
+        return METHODS[self.method].storage
+
+    @property
+    def coded(self) -> bool:
+        """Whether the artifact has a coded stream."""
+        return self.storage in CODED_STORAGES
+
+    @property
+    def vector_bytes(self) -> int:
+        """Bytes of a number in a vector or scalar: 2 or 4."""
+        return METHODS[self.method].vector_bytes
+
+    @property
     def symbols(self) -> str:
         """Name of what weights become in log lines, such as `int6`."""
-        return self.method if self.method in ("hybrid", "tcq") else f"int{self.matrix_bits}"
+        return f"int{self.matrix_bits}" if self.storage == "integers" else self.method
 
     @property
     def label(self) -> str:
         """Name of the format in log lines, such as `int6+brotli`."""
-        return self.symbols + "+" + ("rans" if self.method in ("hybrid", "tcq") else self.compressor)
+        return self.symbols + "+" + ("rans" if self.coded else self.compressor)

@@ -1,22 +1,24 @@
 """The `[tcq]` table: trellis-coded quantization."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
 from toolkit.components.settings.field import above, one_of, setting
-from toolkit.components.settings.section import Section
+from toolkit.components.settings.method import Method, MethodSettings, PlannedBits, PlannedTensor
+from toolkit.components.settings.rounding import gptq_bits
 
 if TYPE_CHECKING:
     from toolkit.components.config import Config
 
+SHARE = 0.82  # bits of a weight beside SDClip's at the same loss: `make bench-weights`
+
 
 @dataclass(frozen=True)
-class Tcq(Section):
+class Tcq(MethodSettings):
     """Trellis-coded quantization with steps by sensitivity. In use only where `quantize.method` is tcq."""
 
     name: ClassVar[str] = "tcq"
     log_prefix: ClassVar[str] = "tcq_"
-    reads_artifact: ClassVar[bool] = True
 
     engine: str = setting(
         "native",
@@ -36,5 +38,11 @@ class Tcq(Section):
     )
     two_sided: bool = setting(True, "feed errors forward along rows as well as columns", log="always")
 
-    def on(self, cfg: "Config") -> bool:
-        return cfg.quantize.method == "tcq"
+
+def tcq_bits(cfg: "Config", tensor: PlannedTensor) -> PlannedBits | None:
+    """At the loss that the recipe's integers would have; a target size buys finer steps."""
+    integers = gptq_bits(cfg, tensor)
+    return integers and replace(integers, bits=SHARE * integers.bits)
+
+
+TCQ = Method("a trellis, see [tcq]", "points", tcq_bits, error_band=(-0.04, 0.04), fills_target=True)

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from toolkit.components.base.failure import InputError
+from toolkit.components.config import Config
 
 SHARD_MAGIC = 20240520  # header[0]; header[1] is the version, header[2] the number of tokens, the rest is 0
 SHARD_VERSION = 1
@@ -44,6 +45,16 @@ def check_token_ids(tokens: np.ndarray, vocab_size: int, path: Path) -> None:
         raise InputError(
             f"{path}: expected ids below model.vocab_size = {vocab_size}, found {tokens.max()}; "
             "the shard is of another tokenizer"
+        )
+
+
+def require_batch(cfg: Config, num_windows: int) -> None:
+    """`InputError` unless the shards hold the sequences of one step."""
+    needed = cfg.train.batch_tokens // cfg.train.seq_len
+    if num_windows < needed:
+        raise InputError(
+            f"training shards: expected at least one batch, {needed} sequences of train.seq_len = {cfg.train.seq_len} "
+            f"tokens, found {num_windows}; add shards or lower train.batch_tokens"
         )
 
 

@@ -11,14 +11,14 @@ class WeightAverage:
     def __init__(self, cfg: Config, model: nn.Module) -> None:
         self.cfg = cfg
         self.live = list(model.state_dict().values())  # they share memory with the model
-        self.average = [tensor.float().clone() for tensor in self.live]
+        self.mean = [tensor.float().clone() for tensor in self.live]
 
     def update(self) -> None:
         """average = decay * average + (1 - decay) * weights."""
-        for average, tensor in zip(self.average, self.live, strict=True):
+        for average, tensor in zip(self.mean, self.live, strict=True):
             average.lerp_(tensor.float(), 1 - self.cfg.optimizer.ema_decay)
 
     def apply(self) -> None:
         """Put the average in place of the model's weights."""
-        for average, tensor in zip(self.average, self.live, strict=True):
+        for average, tensor in zip(self.mean, self.live, strict=True):
             tensor.copy_(average)

@@ -1,22 +1,22 @@
 """What changes over training: the learning rates' common factor and Muon's momentum. There is no warm-up of rates."""
 
 from toolkit.components.config import Config
+from toolkit.components.training.progress import Progress
+from toolkit.components.training.warmdown import left_of_fraction, left_of_iterations
 
 
-def learning_rate_scale(cfg: Config, step: int, iterations: int, seconds: float, cap_seconds: float) -> float:
-    """Factor of all learning rates: 1, then falling linearly to `min_lr` at the end of training.
+def learning_rate_scale(cfg: Config, progress: Progress) -> float:
+    """Factor of all learning rates: 1, then falling linearly to `min_lr` at the end of training."""
+    return max(min(left_of_warmdown(cfg, progress), 1.0), cfg.train.min_lr)
 
-    `step` steps took `seconds`. The end is `cap_seconds` or, where that is 0 and there is no clock, `iterations`. The
-    fall takes `warmdown_fraction` of it (#1218) or `warmdown_iterations` steps, at the mean time of those so far (#1).
-    """
-    left = 1.0
+
+def left_of_warmdown(cfg: Config, progress: Progress) -> float:
+    """By the recipe's kind of warm-down; a recipe without one has all of it left."""
     if cfg.train.warmdown_fraction:
-        done = seconds / cap_seconds if cap_seconds else step / iterations
-        left = (1 - done) / cfg.train.warmdown_fraction
+        return left_of_fraction(cfg, progress)
     if cfg.train.warmdown_iterations:
-        steps_left = (cap_seconds - seconds) * step / seconds if cap_seconds and step else iterations - step
-        left = steps_left / cfg.train.warmdown_iterations
-    return max(min(left, 1.0), cfg.train.min_lr)
+        return left_of_iterations(cfg, progress)
+    return 1.0
 
 
 def muon_momentum(cfg: Config, step: int) -> float:

@@ -5,4 +5,6 @@ from toolkit.components.shapes import Circle, area_of_square
 def main(cfg: Config, script: str) -> None:
     if cfg.model.skip_gates:
         print(area_of_square(2))
-    print(Circle(1.5).area())
+    circle = Circle(1.5)
+    circle.color = "red"
+    print(circle.area())

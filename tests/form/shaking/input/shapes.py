@@ -20,14 +20,18 @@ def rounded(x: float) -> float:
 
 
 class Circle:
-    """A class of our own loses the methods that nobody calls."""
+    """A class of our own loses the methods that nobody calls, and what it declares but nobody sets or reads."""
+
+    label: Fraction  # on the rim
+    color: str
+    center: Fraction
 
     def __init__(self, radius: float) -> None:
         self.radius = radius
 
     # from the radius
     def area(self) -> float:
-        return rounded(math.pi * self.radius**2)
+        return rounded(math.pi * self.radius**2) if self.color else 0
 
     def circumference(self) -> Fraction:
         return Fraction(2 * math.pi * self.radius)
