@@ -21,9 +21,11 @@ from toolkit.components.artifact.artifact import decode_artifact, encode_artifac
 from toolkit.components.artifact.coders import split_stream
 from toolkit.components.artifact.quantized import SCHEME_FP16, SCHEME_FP32, QuantizedTensor
 from toolkit.components.base.failure import InputError
-from toolkit.components.config import Config, Model, Quantize
+from toolkit.components.config import Config
 from toolkit.components.model.gpt import GPT
 from toolkit.components.quantizing.methods import quantize_weights
+from toolkit.components.settings.model import Model
+from toolkit.components.settings.quantize import Quantize
 
 TINY = Config(
     model=Model(vocab_size=6, model_dim=4, num_heads=1, num_kv_heads=1, num_layers=1, mlp_mult=1),

@@ -8,11 +8,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from toolkit.components.config import Config, Model, Train
+from toolkit.components.config import Config
 from toolkit.components.model.attention import Attention
 from toolkit.components.model.context import Context
 from toolkit.components.model.rotary import rotary_tables
 from toolkit.components.model.xsa import exclude_own_value
+from toolkit.components.settings.model import Model
+from toolkit.components.settings.train import Train
 
 
 def recipe(**model: object) -> Config:

@@ -14,10 +14,15 @@ from torch import Tensor
 from toolkit.components.base.failure import InputError
 from toolkit.components.base.log import Log
 from toolkit.components.base.ranks import Ranks
-from toolkit.components.config import Config, Evaluate, Model, PpmSeed, PpmTrie, Train
+from toolkit.components.config import Config
 from toolkit.components.model.gpt import GPT
 from toolkit.components.scoring.score import score_blocks, score_windows
 from toolkit.components.scoring.windows import window_logits
+from toolkit.components.settings.evaluate import Evaluate
+from toolkit.components.settings.model import Model
+from toolkit.components.settings.ppm_seed import PpmSeed
+from toolkit.components.settings.ppm_trie import PpmTrie
+from toolkit.components.settings.train import Train
 from toolkit.components.stages import run_stages
 from toolkit.components.text.byte_tables import byte_tables, count_target_bytes
 from toolkit.data.tokenizer import train_tokenizer

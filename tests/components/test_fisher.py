@@ -11,9 +11,12 @@ from torch import Tensor, nn
 
 from tests.support.calibration import ALONE, noisy_model, on_two_ranks, random_shards
 from toolkit.components.base.ranks import Ranks
-from toolkit.components.config import Config, Model, Quantize, Train
+from toolkit.components.config import Config
 from toolkit.components.model.gpt import GPT
 from toolkit.components.quantizing.fisher import Curvature, add_tied_head, collect_curvatures
+from toolkit.components.settings.model import Model
+from toolkit.components.settings.quantize import Quantize
+from toolkit.components.settings.train import Train
 from toolkit.components.text.loader import make_loader
 
 CFG = Config(

@@ -7,9 +7,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from toolkit.components.config import Config, Model, Train
+from toolkit.components.config import Config
 from toolkit.components.model import gpt as gpt_module
 from toolkit.components.model.gpt import GPT, parameter_kind
+from toolkit.components.settings.model import Model
+from toolkit.components.settings.train import Train
 from toolkit.recipe import load_recipe
 
 SHAPE: dict = {"vocab_size": 48, "model_dim": 32, "num_heads": 4, "num_kv_heads": 2}

@@ -12,9 +12,12 @@ from torch import Tensor
 from tests.support.calibration import ALONE, noisy_model, on_two_ranks, random_shards
 from toolkit.components.base.failure import InputError
 from toolkit.components.base.ranks import Ranks
-from toolkit.components.config import Config, Model, Quantize, Train
+from toolkit.components.config import Config
 from toolkit.components.model.linear import rms_norm
 from toolkit.components.quantizing.gptq import collect_hessians, gptq_symbols, inverse_factor
+from toolkit.components.settings.model import Model
+from toolkit.components.settings.quantize import Quantize
+from toolkit.components.settings.train import Train
 from toolkit.components.text.loader import make_loader
 
 Q_MAX = 7

@@ -3,8 +3,9 @@
 import pytest
 import torch
 
-from toolkit.components.config import Config, Model
+from toolkit.components.config import Config
 from toolkit.components.model.linear import CastedEmbedding, CastedLinear, rms_norm
+from toolkit.components.settings.model import Model
 
 ORTHOGONAL = Config(model=Model(orthogonal_init=True))
 

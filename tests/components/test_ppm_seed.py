@@ -17,9 +17,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from toolkit.components.base.failure import InputError
-from toolkit.components.config import Config, PpmSeed
+from toolkit.components.config import Config
 from toolkit.components.mixing import ppm_seed
 from toolkit.components.mixing.ppm_seed import SEED_SOURCE, mix_ppm_seed, seed_strings
+from toolkit.components.settings.ppm_seed import PpmSeed
 from toolkit.data.tokenizer import train_tokenizer
 
 GATES = ("v1", "v2", "strict", "documented")

@@ -14,9 +14,10 @@ import torch
 
 from tests.support.ppm_fuzz import try_one
 from toolkit.components.base.failure import InputError
-from toolkit.components.config import Config, PpmTrie
+from toolkit.components.config import Config
 from toolkit.components.mixing.ppm_trie import mix_ppm_trie
 from toolkit.components.mixing.trie import Trie, TrieFeed
+from toolkit.components.settings.ppm_trie import PpmTrie
 
 CPU = torch.device("cpu")
 WORDS = [b"", b"", b"a", b"b", b"c", b" ", b"ab", b"abc", b" a", b"ca", b"\xc3", b"\xa9", b"\xc3\xa9", b"a"]

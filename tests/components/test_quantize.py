@@ -10,10 +10,12 @@ from torch import Tensor
 from toolkit.components.artifact.quantized import SCHEME_FP16, SCHEME_FP32
 from toolkit.components.artifact.schemes import dequantize_weights
 from toolkit.components.base.failure import InputError
-from toolkit.components.config import Config, Model, Quantize
+from toolkit.components.config import Config
 from toolkit.components.model.gpt import GPT
 from toolkit.components.quantizing.gptq import sd_clip_scale
 from toolkit.components.quantizing.methods import quantize_weights
+from toolkit.components.settings.model import Model
+from toolkit.components.settings.quantize import Quantize
 
 SDCLIP = Config(quantize=Quantize(passthrough_max_numel=0))
 PERCENTILE = Config(quantize=Quantize(method="percentile", matrix_bits=8, passthrough_max_numel=0))

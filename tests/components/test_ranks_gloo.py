@@ -17,9 +17,10 @@ from torch import Tensor
 
 from toolkit.components import main as entry
 from toolkit.components.base.ranks import Ranks, open_ranks
-from toolkit.components.config import Config, Optimizer
+from toolkit.components.config import Config
 from toolkit.components.mixing import trie
 from toolkit.components.mixing.trie import Trie, TrieFeed
+from toolkit.components.settings.optimizer import Optimizer
 from toolkit.components.training.muon import Muon
 from toolkit.recipe import load_recipe
 

@@ -6,7 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from toolkit.components.config import Config, Optimizer, Train
+from toolkit.components.config import Config
+from toolkit.components.settings.optimizer import Optimizer
+from toolkit.components.settings.train import Train
 from toolkit.components.training.progress import Progress
 from toolkit.components.training.schedule import learning_rate_scale, muon_momentum
 

@@ -12,9 +12,11 @@ from toolkit.components.artifact.quantized import QuantizedTensor
 from toolkit.components.artifact.schemes import dequantize_weights
 from toolkit.components.artifact.tcq_coder import SCHEME_TCQ, next_states
 from toolkit.components.base.failure import InputError
-from toolkit.components.config import Config, Quantize, Tcq
+from toolkit.components.config import Config
 from toolkit.components.quantizing.fisher import Curvature
 from toolkit.components.quantizing.tcq import Lattice, make_lattice, make_lattices, trellis_tensors
+from toolkit.components.settings.quantize import Quantize
+from toolkit.components.settings.tcq import Tcq
 
 CFG = Config(quantize=Quantize(method="tcq"))
 SCALAR = replace(CFG, tcq=Tcq(states=1))

@@ -12,13 +12,17 @@ from click.testing import CliRunner
 
 from toolkit.components.artifact.artifact import encode_artifact
 from toolkit.components.base.ranks import Ranks
-from toolkit.components.config import Config, Evaluate, Model, PpmTrie, Train
+from toolkit.components.config import Config
 from toolkit.components.mixing.ppm_seed import mix_ppm_seed
 from toolkit.components.mixing.ppm_trie import mix_ppm_trie
 from toolkit.components.mixing.trie import Trie, TrieFeed
 from toolkit.components.model.gpt import GPT
 from toolkit.components.quantizing.methods import quantize_weights
 from toolkit.components.scoring.score import score_windows
+from toolkit.components.settings.evaluate import Evaluate
+from toolkit.components.settings.model import Model
+from toolkit.components.settings.ppm_trie import PpmTrie
+from toolkit.components.settings.train import Train
 from toolkit.components.text.byte_tables import load_tokenizer, token_strings
 from toolkit.components.text.shards import find_shards, read_tokens
 from toolkit.probe.kraft import choose_targets, main, vocabulary_sums

@@ -7,11 +7,15 @@ import pytest
 import torch
 
 from toolkit.components.base.ranks import Ranks
-from toolkit.components.config import Config, Evaluate, Model, PpmTrie, Train
+from toolkit.components.config import Config
 from toolkit.components.mixing.ppm_trie import mix_ppm_trie
 from toolkit.components.mixing.trie import Trie, TrieFeed
 from toolkit.components.model.gpt import GPT
 from toolkit.components.scoring.score import score_blocks, score_windows
+from toolkit.components.settings.evaluate import Evaluate
+from toolkit.components.settings.model import Model
+from toolkit.components.settings.ppm_trie import PpmTrie
+from toolkit.components.settings.train import Train
 from toolkit.probe.steps.step import TriePredictor, WindowPredictor, score_by_steps
 
 ALONE = Ranks(0, 1, torch.device("cpu"))
