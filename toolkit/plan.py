@@ -8,13 +8,13 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from typing import Any
 
+from toolkit.check.rulebook.limits import bytes_left, cap_bytes
 from toolkit.components.base.failure import InputError
 from toolkit.components.config import Config
 from toolkit.components.settings.method import PlannedTensor
 from toolkit.components.settings.methods import METHODS
 from toolkit.components.settings.model import Model
 from toolkit.errors import GolfError
-from toolkit.units import CAP_BYTES
 
 # Training FLOPs a second on 8xH100 by this file's formula: published step times of the baseline (43.5 ms) and of
 # SP4096 (98.9 ms), both with torch.compile. Other models are expected between or near them.
@@ -63,7 +63,7 @@ class Plan:
 
     @property
     def bytes_left(self) -> int:
-        return CAP_BYTES - self.total_bytes
+        return bytes_left(self.total_bytes)
 
     def to_json(self) -> dict[str, object]:
         return {
@@ -139,7 +139,7 @@ def fit(cfg: Config, setting: str, code_bytes: int) -> Plan:
             break
         value += step if upward else -step
     if best is None:
-        raise GolfError(f"{setting}: expected a value whose estimate is below {CAP_BYTES:,} bytes, found none")
+        raise GolfError(f"{setting}: expected a value whose estimate is below {cap_bytes():,} bytes, found none")
     return best
 
 

@@ -3,7 +3,6 @@
 import ast
 import hashlib
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +24,7 @@ from toolkit.bundle.pack.cache import cached
 from toolkit.bundle.pack.pack import pack
 from toolkit.components.config import Config
 from toolkit.errors import GolfError
+from toolkit.folders import BUNDLE_NAME, READABLE_NAME, RECIPE_NAME, SCRIPT_NAME, write_files
 from toolkit.recipe import dump_recipe
 
 ENTRY = "main"  # the module, and the function in it, that a run begins with
@@ -140,26 +140,18 @@ def write_build(cfg: Config, out_dir: Path, encoding: str = "base85") -> Bundle:
         "artifact_id": cfg.artifact_id,
         "stages": list(cfg.evaluate.stages),
         "sha256": {
-            "train_gpt.py": result.sha256,
-            "train_gpt_readable.py": hashlib.sha256(readable).hexdigest(),
+            SCRIPT_NAME: result.sha256,
+            READABLE_NAME: hashlib.sha256(readable).hexdigest(),
         },
         "code_bytes": result.code_bytes,
         "component_bytes": result.component_bytes,
     }
-    files = {
-        "train_gpt_readable.py": readable,
-        "train_gpt.py": result.packed,
-        "recipe.toml": dump_recipe(cfg).encode(),
-        "bundle.json": (json.dumps(facts, indent=2) + "\n").encode(),
+    files: dict[str, bytes | str] = {
+        READABLE_NAME: readable,
+        SCRIPT_NAME: result.packed,
+        RECIPE_NAME: dump_recipe(cfg),
+        BUNDLE_NAME: json.dumps(facts, indent=2) + "\n",
     }
     out_dir.mkdir(parents=True, exist_ok=True)
-    partial = {name: out_dir / f".{name}.partial" for name in files}
-    try:
-        for name, data in files.items():
-            partial[name].write_bytes(data)
-        for name, path in partial.items():
-            os.replace(path, out_dir / name)
-    finally:
-        for path in partial.values():
-            path.unlink(missing_ok=True)
+    write_files({out_dir / name: data for name, data in files.items()})
     return result

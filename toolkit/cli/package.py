@@ -4,6 +4,8 @@ from pathlib import Path
 
 import click
 
+from toolkit.folders import RECORDS_DIR
+
 
 @click.command("package")
 @click.argument("runs", nargs=-1, required=True, type=click.Path(exists=True, file_okay=False, path_type=Path))
@@ -12,7 +14,7 @@ import click
 @click.option("--name", help="Title of the submission; default: the recipe's.")
 @click.option("--blurb", default="", help="A sentence or two on what is new.")
 @click.option("--date", help="YYYY-MM-DD of the folder; default: today.")
-@click.option("--records-dir", default="records", show_default=True, type=click.Path(path_type=Path))
+@click.option("--records-dir", default=RECORDS_DIR, show_default=True, type=click.Path(path_type=Path))
 @click.option("--against", help="Scores that a record has to beat, as for `golf check`.")
 @click.option("--allow-unknown", is_flag=True, help="Package although evidence for some rule is missing.")
 def command(

@@ -49,8 +49,8 @@ def show(plan: Plan) -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from toolkit.check.rulebook.limits import cap_bytes
     from toolkit.plan import ESTIMATE
-    from toolkit.units import CAP_BYTES
 
     table = Table(title=f"{plan.cfg.title} ({plan.cfg.name})", show_header=False)
     table.add_column()
@@ -70,7 +70,7 @@ def show(plan: Plan) -> None:
     table.add_row("code bytes", f"{plan.code_bytes:,}")
     table.add_row("total bytes (estimate)", f"{plan.total_bytes:,}")
     verdict = "fits" if plan.bytes_left >= 0 else "does not fit"
-    table.add_row(f"left under {CAP_BYTES:,}", f"{plan.bytes_left:,} ({verdict})")
+    table.add_row(f"left under {cap_bytes():,}", f"{plan.bytes_left:,} ({verdict})")
     console = Console(markup=False, highlight=False)
     console.print(table)
     console.print(f"Estimate: {ESTIMATE}.")
