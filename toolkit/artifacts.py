@@ -129,14 +129,13 @@ def _recipe_above(path: Path) -> Path:
     raise GolfError(f"{path}: expected {RECIPE_NAME} in a folder above, found none; name the recipe with --recipe")
 
 
-def _read_checkpoint(path: Path) -> dict:
+def _read_checkpoint(path: Path) -> "dict[str, Tensor]":
     import torch
 
     if not zipfile.is_zipfile(path):
         raise GolfError(f"{path}: expected an artifact or a state dict saved by torch, found another kind of file")
-    load: Callable = torch.load
     try:
-        state = load(path, map_location="cpu", weights_only=True)
+        state: object = torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError) as error:
         text = str(error).split("\n", 1)[0]
         raise GolfError(f"{path}: expected a state dict saved by torch, found: {text}") from None

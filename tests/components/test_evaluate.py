@@ -54,7 +54,7 @@ def model() -> GPT:
     gpt = GPT(config())
     with torch.no_grad():
         for parameter in gpt.parameters():
-            parameter += 0.1 * torch.randn_like(parameter)  # some of them start at zero
+            parameter.add_(0.1 * torch.randn_like(parameter))  # some of them start at zero
     return gpt
 
 
@@ -87,7 +87,8 @@ def test_each_target_is_scored_once_from_its_own_window(model: GPT, length: int,
 @pytest.mark.parametrize("world_size", [1, 2, 5])
 def test_the_ranks_share_all_targets_in_order(model: GPT, length: int, stride: int, world_size: int) -> None:
     cfg, tokens = config(stride, batch_windows=2), stream(length)
-    indices, targets = [], []
+    indices: list[int] = []
+    targets: list[int] = []
     for rank in range(world_size):
         for first, logits, part in window_logits(cfg, model, tokens, Ranks(rank, world_size, CPU), stride):
             assert len(logits) == len(part) <= SEQ_LEN + stride  # two windows at most, the first one whole

@@ -94,7 +94,8 @@ class PlainMixer:
         return [self.history[start:] for start in range(len(self.history) + 1)]
 
     def predict(self, byte: int) -> tuple[float, float]:
-        probability, at_found, at_longest = 1.0, {1: 1}, {}
+        probability, at_found = 1.0, {1: 1}
+        at_longest: dict[int, int] = {}
         for context in self.contexts():
             counts = self.counts.get(context)
             if not counts:

@@ -31,7 +31,9 @@ def test_sdclip_takes_the_sample_deviation_of_each_row() -> None:
     quantized = quantize_weights(SDCLIP, {MATRIX: weight}, {})[MATRIX]
     deviation = weight.numpy().astype(np.float64).std(axis=1, ddof=1)
     np.testing.assert_allclose(quantized.side[0], 12.85 * deviation / 31, rtol=2**-11 + 1e-6)
-    assert (quantized.scheme, quantized.values.dtype, quantized.side[0].dtype) == (6, np.int8, np.float16)
+    assert quantized.scheme == 6
+    assert quantized.values.dtype == np.int8
+    assert quantized.side[0].dtype == np.float16
 
 
 def test_embeddings_have_their_own_bits_and_clip() -> None:

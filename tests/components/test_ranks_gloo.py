@@ -8,13 +8,13 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
+from tests.support.tiny_run import TinyRun
 from toolkit.components import main as entry
 from toolkit.components.base.ranks import Ranks, open_ranks
 from toolkit.components.config import Config
@@ -100,7 +100,7 @@ def train_losses(log: Path) -> Tensor:
     return torch.tensor([float(loss) for loss in re.findall(r"train_loss: (\S+)", log.read_text())])
 
 
-def test_two_ranks_do_what_one_does(tiny_run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_ranks_do_what_one_does(tiny_run: TinyRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     recipe = tmp_path / "wide.toml"  # two micro-batches a rank, so that sums over ranks come in another order
     recipe.write_text(tiny_run.recipe.read_text().replace("micro_batches = 2", "micro_batches = 4"))
     environment = tiny_run.environment(tmp_path / "two")
@@ -130,7 +130,7 @@ def test_two_ranks_do_what_one_does(tiny_run: Any, tmp_path: Path, monkeypatch: 
         assert float(one) == pytest.approx(float(two), abs=2e-3)  # a weight may round to the neighbouring level
 
 
-def test_a_rank_that_fails_alone_says_why_and_takes_the_other_along(tiny_run: Any, tmp_path: Path) -> None:
+def test_a_rank_that_fails_alone_says_why_and_takes_the_other_along(tiny_run: TinyRun, tmp_path: Path) -> None:
     """A token that is none, in a window that one rank alone reads."""
     data = shutil.copytree(tiny_run.root / "datasets" / "tiny", tmp_path / "data")
     shard = data / "fineweb_train_000001.bin"

@@ -1,6 +1,7 @@
 """Schedule: values worked out by hand, and what holds for every setting."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -13,7 +14,7 @@ from toolkit.components.training.progress import Progress
 from toolkit.components.training.schedule import learning_rate_scale, muon_momentum
 
 
-def config(**train: float) -> Config:
+def config(**train: Any) -> Config:
     return replace(Config(), train=replace(Train(), **train))
 
 

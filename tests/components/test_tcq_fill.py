@@ -62,7 +62,8 @@ def make_trained() -> tuple[dict[str, Tensor], dict[str, Curvature]]:
 def artifact(
     trained: tuple[dict[str, Tensor], dict[str, Curvature]], **settings: int
 ) -> tuple[Config, bytes, list[str]]:
-    cfg, lines = replace(CFG, artifact=Artifact(**settings)), []
+    cfg = replace(CFG, artifact=Artifact(**settings))
+    lines: list[str] = []
     return cfg, encode_artifact(cfg, quantize_model(cfg, *trained, CODE_BYTES, lines.append)), lines
 
 

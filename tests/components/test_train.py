@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import torch
 
+from tests.support.tiny_run import TinyRun
 from toolkit.components.base.failure import InputError
 from toolkit.components.base.log import Log
 from toolkit.components.base.ranks import Ranks
@@ -37,12 +38,12 @@ def _keep_signal_handler() -> Iterator[None]:
 
 
 @pytest.fixture
-def cfg(tiny_run: Any) -> Config:
+def cfg(tiny_run: TinyRun) -> Config:
     return load_recipe(tiny_run.recipe)
 
 
 @pytest.fixture
-def make_trainer(tiny_run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MakeTrainer:
+def make_trainer(tiny_run: TinyRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MakeTrainer:
     """A trainer of the tiny recipe, some of its settings changed; the log is tmp_path/train_seed42.log."""
     for name, value in tiny_run.environment(tmp_path).items():
         monkeypatch.setenv(name, value)
@@ -87,8 +88,8 @@ def test_gradients_do_not_depend_on_the_number_of_micro_batches(make_trainer: Ma
         trainer, model = make_trainer(cfg, micro_batches=micro_batches)
         losses = [trainer.step(number) for number in (1, 2, 3)]
         outcomes.append((torch.tensor(losses), torch.cat([parameter.flatten() for parameter in model.parameters()])))
-    for losses, weights in outcomes[1:]:
-        torch.testing.assert_close(losses, outcomes[0][0], atol=1e-5, rtol=0)
+    for loss, weights in outcomes[1:]:
+        torch.testing.assert_close(loss, outcomes[0][0], atol=1e-5, rtol=0)
         torch.testing.assert_close(weights, outcomes[0][1], atol=1e-3, rtol=0)
 
 
@@ -174,10 +175,11 @@ def test_a_loss_that_is_not_finite_ends_training(make_trainer: MakeTrainer, cfg:
     trainer.step(1)
     with torch.no_grad():
         model.tok_emb.weight[7] = float("nan")
-    before = model.blocks[0].attn.c_q.weight.clone()  # type: ignore[union-attr]
+    weight = model.get_parameter("blocks.0.attn.c_q.weight")
+    before = weight.clone()
     with pytest.raises(InputError, match="step 2: expected a finite training loss, found nan; lower the learning"):
         trainer.step(2)
-    assert torch.equal(before, model.blocks[0].attn.c_q.weight)  # type: ignore[union-attr]
+    assert torch.equal(before, weight)
 
 
 def test_averaged_weights_are_what_comes_out(make_trainer: MakeTrainer, cfg: Config, tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -10,6 +9,7 @@ import sentencepiece as spm
 import torch
 from click.testing import CliRunner
 
+from tests.support.tiny_run import TinyRun
 from toolkit.components.artifact.artifact import encode_artifact
 from toolkit.components.base.ranks import Ranks
 from toolkit.components.config import Config
@@ -40,7 +40,7 @@ class Scene:
 
 
 @pytest.fixture(scope="module")
-def scene(tiny_run: Any) -> Scene:
+def scene(tiny_run: TinyRun) -> Scene:
     """The tiny recipe's vocabulary and validation text, with characters that it lacks, under an untrained network."""
     cfg = load_recipe(tiny_run.recipe)
     torch.manual_seed(0)
@@ -91,7 +91,7 @@ def test_a_fork_charges_what_the_whole_stream_would() -> None:
     assert z.ppm_seed == pytest.approx(seed_sum, rel=1e-6)
 
 
-def test_the_command_prints_both_columns(scene: Scene, tiny_run: Any, tmp_path: Path) -> None:
+def test_the_command_prints_both_columns(scene: Scene, tiny_run: TinyRun, tmp_path: Path) -> None:
     artifact = tmp_path / "final_model.ptz"
     artifact.write_bytes(encode_artifact(scene.cfg, quantize_weights(scene.cfg, scene.model.state_dict(), {})))
     data, tokenizer = tiny_run.root / "datasets" / "tiny", tiny_run.root / "tokenizers" / "tiny.model"
