@@ -65,7 +65,7 @@ def work(recipe: str, out_dir: Path) -> None:
     trie.PIECE_DECISIONS = 5  # several of them to a share, the last one short
     stretches = [fed_stretches(ranks, num_targets) for num_targets in FEED_LENGTHS]
     torch.save({"sums": mine, "muon": muon_weights(ranks), "stretches": stretches}, out_dir / f"rank{ranks.rank}.pt")
-    entry.open_ranks = lambda: ranks  # a process can join its group only once
+    vars(entry)["open_ranks"] = lambda: ranks  # a process can join its group only once
     entry.main(load_recipe(recipe), __file__)
     threads = [path.read_text() for path in Path("/proc/self/task").glob("*/comm")]
     assert not [name for name in threads if "gloo" in name]  # one left could abort the interpreter's exit

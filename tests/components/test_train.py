@@ -17,6 +17,8 @@ from toolkit.components.base.ranks import Ranks
 from toolkit.components.config import Config
 from toolkit.components.model.gpt import GPT
 from toolkit.components.quantizing import methods
+from toolkit.components.quantizing.gptq import collect_hessians
+from toolkit.components.scoring.score import score_blocks
 from toolkit.components.setup.device import model_on
 from toolkit.components.setup.environment import Environment, read_environment
 from toolkit.components.setup.inputs import read_inputs
@@ -131,8 +133,8 @@ def test_clock_ends_training_before_the_cap_and_stands_still_in_validation(
     cfg = replace(cfg, quantize=replace(cfg.quantize, reserve_seconds=2.0))
     trainer, model = make_trainer(cfg, env={"max_wallclock_seconds": 10.5}, val_every=2, iterations=100, warmup_steps=2)
     monkeypatch.setattr(trainer, "step", takes(fake_time, 1.0, trainer.step))
-    monkeypatch.setattr(trainer_module, "score_blocks", takes(fake_time, 500.0, trainer_module.score_blocks))
-    monkeypatch.setattr(methods, "collect_hessians", takes(fake_time, 1.25, methods.collect_hessians))
+    monkeypatch.setattr(trainer_module, "score_blocks", takes(fake_time, 500.0, score_blocks))
+    monkeypatch.setattr(methods, "collect_hessians", takes(fake_time, 1.25, collect_hessians))
     train(trainer.cfg, trainer)
     assert trainer.clock.read() == 8
     hessians = methods.collect(cfg, model, trainer.loader, ALONE, trainer.clock, trainer.log)

@@ -14,7 +14,8 @@ from toolkit.components.settings.evaluate import Evaluate
 from toolkit.components.settings.model import Model
 from toolkit.components.settings.train import Train
 from toolkit.probe.codec import decode, encode, pack_code, unpack_code
-from toolkit.probe.steps.step import Choose, stage_predictor
+from toolkit.probe.steps.step import stage_predictor
+from toolkit.probe.steps.stepping import Choose
 
 STRINGS = [b"", b"", *(bytes([byte]) for byte in b" abcde\xc3\xa9"), b" a", b"ab", b"abc", b" de", "é".encode(), b"a"]
 

@@ -31,7 +31,13 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.option("--jobs", default=1, show_default=True, type=click.IntRange(min=1), help="Runs of the script at a time.")
 @click.pass_context
 def command(
-    ctx: click.Context, what: str | None, names: tuple[str, ...], as_json: bool, script: Path | None, **black_box: Any
+    ctx: click.Context,
+    /,
+    what: str | None,
+    names: tuple[str, ...],
+    as_json: bool,
+    script: Path | None,
+    **black_box: Any,
 ) -> None:
     """Show by running that a recipe's scores are code lengths: all probes, or those that are named.
 

@@ -86,7 +86,8 @@ class _Normal(ast.NodeTransformer):
 
 
 def _normal(tree: ast.Module) -> ast.Module:
-    return _Normal().visit(copied(tree))
+    normal: ast.Module = _Normal().visit(copied(tree))
+    return normal
 
 
 def copied(node: Any) -> Any:
