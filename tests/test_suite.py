@@ -25,8 +25,10 @@ def place(module: str) -> Path:
     return ROOT.joinpath(*module.split("."))
 
 
-def named(node: ast.AST) -> Iterator[Path]:
-    """Files and folders, without their endings, that an import or the text of a module's name stands for."""
+def named(node: ast.AST, path: Path) -> Iterator[Path]:
+    """Files and folders, without their endings, that a node of a file stands for: an import, the text of a module's
+    name, or a file beside it. Where a name is made up of parts it may be any file of the folder.
+    """
     match node:
         case ast.Import(names):
             yield from (place(alias.name) for alias in names)
@@ -35,17 +37,20 @@ def named(node: ast.AST) -> Iterator[Path]:
             yield from (place(f"{module}.{alias.name}") for alias in names)
         case ast.Constant(str(text)) if re.fullmatch(r"toolkit(\.\w+)+\.?", text):
             yield place(text.rstrip("."))
+            yield from (file.with_suffix("") for file in place(text.rstrip(".")).glob("*.py"))
+        case ast.Call(ast.Attribute(_, "with_name"), [ast.Constant(str(name))]):
+            yield path.with_name(name).with_suffix("")
+        case ast.Call(ast.Attribute(_, "with_name"), [ast.JoinedStr()]):
+            yield from (file.with_suffix("") for file in path.parent.glob("*.py"))
 
 
 @cache
 def imports(path: Path) -> frozenset[Path]:
-    """Files of ours that a file imports. Where it makes up names in a room, that is the whole room."""
+    """Files of ours that a file imports or runs."""
     found: set[Path] = set()
     for node in ast.walk(ast.parse(path.read_text())):
-        for stem in named(node):
+        for stem in named(node, path):
             found |= {stem.with_suffix(".py"), stem / "__init__.py"}
-            if isinstance(node, ast.Constant):
-                found |= set(stem.glob("*.py"))
     if is_test(path):
         found |= {folder / "conftest.py" for folder in path.parents}
     return frozenset(file for file in found if file.is_file())

@@ -4,11 +4,6 @@ import random
 from dataclasses import dataclass
 from pathlib import Path
 
-import sentencepiece as spm
-
-from toolkit.data.shards import token_stream, write_shards
-from toolkit.data.tokenizer import train_tokenizer
-
 TINY_RECIPE = """\
 title = "Tiny"
 
@@ -79,6 +74,11 @@ class TinyRun:
 
 def write_tiny_run(root: Path) -> TinyRun:
     """Invented sentences of a small lexicon as text; a vocabulary of 300 pieces, 256 of them bytes."""
+    import sentencepiece as spm
+
+    from toolkit.data.shards import token_stream, write_shards
+    from toolkit.data.tokenizer import train_tokenizer
+
     rng = random.Random(0)
     lexicon = ["".join(rng.choices("aeiklmnorst", k=rng.randint(2, 6))) for _ in range(40)]
     documents = [" ".join(rng.choices(lexicon, k=rng.randint(5, 60))) + " é\n" for _ in range(150)]
