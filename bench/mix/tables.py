@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
+from unittest.mock import patch
 
 import numpy as np
 import torch
@@ -19,6 +20,7 @@ from torch import Tensor
 from bench.mix.figure import write_figure
 from bench.mix.network import ALONE, network_on_text
 from bench.mix.text import long_text, read_dickens, split_dickens, target_regions
+from toolkit.components.base.native import call
 from toolkit.components.config import Config
 from toolkit.components.mixing import ppm_trie
 from toolkit.components.mixing.ppm_seed import mix_ppm_seed
@@ -108,18 +110,14 @@ def score_alone(cfg: Config, targets: np.ndarray, trie: Trie) -> Tensor:
 def stage_seconds(run: Callable[[], Any]) -> dict[str, float]:
     """CPU seconds of each C function that a run of the mixture calls, in whatever threads."""
     spent: dict[str, float] = {}
-    call = ppm_trie.call
 
     def timed_call(function: Any, *arguments: Any) -> None:
         started = time.thread_time()
         call(function, *arguments)
         spent[function.__name__] = spent.get(function.__name__, 0.0) + time.thread_time() - started
 
-    ppm_trie.call = timed_call
-    try:
+    with patch.object(ppm_trie, "call", timed_call):
         run()
-    finally:
-        ppm_trie.call = call
     return spent
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
+from tests.support.tiny_run import TinyRun
 from toolkit.bundle.build import ENTRY, make_readable
 from toolkit.bundle.link.resolve import read_modules
 from toolkit.check.evidence.probes import NAMES
@@ -18,12 +19,12 @@ from toolkit.recipe import load_recipe
 
 
 @pytest.fixture(scope="module")
-def readable(tiny_run: Any) -> str:
+def readable(tiny_run: TinyRun) -> str:
     return make_readable(load_recipe(tiny_run.recipe), read_modules(ENTRY))[0]
 
 
 @pytest.fixture
-def build(readable: str, tiny_run: Any, tmp_path: Path) -> Path:
+def build(readable: str, tiny_run: TinyRun, tmp_path: Path) -> Path:
     """A build whose script is not packed, which spares a minute."""
     (tmp_path / "recipe.toml").write_text(tiny_run.recipe.read_text())
     write_scripts(tmp_path, readable)

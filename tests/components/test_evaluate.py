@@ -16,12 +16,17 @@ from torch import Tensor
 from toolkit.components.base.failure import InputError
 from toolkit.components.base.log import Log
 from toolkit.components.base.ranks import Ranks
-from toolkit.components.config import Config, Evaluate, Model, PpmSeed, PpmTrie, Train
+from toolkit.components.config import Config
 from toolkit.components.model.gpt import GPT
 from toolkit.components.scoring.roundtrip import roundtrip_rows, score_blocks
 from toolkit.components.scoring.score import charge
 from toolkit.components.scoring.sliding import sliding_rows
 from toolkit.components.scoring.windows import window_rows
+from toolkit.components.settings.evaluate import Evaluate
+from toolkit.components.settings.model import Model
+from toolkit.components.settings.ppm_seed import PpmSeed
+from toolkit.components.settings.ppm_trie import PpmTrie
+from toolkit.components.settings.train import Train
 from toolkit.components.stages import run_stages
 from toolkit.components.text.byte_tables import byte_tables, count_target_bytes
 from toolkit.data.tokenizer import train_tokenizer
@@ -53,7 +58,7 @@ def model() -> GPT:
     gpt = GPT(config())
     with torch.no_grad():
         for parameter in gpt.parameters():
-            parameter += 0.1 * torch.randn_like(parameter)  # some of them start at zero
+            parameter.add_(0.1 * torch.randn_like(parameter))  # some of them start at zero
     return gpt
 
 
@@ -90,7 +95,8 @@ def test_each_target_is_scored_once_from_its_own_window(model: GPT, length: int,
 @pytest.mark.parametrize("world_size", [1, 2, 5])
 def test_the_ranks_share_all_targets_in_order(model: GPT, length: int, stride: int, world_size: int) -> None:
     cfg, tokens = config(stride, batch_windows=2), stream(length)
-    indices, targets = [], []
+    indices: list[int] = []
+    targets: list[int] = []
     for rank in range(world_size):
         for first, logits, part in sliding_rows(cfg, model, tokens, Ranks(rank, world_size, CPU)):
             assert len(logits) == len(part) <= SEQ_LEN + stride  # two windows at most, the first one whole

@@ -8,8 +8,11 @@ import pytest
 import torch
 
 from toolkit.components.base.failure import InputError
-from toolkit.components.config import Config, Evaluate, Model, Train
+from toolkit.components.config import Config
 from toolkit.components.model.gpt import GPT
+from toolkit.components.settings.evaluate import Evaluate
+from toolkit.components.settings.model import Model
+from toolkit.components.settings.train import Train
 from toolkit.probe.codec import decode, encode, pack_code, unpack_code
 from toolkit.probe.steps.step import Choose, stage_predictor
 

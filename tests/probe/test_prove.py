@@ -2,13 +2,14 @@
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
 
+from tests.support.tiny_run import TinyRun
 from toolkit.bundle import write_build
 from toolkit.bundle.minify import order
 from toolkit.cli.main import golf
@@ -22,7 +23,7 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def trained(tiny_run: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def trained(tiny_run: TinyRun, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A build of the tiny recipe with all legal stages and an illegal one, and its run seed42."""
     recipe = tmp_path_factory.mktemp("recipe") / "tiny.toml"
     stages = 'stages = ["roundtrip", "sliding", "sliding+ppm_seed", "sliding+ppm_trie"]'
@@ -41,7 +42,7 @@ def build(trained: Path, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def golf_prove(tiny_run: Any, build: Path):
+def golf_prove(tiny_run: TinyRun, build: Path) -> Callable[..., Result]:
     def run(*arguments: str) -> Result:
         return CliRunner().invoke(golf, ["prove", str(build), "--data-root", str(tiny_run.root), *arguments])
 
@@ -55,7 +56,7 @@ def flip(path: Path, at: int) -> None:
 
 
 @pytest.fixture(scope="module")
-def proven(trained: Path, tiny_run: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def proven(trained: Path, tiny_run: TinyRun, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same with a proof of its last stage."""
     build = tmp_path_factory.mktemp("proven") / "tiny"
     shutil.copytree(trained, build)
@@ -83,7 +84,9 @@ def test_text_comes_back_at_the_length_of_the_score(proven: Path) -> None:
     assert find_proof(run) == proof
 
 
-def test_any_stage_and_without_a_sandbox_it_says_so(golf_prove, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_any_stage_and_without_a_sandbox_it_says_so(
+    golf_prove: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
+) -> None:
     def refuse() -> None:
         raise GolfError("sandbox: expected one, found none")
 
@@ -95,7 +98,7 @@ def test_any_stage_and_without_a_sandbox_it_says_so(golf_prove, monkeypatch: pyt
     check_lengths(proof)
 
 
-def test_a_proof_can_be_repeated_and_a_flipped_byte_is_found(proven: Path, tiny_run: Any) -> None:
+def test_a_proof_can_be_repeated_and_a_flipped_byte_is_found(proven: Path, tiny_run: TinyRun) -> None:
     def again() -> Result:
         return CliRunner().invoke(golf, ["prove", str(proven), "--data-root", str(tiny_run.root), "--again"])
 
@@ -115,7 +118,7 @@ def test_a_proof_can_be_repeated_and_a_flipped_byte_is_found(proven: Path, tiny_
     flip(run / "final_model.ptz", 5000)
 
 
-def test_what_cannot_be_proven_is_refused(golf_prove, build: Path) -> None:
+def test_what_cannot_be_proven_is_refused(golf_prove: Callable[..., Result], build: Path) -> None:
     run = build / "runs" / "seed42"
     for arguments, expected in [
         (("--stage", "sliding+ppm_seed"), "ppm_seed has no form of one token at a time"),

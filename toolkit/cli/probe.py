@@ -36,6 +36,7 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.pass_context
 def command(
     ctx: click.Context,
+    /,
     what: str | None,
     names: tuple[str, ...],
     stage: str | None,

@@ -77,7 +77,7 @@ def stage_predictor(
 def _form(name: str) -> Any:
     """The module of a scorer or mixer."""
     try:
-        return import_module(f"{__package__}.{name}")
+        return import_module(f"toolkit.probe.steps.{name}")
     except ModuleNotFoundError as error:
         raise LookupError(f"{name}: expected its form of one token at a time in probe/steps, found none") from error
 
