@@ -4,7 +4,7 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-SCRIPT = "train_gpt.py"
+from toolkit.folders import SCRIPT_NAME
 
 
 def git(repo: Path, *arguments: str) -> bytes:
@@ -17,7 +17,7 @@ def scripts_at(repo: Path, commit: str, folder: str = "") -> dict[str, str]:
     found = {}
     for entry in listing.split("\0"):
         facts, _, path = entry.partition("\t")
-        if path.rpartition("/")[2] == SCRIPT:
+        if path.rpartition("/")[2] == SCRIPT_NAME:
             found[path] = facts.split()[2]
     return found
 

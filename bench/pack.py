@@ -18,6 +18,7 @@ import python_minifier
 from bench.history import read_blobs, scripts_at
 from toolkit.bundle.foreign.pack_script import pack_script
 from toolkit.errors import GolfError
+from toolkit.folders import RECORDS_DIR
 from toolkit.unpack.unpack import parse_source, unpack
 
 
@@ -31,7 +32,7 @@ def common_recipe_bytes(source: str) -> int:
 
 def main(repo: str) -> None:
     warnings.simplefilter("ignore", SyntaxWarning)  # of strangers' sources
-    paths = scripts_at(Path(repo), "HEAD", "records")
+    paths = scripts_at(Path(repo), "HEAD", RECORDS_DIR.name)
     contents = dict(read_blobs(Path(repo), sorted(set(paths.values()))))
     ratios = []
     refused: Counter[str] = Counter()
@@ -39,7 +40,7 @@ def main(repo: str) -> None:
     print(f"{'file':>8}{'C':>8}{'packed':>8}{'ratio':>7}")
     for path, blob in sorted(paths.items()):
         data = contents[blob]
-        name = path.rpartition("/")[0].removeprefix("records/")
+        name = path.rpartition("/")[0].removeprefix(f"{RECORDS_DIR}/")
         try:
             packed_bytes = len(pack_script(data).packed)
         except GolfError as error:

@@ -10,10 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-import sentencepiece as spm
 
-from toolkit.data.shards import token_stream, write_shards
-from toolkit.data.tokenizer import train_tokenizer
 from toolkit.recipe import dump_recipe, load_recipe
 from toolkit.run.launch import launch
 
@@ -152,6 +149,11 @@ class TinyRun:
 @pytest.fixture(scope="session")
 def tiny_run(tmp_path_factory: pytest.TempPathFactory) -> TinyRun:
     """Invented sentences of a small lexicon as text; a vocabulary of 300 pieces, 256 of them bytes."""
+    import sentencepiece as spm
+
+    from toolkit.data.shards import token_stream, write_shards
+    from toolkit.data.tokenizer import train_tokenizer
+
     root = tmp_path_factory.mktemp("tiny")
     rng = random.Random(0)
     lexicon = ["".join(rng.choices("aeiklmnorst", k=rng.randint(2, 6))) for _ in range(40)]

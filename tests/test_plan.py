@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from toolkit.check.rulebook.limits import cap_bytes
 from toolkit.components.artifact.artifact import encode_artifact
 from toolkit.components.config import Config
 from toolkit.components.model.gpt import GPT
@@ -26,7 +27,6 @@ from toolkit.plan import (
     planned_tensors,
 )
 from toolkit.recipe import load_recipe, recipe_names
-from toolkit.units import CAP_BYTES
 
 
 def without_value_embedding(cfg: Config, vocab_size: int) -> Config:
@@ -94,7 +94,7 @@ def test_totals_add_up(name: str) -> None:
     report = plan.to_json()
     assert report["parameters"] == sum(plan.parameters.values()) == count_parameters(cfg)
     assert report["estimated_total_bytes"] == plan.model_bytes + 12_345
-    assert report["estimated_bytes_left"] == CAP_BYTES - plan.model_bytes - 12_345
+    assert report["estimated_bytes_left"] == cap_bytes() - plan.model_bytes - 12_345
     assert report["training_flops_per_token"] == 3 * plan.forward_flops
 
 
@@ -123,7 +123,7 @@ def test_bits_of_hybridquant_are_the_entropy_of_gaussian_symbols(levels: int) ->
 
 def test_the_cap_decides_whether_it_fits() -> None:
     cfg = load_recipe("sp4096")
-    room = CAP_BYTES - make_plan(cfg, 0).model_bytes
+    room = cap_bytes() - make_plan(cfg, 0).model_bytes
     assert make_plan(cfg, room).to_json()["fits"] is True
     assert make_plan(cfg, room + 1).to_json()["fits"] is False
 
@@ -156,7 +156,7 @@ def test_fit_finds_the_largest_value_below_the_cap(name: str, setting: str) -> N
     assert value >= getattr(cfg.model, setting)
     with_code = make_plan(plan.cfg, 12_345)
     assert with_code.total_bytes == plan.total_bytes
-    room_for_more = CAP_BYTES - plan.total_bytes
+    room_for_more = cap_bytes() - plan.total_bytes
     assert room_for_more < plan.model_bytes * (1.1 * FITTED[setting] / value if setting != "model_dim" else 0.3)
 
 
@@ -169,7 +169,7 @@ def test_fit_shrinks_what_is_too_large_and_moves_layers_that_count_from_the_last
     with pytest.raises(
         GolfError, match=r"^num_layers: expected a value whose estimate is below 16,000,000 bytes, found"
     ):
-        fit(cfg, "num_layers", CAP_BYTES)
+        fit(cfg, "num_layers", cap_bytes())
 
 
 def test_methods_are_forecast_side_by_side() -> None:

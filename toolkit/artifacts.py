@@ -21,9 +21,9 @@ from toolkit.components.artifact.schemes import tensor_symbols
 from toolkit.components.config import Config
 from toolkit.components.quantizing.methods import quantize_weights
 from toolkit.errors import GolfError
+from toolkit.folders import ARTIFACT_NAME, RECIPE_NAME
 from toolkit.recipe import load_recipe
 
-ARTIFACT_NAME = "final_model.ptz"
 _LAYER = re.compile(r"blocks\.(\d+)\.(.+)")
 
 
@@ -124,9 +124,9 @@ def _artifact_in(folder: Path) -> Path:
 
 def _recipe_above(path: Path) -> Path:
     for folder in path.resolve().parents:
-        if (folder / "recipe.toml").is_file():
-            return folder / "recipe.toml"
-    raise GolfError(f"{path}: expected recipe.toml in a folder above, found none; name the recipe with --recipe")
+        if (folder / RECIPE_NAME).is_file():
+            return folder / RECIPE_NAME
+    raise GolfError(f"{path}: expected {RECIPE_NAME} in a folder above, found none; name the recipe with --recipe")
 
 
 def _read_checkpoint(path: Path) -> dict:

@@ -1,6 +1,7 @@
 """The network of `bench mix`: trained once from `network.toml`, by the components of a submission, then read back."""
 
 import hashlib
+import io
 from pathlib import Path
 
 import torch
@@ -15,6 +16,7 @@ from toolkit.components.setup.environment import Environment
 from toolkit.components.setup.inputs import Inputs, read_inputs
 from toolkit.components.training.trainer import Trainer
 from toolkit.errors import GolfError
+from toolkit.folders import write_atomically
 
 ALONE = Ranks(0, 1, torch.device("cpu"))
 
@@ -51,8 +53,8 @@ def network_on_text(
         train(cfg, trainer)
         if trainer.terminated:
             raise GolfError("bench mix: expected to train to the end, found SIGTERM; nothing is kept")
-        partial = weights.with_suffix(".partial")
-        torch.save(model.state_dict(), partial)
-        partial.replace(weights)
+        saved = io.BytesIO()
+        torch.save(model.state_dict(), saved)
+        write_atomically(weights, saved.getvalue())
     model.load_state_dict(torch.load(weights))
     return model, inputs

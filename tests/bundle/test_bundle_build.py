@@ -6,15 +6,16 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from toolkit.bundle import build as building
 from toolkit.bundle import bundle, write_build
-from toolkit.bundle.build import ENTRY, START, link
+from toolkit.bundle.build import ENTRY, START, link, make_program
 from toolkit.bundle.link.emit import environment_variables, header
-from toolkit.bundle.link.resolve import read_modules
+from toolkit.bundle.link.resolve import Module, own_imports, read_modules
 from toolkit.bundle.minify import order
 from toolkit.bundle.minify.crename import rename_c
 from toolkit.bundle.minify.csource import minify_c_sources
@@ -147,6 +148,30 @@ def test_awkward_titles_stay_what_they_are():
     imports, parts = link(cfg, read_modules(ENTRY))
     assert ast.parse(header(cfg, parts)).body == []
     assert f"title: {title}" in constants(ast.parse(minify(*squeeze(imports, parts, frozenset({ENTRY})), START)))
+
+
+def other_order(modules: list[Module]) -> list[Module]:
+    """Another order in which Python could execute modules: whatever may come late does."""
+    names = {module.name for module in modules}
+    rest, order = {module.name: module for module in modules}, []
+    while rest:
+        wanted = {name for module in rest.values() for name, _ in own_imports(module.tree) if name in names}
+        order.append(rest.pop(min(rest.keys() - wanted)))
+    return order[::-1]
+
+
+def test_where_definitions_stand_moves_no_byte(monkeypatch, cold_cache):
+    """Modules in another order, as other imports would have it, and under other names."""
+    monkeypatch.setattr(order, "STEPS", 2)
+    cfg, modules = load_recipe("naive_baseline"), read_modules(ENTRY)
+    moved = [replace(module, name=f"moved.{i}") for i, module in enumerate(other_order(modules))]
+    assert [module.where for module in moved] != [module.where for module in modules]
+    program = make_program(cfg)
+    monkeypatch.setattr(building, "read_modules", lambda entry: moved)
+    again = make_program(cfg)
+    assert again.readable != program.readable
+    assert again.text == program.text
+    assert [part.declares for part in again.parts] == [part.declares for part in program.parts]
 
 
 def test_violations_stop_a_build(monkeypatch, tmp_path, cold_cache):

@@ -95,6 +95,7 @@ def test_evaluates(text, expected):
         "...",
         "1j",
         "print(1)",
+        "sum((0.1, 0.2, 0.3))",
         "len('a', key=1)",
     ],
 )

@@ -7,6 +7,7 @@ import pytest
 
 from toolkit.bundle.link.contract import check_modules
 from toolkit.bundle.link.resolve import COMPONENTS_DIR, read_folder, read_modules
+from toolkit.components import config
 
 GOOD = '''
 """A component that uses everything the contract allows."""
@@ -167,6 +168,46 @@ def test_violation(tmp_path, case):
     assert len(found) == 1, found
     assert found[0].startswith(f"first.py:{line}: ")
     assert text in found[0]
+
+
+OF_THE_SETTINGS = "from toolkit.components.config import Config, depth\n\n\n"
+
+
+@pytest.fixture
+def depth(monkeypatch):
+    """A function of `cfg` alone beside the settings, and one that takes more."""
+    monkeypatch.setattr(config, "depth", lambda cfg: cfg.model.num_layers, raising=False)
+    monkeypatch.setattr(config, "depth_of", lambda cfg, name: name, raising=False)
+
+
+def test_functions_of_cfg_may_be_imported_from_the_settings_and_called(tmp_path, depth):
+    source = "class A:\n    def __init__(self, cfg):\n        self.cfg = cfg\n        self.depth = depth(self.cfg)\n"
+    assert violations(tmp_path, OF_THE_SETTINGS + source, "def depths():\n    return 1\n") == []
+
+
+@pytest.mark.parametrize(
+    ("source", "text"),
+    [
+        ("def f(cfg):\n    return depth(cfg, 1)\n", "depth of the settings is used other than as depth(cfg)"),
+        ("def f(cfg):\n    return [depth]\n", "depth of the settings is used other than as depth(cfg)"),
+        ("def f(depth):\n    return 1\n", "depth of the settings is used other than as depth(cfg)"),
+        ("def f(cfg, x):\n    return depth(x)\n", "depth of the settings is used other than as depth(cfg)"),
+    ],
+)
+def test_functions_of_the_settings_are_only_called(tmp_path, depth, source, text):
+    (found,) = violations(tmp_path, OF_THE_SETTINGS + source)
+    assert text in found
+
+
+@pytest.mark.parametrize("imported", ["config import depth_of", "config import TRACKS", "settings.none import depth"])
+def test_nothing_else_of_the_settings_is_imported(tmp_path, depth, imported):
+    (found,) = violations(tmp_path, f"from toolkit.components.{imported}\n")
+    assert "more than Config and functions of cfg alone" in found
+
+
+def test_the_name_of_a_function_of_the_settings_is_taken(tmp_path, depth):
+    (found,) = violations(tmp_path, OF_THE_SETTINGS, "def depth():\n    return 1\n")
+    assert found == "second.py:1: depth is bound at first.py as well; rename one"
 
 
 def test_names_are_compared_over_all_files(tmp_path):

@@ -28,6 +28,7 @@ from toolkit.unpack.unpack import parse_source, unpack
             """b"f'{" ; f"{x['k'] != "v"}" ; '#' ; r'\\a'""",
             """b"f'{" ; f{0}{x['k'] != "v"}{0} ; '#' ; r'\\a'""".replace("{0}", "'" * 3),
         ),
+        ("""f" {a["b"]=} {a["b"] = :>3}" """, '''f""" a["b"]={a["b"]!r} a["b"] = {a["b"]:>3}""" '''),
         ("f'''{a['''b''']}{'}'}''' ", "f'''{a[\"b\"]}{\"}\"}''' "),
     ],
 )
@@ -94,7 +95,13 @@ def test_what_cannot_be_read(source):
             parse_source(source)
 
 
+@pytest.mark.parametrize("source", ["type X = int", "def f[T](x: T): pass", "class A[T]: pass"])
+def test_syntax_of_a_newer_python_is_refused_by_all(source):
+    with pytest.raises(GolfError, match="expected Python source"):
+        parse_source(source)
+
+
 def test_packing_writes_what_an_older_python_reads():
     source = 'x = {"key": 1}\nprint(f"{x["key"]} {", ".join("ab")}")\n'
     packed = unpack(pack_script(source.encode()).packed).source
-    assert ast.unparse(ast.parse(packed)).splitlines()[-1] == """print(f"{A['key']} {', '.join('ab')}")"""
+    assert packed.splitlines()[-1] == """print(f"{A['key']} {', '.join('ab')}")"""

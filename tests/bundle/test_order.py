@@ -7,7 +7,7 @@ import pytest
 
 from toolkit.bundle.link.parts import make_part
 from toolkit.bundle.minify import order
-from toolkit.bundle.minify.order import reorder, requirements
+from toolkit.bundle.minify.order import in_canonical_order, reorder, requirements
 from toolkit.bundle.pack.compress import default_filters, raw_lzma
 
 THEMES = [
@@ -63,6 +63,14 @@ def test_permutation_that_runs_and_compresses_better(monkeypatch):
 def test_requirements(statement, needs):
     body = ast.parse("def a(): pass\nb = 1\n" + statement).body
     assert requirements(body)[2] == needs
+
+
+def test_canonical_order_is_that_of_names_after_what_each_needs():
+    text = "def d(): pass\nb = c\nclass a(b): pass\nc = 1\ndef e(): pass\nif 1: a()\n"
+    parts = parts_of(text)
+    expected = ["c", "b", "a", "d", "e"]
+    for given in (parts, parts[::-1]):
+        assert ["".join(part.declares) for part in in_canonical_order(given)] == expected
 
 
 def test_one_definition_stays():

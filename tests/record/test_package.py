@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from toolkit.check import check_path
 from toolkit.check.evidence.probes import NAMES
 from toolkit.errors import GolfError
 from toolkit.record.package import RefusedRecord, find_record, package
@@ -79,7 +80,7 @@ def test_every_number_follows_from_logs_and_files(stand_in_runs):
         "val_loss": pytest.approx(losses[42]),
         "artifact_bytes": code_bytes + 1_000_000 + 42,
         "steps": 842,
-        "train_time_s": 57.012,
+        "train_time_s": 59.112,
         "eval_time_s": 4.5,
     }
     assert submission["track"] == "non-record-16mb"
@@ -89,6 +90,23 @@ def test_every_number_follows_from_logs_and_files(stand_in_runs):
     assert f"| 1337 | {code_bytes:,} | 1,001,337 |" in readme
     assert "Ünïcode | and pipes" in readme
     assert "{{" not in readme
+
+
+def test_readme_submission_and_checker_tell_the_same_seconds_and_bytes(stand_in_runs):
+    """The stand-in's clock stops at 57.0 s and reads 59.1 s after calibration; its last pass took 1.5 s of 4.5 s."""
+    record = pack(stand_in_runs)
+    checked = {entry["seed"]: entry for entry in check_path(record).facts["seeds"]}
+    submission = json.loads((record / "submission.json").read_text(encoding="utf-8"))
+    lines = (record / "README.md").read_text(encoding="utf-8").splitlines()
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith("|")]
+    header = next(row for row in rows if row[0] == "seed")
+    for seed in (42, 1337, 2025):
+        told = dict(zip(header, next(row for row in rows if row[0] == str(seed)), strict=True))
+        claimed, found = submission["seed_results"][str(seed)], checked[seed]
+        assert claimed["train_time_s"] == found["train_seconds"] == 59.112
+        assert claimed["eval_time_s"] == found["eval_seconds"] == 4.5
+        assert claimed["artifact_bytes"] == found["artifact_bytes"]
+        assert (told["train s"], told["eval s"], told["total"]) == ("59.1", "4.5", f"{found['artifact_bytes']:,}")
 
 
 def test_one_seed_has_no_deviation(stand_in_runs):

@@ -77,12 +77,47 @@ def test_dialect_a(tmp_path: Path) -> None:
 
 def test_our_lines(tmp_path: Path) -> None:
     run = read_one(tmp_path, OURS)
-    assert tuple(getattr(run, name) for name in FACTS) == (42, 1.71749643, 2.9, 612345, 57.012, 3.5, 812)
-    assert run.number("calibrated_ms") == 59112
-    assert run.total_eval_seconds == 7.5
+    assert tuple(getattr(run, name) for name in FACTS) == (42, 1.71749643, 2.9, 612345, 59.112, 7.5, 812)
+    assert (run.code_bytes, run.model_bytes) == (12345, 600000)
     assert [score.key for score in run.scores][-1] == "final_int6_ppm_trie"
     assert run.number("bundle_sha256") == "ab" * 32
     assert run.settings["stages"].value == "('roundtrip', 'sliding', 'ppm_trie')"
+
+
+def test_seconds_of_training_end_at_the_stop_or_after_calibration(tmp_path: Path) -> None:
+    run = read_one(tmp_path, OURS)
+    assert (run.stop_seconds, run.train_seconds) == (57.012, 59.112)
+    assert run.clock == run.source("train_seconds") == run.facts["calibrated_ms"]
+    plain = read_one(tmp_path, DIALECT_A)
+    assert plain.stop_seconds == plain.train_seconds == 600.038
+    late = DIALECT_A.replace("step:13700/20000 train_loss:2.0323 train_time:596577ms", "step:1/2 train_time:610000ms")
+    run = read_one(tmp_path, late)
+    assert (run.train_seconds, run.clock) == (600.038, run.facts["step_ms"])
+
+
+@pytest.mark.parametrize(
+    ("total", "seconds"), [("", 3.5), ("3.5s", 3.5), ("3.6s", 3.6), ("7.5s", 7.5), ("2.0s", 3.5), ("7.5s, in all", 3.5)]
+)
+def test_an_evaluation_takes_its_total_unless_that_is_its_last_pass_rounded(
+    tmp_path: Path, total: str, seconds: float
+) -> None:
+    run = read_one(tmp_path, OURS.replace("total_eval_time:7.5s", f"total_eval_time:{total}" if total else ""))
+    assert (run.headline_seconds, run.eval_seconds) == (3.5, seconds)
+
+
+def test_a_measure_knows_the_line_it_is_read_from(tmp_path: Path) -> None:
+    run = read_one(tmp_path, OURS)
+    expected = {
+        "val_bpb": "final_int6_ppm_trie",
+        "eval_seconds": "total_eval_time",
+        "steps": "stopping_early",
+        "artifact_bytes": "Total submission size",
+    }
+    found = {measure: run.source(measure) for measure in expected}
+    assert {name: fact and fact.text.startswith(expected[name]) for name, fact in found.items()} == dict.fromkeys(
+        expected, True
+    )
+    assert run.source("val_tokens") is None
 
 
 def test_our_last_line_is_the_headline_whatever_its_stage(tmp_path: Path) -> None:

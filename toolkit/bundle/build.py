@@ -3,26 +3,28 @@
 import ast
 import hashlib
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from toolkit.bundle.calls.arguments import fold_parameters
+from toolkit.bundle.calls.inline import inline
 from toolkit.bundle.link.contract import check_modules
 from toolkit.bundle.link.emit import emit, header, main_block
 from toolkit.bundle.link.fold import fold
 from toolkit.bundle.link.names import check_names, import_lines
 from toolkit.bundle.link.parts import Import, Part, split_module, with_source
 from toolkit.bundle.link.resolve import COMPONENTS_DIR, Module, read_modules
+from toolkit.bundle.link.settings import settings_functions
 from toolkit.bundle.link.shake import shake
-from toolkit.bundle.minify.order import reorder
+from toolkit.bundle.minify.order import in_canonical_order, reorder
 from toolkit.bundle.minify.print import apportion, minify, module_bytes
 from toolkit.bundle.minify.squeeze import squeeze
 from toolkit.bundle.pack.cache import cached
 from toolkit.bundle.pack.pack import pack
 from toolkit.components.config import Config
 from toolkit.errors import GolfError
+from toolkit.folders import BUNDLE_NAME, READABLE_NAME, RECIPE_NAME, SCRIPT_NAME, write_files
 from toolkit.recipe import dump_recipe
 
 ENTRY = "main"  # the module, and the function in it, that a run begins with
@@ -76,8 +78,14 @@ def _bundle(cfg: Config, encoding: str) -> dict[str, Any]:
 def make_program(cfg: Config) -> Program:
     """All phases but the last."""
     readable, imports, parts = make_readable(cfg, read_modules(ENTRY))
-    imports, parts = squeeze(imports, fold_parameters(parts, flags_only=False), frozenset({ENTRY}))
-    return Program(readable, *reorder(minify(imports, parts, START), parts))
+    return Program(readable, *reorder(*make_small(imports, parts)))
+
+
+def make_small(imports: list[Import], parts: list[Part]) -> tuple[str, list[Part]]:
+    """The minified text of what `link` returns, and its parts; in which order those came makes no difference."""
+    imports, parts = reduce_calls(imports, in_canonical_order(parts), ENTRY, flags_only=False)
+    imports, parts = squeeze(imports, parts, frozenset({ENTRY}))
+    return minify(imports, parts, START), parts
 
 
 def make_readable(cfg: Config, modules: list[Module]) -> tuple[str, list[Import], list[Part]]:
@@ -99,11 +107,22 @@ def link(cfg: Config, modules: list[Module], root: str = ENTRY) -> tuple[list[Im
     for module in modules:
         module_imports, module_parts = split_module(module)
         imports += module_imports
-        parts += [with_source(part, fold(part.source, cfg, part.where, part.line)) for part in module_parts]
-    imports, parts = shake(imports, parts, frozenset({root}))
-    imports, parts = shake(imports, fold_parameters(parts, flags_only=True), frozenset({root}))
+        functions = settings_functions(module.tree)
+        parts += [with_source(part, fold(part.source, cfg, part.where, part.line, functions)) for part in module_parts]
+    imports, parts = reduce_calls(*shake(imports, parts, frozenset({root})), root, flags_only=True)
     check_names(imports, parts)
     return imports, parts
+
+
+def reduce_calls(
+    imports: list[Import], parts: list[Part], root: str, flags_only: bool
+) -> tuple[list[Import], list[Part]]:
+    """Fold parameters, inline calls and shake until nothing changes; `flags_only` is as in `fold_parameters`."""
+    while True:
+        reduced = shake(imports, inline(fold_parameters(parts, flags_only)), frozenset({root}))
+        if reduced == (imports, parts):
+            return reduced
+        imports, parts = reduced
 
 
 def docstrings(modules: list[Module]) -> dict[str, str]:
@@ -121,26 +140,18 @@ def write_build(cfg: Config, out_dir: Path, encoding: str = "base85") -> Bundle:
         "artifact_id": cfg.artifact_id,
         "stages": list(cfg.evaluate.stages),
         "sha256": {
-            "train_gpt.py": result.sha256,
-            "train_gpt_readable.py": hashlib.sha256(readable).hexdigest(),
+            SCRIPT_NAME: result.sha256,
+            READABLE_NAME: hashlib.sha256(readable).hexdigest(),
         },
         "code_bytes": result.code_bytes,
         "component_bytes": result.component_bytes,
     }
-    files = {
-        "train_gpt_readable.py": readable,
-        "train_gpt.py": result.packed,
-        "recipe.toml": dump_recipe(cfg).encode(),
-        "bundle.json": (json.dumps(facts, indent=2) + "\n").encode(),
+    files: dict[str, bytes | str] = {
+        READABLE_NAME: readable,
+        SCRIPT_NAME: result.packed,
+        RECIPE_NAME: dump_recipe(cfg),
+        BUNDLE_NAME: json.dumps(facts, indent=2) + "\n",
     }
     out_dir.mkdir(parents=True, exist_ok=True)
-    partial = {name: out_dir / f".{name}.partial" for name in files}
-    try:
-        for name, data in files.items():
-            partial[name].write_bytes(data)
-        for name, path in partial.items():
-            os.replace(path, out_dir / name)
-    finally:
-        for path in partial.values():
-            path.unlink(missing_ok=True)
+    write_files({out_dir / name: data for name, data in files.items()})
     return result

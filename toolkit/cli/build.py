@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from toolkit.cli.encoding import encoding_option
+from toolkit.folders import BUILDS_DIR, READABLE_NAME, SCRIPT_NAME
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -53,7 +54,7 @@ def command(
     from toolkit.recipe import load_recipe
 
     cfg = load_recipe(recipe)
-    out_dir = out_dir or Path("build") / cfg.name
+    out_dir = out_dir or BUILDS_DIR / cfg.name
     started = time.perf_counter()
     result, facts, tables = _build(cfg, out_dir, encoding, with_proof, with_costs)
     seconds = time.perf_counter() - started
@@ -128,8 +129,8 @@ def _build_table(result: Bundle, out_dir: Path, seconds: float) -> Table:
     by_size = sorted(result.component_bytes.items(), key=lambda item: (-item[1], item[0]))
     table = _table(str(out_dir), {name: f"{size:,}" for name, size in by_size}, "component", "bytes")
     table.add_section()
-    table.add_row("train_gpt.py", f"{result.code_bytes:,}")
-    table.add_row("train_gpt_readable.py", f"{len(result.readable.encode()):,}")
+    table.add_row(SCRIPT_NAME, f"{result.code_bytes:,}")
+    table.add_row(READABLE_NAME, f"{len(result.readable.encode()):,}")
     table.add_section()
     table.add_row("seconds", f"{seconds:.1f}")
     return table

@@ -47,8 +47,9 @@ def command(
     Exit code 0 for PASS and WARN, 1 for FAIL and for UNKNOWN (missing evidence is no pass), 2 for wrong usage.
     """
     from toolkit.check.engine import check_source
-    from toolkit.check.report.formats import annotation_lines, to_sarif, write_text
+    from toolkit.check.report.formats import annotation_lines, to_sarif
     from toolkit.check.statistics.read_baseline import read_baseline
+    from toolkit.folders import write_atomically
 
     if explain_bytes and (repository or as_json or annotations or not paths):
         raise click.UsageError("--explain-bytes: expected a PATH on disk and neither --json nor --annotations")
@@ -56,7 +57,7 @@ def command(
     report = check_source(source, read_baseline(against) if against else None, change)
     place = "" if repository is None and source.lone else _place(source)
     if sarif:
-        write_text(sarif, json.dumps(to_sarif(report, place), indent=2) + "\n")
+        write_atomically(sarif, json.dumps(to_sarif(report, place), indent=2) + "\n")
     if as_json:
         click.echo(json.dumps(report.to_json(), indent=2))
     elif annotations:

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from toolkit.folders import BUILDS_DIR, DATA_DIR, RECORDS_DIR, pull_request_path
+
 AUTHOR, GITHUB_ID = "Golf Demo", "golf-demo"
 EVALUATION_SECONDS = 900.0  # a run that takes longer than this beyond its training clock hangs
 
@@ -43,14 +45,14 @@ def command(root: Path, seeds: list[int], wallclock: float | None) -> None:
 
     started = time.monotonic()
     cfg = load_recipe("demo")
-    build, records = root / "build" / cfg.name, root / "records"
+    build, records = root / BUILDS_DIR / cfg.name, root / RECORDS_DIR
     cap_seconds = cfg.train.max_wallclock_seconds if wallclock is None else wallclock
     with interrupt_on_termination(), Display() as display:
-        build_demo_data(cfg, root / "data", lambda step, share: display.show("data", step, share))
+        build_demo_data(cfg, root / DATA_DIR, lambda step, share: display.show("data", step, share))
         display.show("build", "packing the script", 0.0)
         bundle = write_build(cfg, build)
         display.show("build", f"packed into {bundle.code_bytes:,} bytes", 1.0)
-        env = data_environment(build, root / "data")
+        env = data_environment(build, root / DATA_DIR)
         if cap_seconds != cfg.train.max_wallclock_seconds:
             env["MAX_WALLCLOCK_SECONDS"] = str(cap_seconds)
         if torch.cuda.is_available():
@@ -64,7 +66,7 @@ def command(root: Path, seeds: list[int], wallclock: float | None) -> None:
         display.show("record", f"checked: {report.verdict}", 1.0)
     print_results(runs)
     click.echo(f"record: {record} ({report.verdict})")
-    click.echo(f"pull request: {record}.pr.md")
+    click.echo(f"pull request: {pull_request_path(record)}")
     click.echo(f"{time.monotonic() - started:.0f} s in all")
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -42,6 +41,7 @@ def command(script: Path, defines: tuple[str, ...], out: Path | None, encoding: 
 
     from toolkit.bundle.foreign.pack_script import pack_script
     from toolkit.errors import GolfError
+    from toolkit.folders import write_atomically
     from toolkit.unpack.unpack import read_script
 
     pairs = [define.partition("=") for define in defines]
@@ -55,12 +55,7 @@ def command(script: Path, defines: tuple[str, ...], out: Path | None, encoding: 
             result = pack_script(data, {name: value for name, _, value in pairs}, encoding)
     except GolfError as error:
         raise GolfError(f"{script}: {error}") from None
-    partial = out.with_name(f".{out.name}.partial")
-    try:
-        partial.write_bytes(result.packed)
-        os.replace(partial, out)
-    finally:
-        partial.unlink(missing_ok=True)
+    write_atomically(out, result.packed)
     show(result, out, len(data), time.perf_counter() - started, as_json)
 
 

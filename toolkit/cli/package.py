@@ -4,6 +4,8 @@ from pathlib import Path
 
 import click
 
+from toolkit.folders import RECORDS_DIR
+
 
 @click.command("package")
 @click.argument("runs", nargs=-1, required=True, type=click.Path(exists=True, file_okay=False, path_type=Path))
@@ -14,7 +16,7 @@ import click
 @click.option("--date", help="YYYY-MM-DD of the folder; default: today.")
 @click.option(
     "--records-dir",
-    default="records",
+    default=RECORDS_DIR,
     show_default=True,
     type=click.Path(path_type=Path),
     help="Folder of all records; the new one goes to <track>/<date>_<Name> in it.",

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from toolkit.folders import BUNDLE_NAME
+
 if TYPE_CHECKING:
     from toolkit.check.rulebook.finding import Report
     from toolkit.probe.run import Probed
@@ -78,7 +80,7 @@ def _probe_recipe(what: str, names: tuple[str, ...]) -> tuple[Report, dict[str, 
 
     if unknown := set(names) - set(NAMES):
         raise click.UsageError(f"probes: expected names of {', '.join(NAMES)}, found {', '.join(sorted(unknown))}")
-    build = read_build(Path(what)) if (Path(what) / "bundle.json").is_file() else None
+    build = read_build(Path(what)) if (Path(what) / BUNDLE_NAME).is_file() else None
     cfg = build.cfg if build else load_recipe(what)
     with interrupt_on_termination(), Display() as display:
         probed = run_probes(

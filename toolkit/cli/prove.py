@@ -5,6 +5,8 @@ from pathlib import Path
 
 import click
 
+from toolkit.folders import DATA_DIR
+
 
 @click.command("prove")
 @click.argument("build", type=click.Path(exists=True, file_okay=False, path_type=Path))
@@ -14,7 +16,7 @@ import click
 @click.option("--seed", type=click.IntRange(min=0), help="Whose artifact; default: the lowest.")
 @click.option("--stage", help="Of the recipe's stages; default: the last, which is its score.")
 @click.option(
-    "--data-root", default="data", show_default=True, type=click.Path(path_type=Path), help="Shards and tokenizers."
+    "--data-root", default=DATA_DIR, show_default=True, type=click.Path(path_type=Path), help="Shards and tokenizers."
 )
 @click.option("--again", is_flag=True, help="Decode the code file of an earlier proof instead, and compare.")
 @click.option("--json", "as_json", is_flag=True, help="Print proof.json instead of a summary.")

@@ -65,6 +65,8 @@ def command(
 
 
 def _print(content: dict[str, Any]) -> None:
+    from toolkit.check.rulebook.limits import significance_bars
+
     for name in ("new", "old"):
         if side := content.get(name):
             spread = "" if side["std_val_loss_nats"] is None else f" ± {side['std_val_loss_nats']:.5f}"
@@ -73,7 +75,9 @@ def _print(content: dict[str, Any]) -> None:
             click.echo(f"{line}, {side['mean_val_bpb']:.5f}{bpb} BPB")
     if "tests" in content:
         click.echo(f"gain: {content['gain_nats']:+.5f} nats a token, {content['gain_bpb']:+.5f} BPB")
-        for name, title in (("readme", "README (0.005 nats, p < 0.01)"), ("frontier", "frontier (p < 0.25)")):
+        bars = significance_bars()
+        readme = f"README ({bars['gain_nats']:g} nats, p < {bars['p_value']:g})"
+        for name, title in (("readme", readme), ("frontier", f"frontier (p < {bars['frontier_p_value']:g})")):
             test = content["tests"][name]
             if test is None:
                 click.echo(f"{title}: cannot tell; a test needs two new scores")

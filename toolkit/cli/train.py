@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from toolkit.folders import DATA_DIR, run_folder
+
 if TYPE_CHECKING:
     from toolkit.cli.display import Display
 
@@ -14,7 +16,7 @@ if TYPE_CHECKING:
 @click.option("--seed", "seeds", multiple=True, type=click.IntRange(min=0), required=True, help="Repeat for more runs.")
 @click.option("--nproc", default=1, show_default=True, type=click.IntRange(min=1), help="Ranks, one for each GPU.")
 @click.option(
-    "--data-root", default="data", show_default=True, type=click.Path(path_type=Path), help="Shards and tokenizers."
+    "--data-root", default=DATA_DIR, show_default=True, type=click.Path(path_type=Path), help="Shards and tokenizers."
 )
 @click.option(
     "--set", "overrides", multiple=True, metavar="NAME=VALUE", help="Environment of the script, such as ITERATIONS=100."
@@ -38,7 +40,7 @@ def command(
         for seed in seeds:
             train_seed(display, build, seed, nproc, env, timeout)
     for seed in seeds:
-        click.echo(build / "runs" / f"seed{seed}")
+        click.echo(run_folder(build, seed))
 
 
 def train_seed(

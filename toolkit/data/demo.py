@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 import sys
 import tempfile
 from collections.abc import Callable
@@ -16,6 +15,7 @@ from toolkit.data.corpus import embedded_corpus
 from toolkit.data.shards import token_stream, write_shards
 from toolkit.data.tokenizer import train_tokenizer
 from toolkit.errors import GolfError
+from toolkit.folders import dataset_folder, put_in_place, tokenizer_path
 
 SHARD_TOKENS = 500_000  # small, so that a loader has several shards to draw from
 MANIFEST_NAME = "demo.json"  # beside the shards; what they were made of and the digest of each file
@@ -31,22 +31,19 @@ def build_demo_data(cfg: Config, root: Path, progress: Progress | None = None) -
     already done. `GolfError` if the folder holds data that is not ours.
     """
     report = progress or (lambda step, share: None)
-    dataset = root / "datasets" / cfg.data.dataset
-    tokenizer_path = root / "tokenizers" / cfg.data.tokenizer
-    manifest_path = dataset / MANIFEST_NAME
-    if not manifest_path.is_file():
-        _require_absent(dataset, tokenizer_path)
-    if not manifest_path.is_file() or manifest_path.read_bytes() != _manifest(cfg, dataset, tokenizer_path):
+    dataset, tokenizer = dataset_folder(root, cfg.data.dataset), tokenizer_path(root, cfg.data.tokenizer)
+    manifest = dataset / MANIFEST_NAME
+    if not manifest.is_file():
+        _require_absent(dataset, tokenizer)
+    if not manifest.is_file() or manifest.read_bytes() != _manifest(cfg, dataset, tokenizer):
         dataset.parent.mkdir(parents=True, exist_ok=True)
-        tokenizer_path.parent.mkdir(exist_ok=True)
+        tokenizer.parent.mkdir(exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".demo-", suffix=".partial", dir=root) as work:
             new_dataset = Path(work) / "dataset"
             new_tokenizer = Path(work) / cfg.data.tokenizer
             _build(cfg, new_dataset, new_tokenizer, report)
-            if dataset.exists():
-                os.replace(dataset, Path(work) / "old")
-            os.replace(new_dataset, dataset)
-            os.replace(new_tokenizer, tokenizer_path)
+            put_in_place(new_dataset, dataset)
+            put_in_place(new_tokenizer, tokenizer)
     report("data ready", 1.0)
 
 
@@ -59,24 +56,24 @@ def _require_absent(*paths: Path) -> None:
             )
 
 
-def _build(cfg: Config, dataset: Path, tokenizer_path: Path, report: Progress) -> None:
+def _build(cfg: Config, dataset: Path, tokenizer_file: Path, report: Progress) -> None:
     dataset.mkdir()
     report("reading the standard library", 0.0)
     val, train = embedded_corpus()
     report("training the tokenizer", 0.3)
-    tokenizer_path.write_bytes(train_tokenizer(train, cfg.model.vocab_size))
-    tokenizer = load_tokenizer(tokenizer_path, cfg.model.vocab_size)
+    tokenizer_file.write_bytes(train_tokenizer(train, cfg.model.vocab_size))
+    tokenizer = load_tokenizer(tokenizer_file, cfg.model.vocab_size)
     report("writing shards", 0.65)
     val_tokens = token_stream(tokenizer, val)
     write_shards(dataset, "val", val_tokens, len(val_tokens))
     write_shards(dataset, "train", token_stream(tokenizer, train), SHARD_TOKENS)
-    (dataset / MANIFEST_NAME).write_bytes(_manifest(cfg, dataset, tokenizer_path))
+    (dataset / MANIFEST_NAME).write_bytes(_manifest(cfg, dataset, tokenizer_file))
 
 
-def _manifest(cfg: Config, dataset: Path, tokenizer_path: Path) -> bytes:
+def _manifest(cfg: Config, dataset: Path, tokenizer_file: Path) -> bytes:
     """Everything that decides the bytes of the data, and the digest of each file that is there."""
     sources = sorted(Path(__file__).parent.glob("*.py"))
-    files = [tokenizer_path, *sorted(dataset.glob("*.bin"))]
+    files = [tokenizer_file, *sorted(dataset.glob("*.bin"))]
     content = {
         "toolkit.data": hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest(),
         "python": sys.version,

@@ -1,6 +1,5 @@
 """Writing token shards in the competition's format; `components/shards.py` reads them."""
 
-import os
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +7,7 @@ import sentencepiece as spm
 
 from toolkit.components.text.shards import SHARD_HEADER_INTS, SHARD_MAGIC, SHARD_VERSION
 from toolkit.errors import GolfError
+from toolkit.folders import write_atomically
 
 
 def token_stream(tokenizer: spm.SentencePieceProcessor, documents: list[str]) -> np.ndarray:
@@ -22,12 +22,7 @@ def write_shard(path: Path, tokens: np.ndarray) -> None:
         raise GolfError(f"{path}: expected one row of at least one token id, each from 0 to 65535")
     header = np.zeros(SHARD_HEADER_INTS, "<i4")
     header[:3] = SHARD_MAGIC, SHARD_VERSION, len(tokens)
-    partial = path.with_name(path.name + ".partial")
-    try:
-        partial.write_bytes(header.tobytes() + tokens.astype("<u2").tobytes())
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
+    write_atomically(path, header.tobytes() + tokens.astype("<u2").tobytes())
 
 
 def write_shards(folder: Path, split: str, tokens: np.ndarray, shard_tokens: int) -> None:

@@ -12,8 +12,9 @@ from pathlib import Path
 from toolkit.check.rulebook.finding import Finding
 from toolkit.components.text.shards import find_shards
 from toolkit.errors import GolfError
+from toolkit.folders import ARTIFACT_NAME, SCRIPT_NAME
 from toolkit.probe.scene import Scene
-from toolkit.probe.tiny import SCRIPT, read_scores
+from toolkit.probe.tiny import read_scores
 from toolkit.run.sandbox import WORK_DIR, Limits, Outcome, Sandbox, find_sandbox
 
 LIMITS = Limits(memory_bytes=4 << 30, seconds=600, processes=200)
@@ -61,8 +62,8 @@ def _evaluate(scene: Scene, sandbox: Sandbox, with_training: bool) -> tuple[Outc
     shards = find_shards(tiny.folder / "data", "val")
     if with_training:
         shards += find_shards(tiny.folder / "data", "train")
-    script, artifact, tokenizer = _INSIDE / SCRIPT, _INSIDE / "final_model.ptz", _INSIDE / "tokenizer.model"
-    readable = {tiny.folder / SCRIPT: script, tiny.trained.folder / artifact.name: artifact}
+    script, artifact, tokenizer = _INSIDE / SCRIPT_NAME, _INSIDE / ARTIFACT_NAME, _INSIDE / "tokenizer.model"
+    readable = {tiny.folder / SCRIPT_NAME: script, tiny.trained.folder / artifact.name: artifact}
     readable |= {tiny.tokenizer_path: tokenizer, **{path: _INSIDE / "data" / path.name for path in shards}}
     env = tiny.settings(str(WORK_DIR)) | {
         "DATA_PATH": str(_INSIDE / "data"),

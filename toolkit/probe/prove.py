@@ -11,7 +11,6 @@ build is refused unless the toolkit packs its recipe into just that script. It h
 import json
 import math
 import os
-import re
 import subprocess
 import sys
 import tempfile
@@ -29,7 +28,18 @@ from toolkit.components.text.byte_tables import byte_tables, count_target_bytes,
 from toolkit.components.text.shards import find_shards, read_tokens
 from toolkit.data.shards import write_shard
 from toolkit.errors import GolfError
-from toolkit.record.proof import CODE_NAME, PROOF_NAME, read_proof, sha256_of
+from toolkit.folders import (
+    ARTIFACT_NAME,
+    PROOF_CODE_NAME,
+    PROOF_NAME,
+    RECIPE_NAME,
+    RUNS_NAME,
+    SCRIPT_NAME,
+    run_id,
+    seed_of,
+    write_files,
+)
+from toolkit.record.proof import read_proof, sha256_of
 from toolkit.record.runs import Build, read_build
 from toolkit.run.launch import data_environment
 from toolkit.run.runlog import read_runs
@@ -40,7 +50,7 @@ _LIMITS = Limits(memory_bytes=8 << 30, seconds=3600, processes=256)
 _ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
 _COMMANDS = {
     "score": "python {script}",
-    "encode": "python -m toolkit.probe.codec encode {recipe} {stage} {artifact} {tokenizer} {shard} proof.bin",
+    "encode": "python -m toolkit.probe.codec encode {recipe} {stage} {artifact} {tokenizer} {shard} " + PROOF_CODE_NAME,
     "decode": "python -m toolkit.probe.codec decode {recipe} {stage} {artifact} {tokenizer} {code} decoded.bin",
 }
 _SCORE_ENV = {"EVAL_ONLY": "1", "DATA_PATH": "{shards}", "TOKENIZER_PATH": "{tokenizer}", "ARTIFACT_PATH": "{artifact}"}
@@ -71,7 +81,7 @@ class _Case:
         return tokens[: last + 2], int(ends[last])
 
     def digests(self) -> dict[str, str]:
-        files = {path.name: path for path in (self.build.folder / "train_gpt.py", self.artifact, self.tokenizer)}
+        files = {path.name: path for path in (self.build.folder / SCRIPT_NAME, self.artifact, self.tokenizer)}
         return {name: sha256_of(path) for name, path in files.items()}
 
 
@@ -99,7 +109,7 @@ def prove(
         write_shard(shard, tokens)
         nats = json.loads(place.codec("encode", case, work, shard=shard).stdout)["nats"]
         claimed_bpb = _claim(place, case, work, shard)
-        code = work / "encode" / CODE_NAME
+        code = work / "encode" / PROOF_CODE_NAME
         _decode(place, case, work, shard, code)
         proof = {
             "schema_version": 1,
@@ -114,7 +124,7 @@ def prove(
             "code_bytes": code.stat().st_size,
             "code_val_bpb": round(8 * code.stat().st_size / text_bytes, 8),
             "decoded_equal": True,
-            "sha256": case.digests() | {"slice": sha256_of(shard), CODE_NAME: sha256_of(code)},
+            "sha256": case.digests() | {"slice": sha256_of(shard), PROOF_CODE_NAME: sha256_of(code)},
             "commands": _COMMANDS,
             "environment": _ONE_THREAD,
             "sandbox": place.kind,
@@ -122,8 +132,8 @@ def prove(
             "seconds": place.seconds,
         }
         _require_length(proof)
-        _replace(case.run / CODE_NAME, code.read_bytes())
-        _replace(case.run / PROOF_NAME, (json.dumps(proof, indent=2) + "\n").encode())
+        text = json.dumps(proof, indent=2) + "\n"
+        write_files({case.run / PROOF_CODE_NAME: code.read_bytes(), case.run / PROOF_NAME: text})
     return proof
 
 
@@ -136,19 +146,19 @@ def prove_again(
     """
     run = _find_run(build, seed)
     proof = read_proof(run)
-    case = _case(build, int(run.name.removeprefix("seed")), proof["stage"], data_root)
+    case = _case(build, seed_of(run), proof["stage"], data_root)
     with tempfile.TemporaryDirectory(prefix="golf-prove-") as folder:
         shard = Path(folder) / "slice.bin"
         write_shard(shard, case.slice(proof["text_bytes"])[0])
-        _decode(_Place(show), case, Path(folder), shard, run / CODE_NAME)
-        found = case.digests() | {"slice": sha256_of(shard), CODE_NAME: sha256_of(run / CODE_NAME)}
+        _decode(_Place(show), case, Path(folder), shard, run / PROOF_CODE_NAME)
+        found = case.digests() | {"slice": sha256_of(shard), PROOF_CODE_NAME: sha256_of(run / PROOF_CODE_NAME)}
     for name, digest in found.items():
         if proof["sha256"].get(name) != digest:
             raise GolfError(
                 f"{run / PROOF_NAME}: expected {name} with sha256 {proof['sha256'].get(name)}, found {digest}; "
                 "prove it again"
             )
-    _require_length(proof | {"code_bytes": (run / CODE_NAME).stat().st_size})
+    _require_length(proof | {"code_bytes": (run / PROOF_CODE_NAME).stat().st_size})
     return proof
 
 
@@ -158,30 +168,29 @@ def _case(build: Path, seed: int | None, stage: str | None, data_root: Path) -> 
     stage = stage or found.cfg.evaluate.stages[-1]
     if stage not in found.cfg.evaluate.stages:
         raise GolfError(f"stage: expected one of {', '.join(found.cfg.evaluate.stages)}, found {stage}")
-    script = (found.folder / "train_gpt.py").read_bytes()
+    script = (found.folder / SCRIPT_NAME).read_bytes()
     if script != bundle(found.cfg, "base85" if script.isascii() else "latin1").packed:
         raise GolfError(
-            f"{found.folder / 'train_gpt.py'}: expected what this toolkit makes of recipe.toml, found another script; "
+            f"{found.folder / SCRIPT_NAME}: expected what this toolkit makes of {RECIPE_NAME}, found another script; "
             "build and train it again, or use the toolkit that built it"
         )
     env = dict(os.environ) | data_environment(found.folder, data_root)
     data_path, tokenizer = (found.folder / env[name] for name in ("DATA_PATH", "TOKENIZER_PATH"))
-    return _Case(found, run, stage, run / "final_model.ptz", tokenizer.resolve(), data_path.resolve())
+    return _Case(found, run, stage, run / ARTIFACT_NAME, tokenizer.resolve(), data_path.resolve())
 
 
 def _find_run(build: Path, seed: int | None) -> Path:
-    wanted = r"seed\d+" if seed is None else f"seed{seed}"
-    runs = [
-        path.parent for path in build.resolve().glob("runs/*/final_model.ptz") if re.fullmatch(wanted, path.parent.name)
-    ]
+    folders = [path.parent for path in (build.resolve() / RUNS_NAME).glob(f"*/{ARTIFACT_NAME}")]
+    runs = {found: run for run in folders if (found := seed_of(run)) is not None and seed in (None, found)}
     if not runs:
-        raise GolfError(f"{build}: expected a finished run {wanted}, found none; `golf train` makes it")
-    return min(runs, key=lambda run: int(run.name.removeprefix("seed")))
+        wanted = "a finished run" if seed is None else f"a finished run {run_id(seed)}"
+        raise GolfError(f"{build}: expected {wanted}, found none; `golf train` makes it")
+    return runs[min(runs)]
 
 
 def _claim(place: "_Place", case: _Case, work: Path, shard: Path) -> float:
     """Bits a byte that the script itself prints for the slice."""
-    inputs = {"script": case.build.folder / "train_gpt.py", "shards": shard.parent}
+    inputs = {"script": case.build.folder / SCRIPT_NAME, "shards": shard.parent}
     place.run("score", case, work, inputs, _SCORE_ENV)
     (log_path,) = (work / "score").glob("eval_*.log")
     name = f"final_{case.build.cfg.quantize.symbols}_{_LOG_NAMES.get(case.stage, case.stage)}"
@@ -231,7 +240,7 @@ class _Place:
     def run(self, action: str, case: _Case, work: Path, inputs: dict[str, Path], env: dict[str, str]) -> Outcome:
         """Run a command of `_COMMANDS` in the folder `work`/`action`; `GolfError` unless it succeeds."""
         inputs = inputs | {
-            "recipe": case.build.folder / "recipe.toml",
+            "recipe": case.build.folder / RECIPE_NAME,
             "artifact": case.artifact,
             "tokenizer": case.tokenizer,
         }
@@ -253,13 +262,3 @@ class _Place:
             last = (outcome.stderr.strip().splitlines() or [f"exit code {outcome.exit_code}"])[-1]
             raise GolfError(f"{action}: {f'stopped for its {outcome.stopped}' if outcome.stopped else last}")
         return outcome
-
-
-def _replace(path: Path, data: bytes) -> None:
-    """All of it or nothing, in place of what was there."""
-    partial = path.with_name(path.name + ".partial")
-    try:
-        partial.write_bytes(data)
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)

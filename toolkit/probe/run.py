@@ -5,7 +5,6 @@
 
 import hashlib
 import json
-import os
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -16,10 +15,11 @@ from typing import Any
 import torch
 
 from toolkit.bundle.proof.miniature import same_up_to_constants
-from toolkit.check.evidence.probes import FILE, NAMES, SCHEMA_VERSION, missing_probes, read_probes
+from toolkit.check.evidence.probes import NAMES, SCHEMA_VERSION, missing_probes, read_probes
 from toolkit.check.rulebook.finding import Finding
 from toolkit.components.config import Config
 from toolkit.errors import GolfError
+from toolkit.folders import BUNDLE_NAME, PROBES_NAME, READABLE_NAME, SCRIPT_NAME, write_atomically
 from toolkit.probe import causal, contained, independence, normalized, order, repeat
 from toolkit.probe.scene import Scene
 from toolkit.probe.tiny import Tiny
@@ -69,15 +69,15 @@ def run_probes(
 
 def readable_script(build: Path) -> str:
     """The readable script of a build; `GolfError` unless both scripts are those that `golf build` has written."""
-    digests = json.loads((build / "bundle.json").read_text(encoding="utf-8")).get("sha256", {})
-    for name in ("train_gpt.py", "train_gpt_readable.py"):
+    digests = json.loads((build / BUNDLE_NAME).read_text(encoding="utf-8")).get("sha256", {})
+    for name in (SCRIPT_NAME, READABLE_NAME):
         found = hashlib.sha256((build / name).read_bytes()).hexdigest()
         if digests.get(name) != found:
             raise GolfError(
-                f"{build / name}: expected the script that bundle.json names ({str(digests.get(name))[:12]}), "
+                f"{build / name}: expected the script that {BUNDLE_NAME} names ({str(digests.get(name))[:12]}), "
                 f"found another ({found[:12]}); build it again"
             )
-    return (build / "train_gpt_readable.py").read_text(encoding="utf-8")
+    return (build / READABLE_NAME).read_text(encoding="utf-8")
 
 
 def _run_probe(tiny: Tiny, name: str, command: str, show: Callable[[str, float], None]) -> Probed:
@@ -99,6 +99,4 @@ def write_probes(build: Path, bundle_sha256: str, probed: Sequence[Probed]) -> N
         kept[one.name] = facts | {"findings": [asdict(finding) for finding in one.findings]}
     ordered = {name: kept[name] for name in NAMES if name in kept}
     content = {"schema_version": SCHEMA_VERSION, "bundle_sha256": bundle_sha256, "probes": ordered}
-    partial = build / f".{FILE}.partial"
-    partial.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-    os.replace(partial, build / FILE)
+    write_atomically(build / PROBES_NAME, json.dumps(content, indent=2) + "\n")

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from toolkit.check.rulebook.finding import Finding
-from toolkit.check.rulebook.ruleset import all_rules
+from toolkit.check.rulebook.ruleset import find_rule
 from toolkit.components.text.byte_tables import token_strings
 from toolkit.probe.steps.step import Predictor, stage_predictor
 from toolkit.probe.tiny import ProgramEvaluation, Tiny
@@ -76,7 +76,7 @@ class Scene:
         self, probe: str, rule_id: str, outcome: str, expected: str, found: str, stage: str = "", detail: str = ""
     ) -> Finding:
         """A finding with the rulebook's references, whose evidence names the command."""
-        rule = next(rule for rule in all_rules() if rule.id == rule_id)
+        rule = find_rule(rule_id)
         where = f"{probe} probe" + (f", {stage_title(stage)}" if stage else "")
         evidence = f"`{self.command} {probe}`" + (f": {detail}" if detail else "")
         return rule.finding(outcome, where, expected, found, evidence)

@@ -30,11 +30,11 @@ from toolkit.components.config import Config
 from toolkit.components.text.shards import find_shards, read_tokens
 from toolkit.data.shards import write_shard
 from toolkit.errors import GolfError
+from toolkit.folders import ARTIFACT_NAME, SCRIPT_NAME
 from toolkit.probe.evaluation import Report, nats_by_stage
 from toolkit.run.runlog import read_runs
 
 STEPS = 30
-SCRIPT = "train_gpt.py"
 _RUN_SECONDS = 600
 
 
@@ -66,7 +66,7 @@ class Tiny:
         self.folder = folder
         modules = read_modules(ENTRY)
         self.text, _, _ = make_readable(self.cfg, edit(modules) if edit else modules)
-        (folder / SCRIPT).write_text(self.text, encoding="utf-8")
+        (folder / SCRIPT_NAME).write_text(self.text, encoding="utf-8")
         write_data(self.cfg, folder)
 
     @property
@@ -93,7 +93,7 @@ class Tiny:
         """Run the script in a process of its own into the folder `name`, under overrides of its environment."""
         try:
             process = subprocess.run(
-                [sys.executable, SCRIPT],
+                [sys.executable, SCRIPT_NAME],
                 cwd=self.folder,
                 env=clean_environment() | self.settings(name) | overrides,
                 stdin=subprocess.DEVNULL,
@@ -110,7 +110,7 @@ class Tiny:
             last = process.stderr.strip().splitlines()[-1:] or [f"exit code {process.returncode}"]
             raise GolfError(f"{self.cfg.name}: expected the miniature to run, found: {last[0]}")
         folder = self.folder / name
-        return TinyRun(folder, (folder / "final_model.ptz").read_bytes(), read_scores(folder))
+        return TinyRun(folder, (folder / ARTIFACT_NAME).read_bytes(), read_scores(folder))
 
     @functools.cached_property
     def trained(self) -> TinyRun:
@@ -130,7 +130,7 @@ class Tiny:
 
     def evaluate_artifact(self, artifact: bytes) -> "ProgramEvaluation":
         """The script's evaluation of any artifact of the recipe."""
-        return ProgramEvaluation(self.folder / SCRIPT, self.cfg, self.tokenizer_path, artifact)
+        return ProgramEvaluation(self.folder / SCRIPT_NAME, self.cfg, self.tokenizer_path, artifact)
 
 
 def read_scores(folder: Path) -> dict[str, str]:

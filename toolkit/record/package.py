@@ -19,19 +19,34 @@ from pathlib import Path
 from typing import Any
 
 from toolkit.check import Report, check_path
-from toolkit.check.evidence.probes import FILE, missing_probes, read_findings, read_probes
+from toolkit.check.evidence.probes import missing_probes, read_findings, read_probes
 from toolkit.check.rulebook.ruleset import load_rules
 from toolkit.check.subject.baseline import Baseline
 from toolkit.check.subject.claims import parse_claims
 from toolkit.check.subject.subject import RECORD_TRACK
 from toolkit.errors import GolfError
-from toolkit.record.proof import PROOF_NAME, find_proof
+from toolkit.folders import (
+    PROBES_NAME,
+    PROOF_NAME,
+    READABLE_NAME,
+    README_NAME,
+    RECIPE_NAME,
+    RECORDS_DIR,
+    REQUIREMENTS_NAME,
+    SCRIPT_NAME,
+    SUBMISSION_NAME,
+    TRACK_PREFIX,
+    pull_request_path,
+    put_in_place,
+    record_folder,
+)
+from toolkit.record.proof import find_proof
 from toolkit.record.runs import Build, Run, read_matching_runs
 from toolkit.record.submission import make_submission
 from toolkit.record.texts import render_pr_body, render_readme, render_requirements
 from toolkit.run.processes import interrupt_on_termination
 
-SCRIPTS = ("train_gpt.py", "train_gpt_readable.py", "recipe.toml")  # copied from the build as they are
+SCRIPTS = (SCRIPT_NAME, READABLE_NAME, RECIPE_NAME)  # copied from the build as they are
 
 
 class RefusedRecord(GolfError):
@@ -50,7 +65,7 @@ def package(
     runs: Sequence[Path],
     author: str,
     github_id: str,
-    records_dir: Path = Path("records"),
+    records_dir: Path = RECORDS_DIR,
     date: str | None = None,
     name: str | None = None,
     blurb: str = "",
@@ -77,17 +92,17 @@ def package(
         pr_body = Path(work) / "pr.md"
         pr_body.write_text(render_pr_body(draft.runs, draft.submission, draft.folder, report), encoding="utf-8")
         target.parent.mkdir(parents=True, exist_ok=True)
-        os.rename(folder, target)
-        os.replace(pr_body, target.with_name(f"{target.name}.pr.md"))
+        os.rename(folder, target)  # refuses a record that has come in between
+        put_in_place(pr_body, pull_request_path(target))
     _require(check_path(target, against), allow_unknown)
     return target
 
 
-def find_record(runs: Sequence[Path], records_dir: Path = Path("records")) -> Path | None:
+def find_record(runs: Sequence[Path], records_dir: Path = RECORDS_DIR) -> Path | None:
     """The folder in which the same runs were packaged before, by whomever and on whatever date."""
     build, matching = read_matching_runs(runs)
     measured = make_submission(build, matching, {})
-    for path in sorted(records_dir.glob("track_*/*/submission.json")):
+    for path in sorted(records_dir.glob(f"{TRACK_PREFIX}*/*/{SUBMISSION_NAME}")):
         with contextlib.suppress(GolfError):  # a broken neighbour is none of our business
             if measured.items() <= parse_claims(path.read_text(encoding="utf-8"), str(path)).fields.items():
                 return path.parent
@@ -105,9 +120,7 @@ class _Draft:
     @property
     def folder(self) -> Path:
         """Where the record goes, below the folder of all records."""
-        track = "track_10min_16mb" if self.build.cfg.track == "10min_16mb" else "track_non_record_16mb"
-        words = re.findall(r"[\w.-]+", self.submission["name"], re.ASCII)
-        return Path(track, "_".join([self.submission["date"], *words]))
+        return record_folder(self.build.cfg.track, self.submission["date"], self.submission["name"])
 
 
 def _draft(runs: Sequence[Path], author: str, github_id: str, name: str | None, blurb: str, date: str | None) -> _Draft:
@@ -148,17 +161,17 @@ def _assemble(folder: Path, draft: _Draft) -> None:
         shutil.copyfile(run.log.path, folder / run.log.path.name)
     probes = read_probes(draft.build.folder)
     if probes.get("bundle_sha256") == draft.build.sha256:
-        shutil.copyfile(draft.build.folder / FILE, folder / FILE)
+        shutil.copyfile(draft.build.folder / PROBES_NAME, folder / PROBES_NAME)
     else:
         probes = {}
     proof = next(filter(None, (find_proof(run.folder) for run in draft.runs)), {})
     if proof:
         (folder / PROOF_NAME).write_text(json.dumps(proof, indent=2) + "\n", encoding="utf-8")
-    readable = (folder / "train_gpt_readable.py").read_text(encoding="utf-8")
+    readable = (folder / READABLE_NAME).read_text(encoding="utf-8")
     texts = {
-        "README.md": render_readme(draft.build.cfg, draft.runs, draft.submission, list(read_findings(probes)), proof),
-        "submission.json": json.dumps(draft.submission, indent=2, ensure_ascii=False) + "\n",
-        "requirements.txt": render_requirements(readable, draft.runs[0].launched["packages"]),
+        README_NAME: render_readme(draft.build.cfg, draft.runs, draft.submission, list(read_findings(probes)), proof),
+        SUBMISSION_NAME: json.dumps(draft.submission, indent=2, ensure_ascii=False) + "\n",
+        REQUIREMENTS_NAME: render_requirements(readable, draft.runs[0].launched["packages"]),
     }
     for name, text in texts.items():
         (folder / name).write_text(text, encoding="utf-8")
@@ -172,7 +185,7 @@ def _with_missing_probes(report: Report, build: Build) -> Report:
     rule = next(rule for rule in load_rules(RECORD_TRACK) if rule.id == "C2-NORMALIZED")
     found = f"none of {', '.join(missing)}; run `golf probe {os.path.relpath(build.folder)}`"
     return replace(
-        report, findings=(*report.findings, rule.unknown(FILE, "outcomes of all probes for this script", found))
+        report, findings=(*report.findings, rule.unknown(PROBES_NAME, "outcomes of all probes for this script", found))
     )
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from toolkit.errors import GolfError
+from toolkit.folders import ARTIFACT_NAME, PROOF_CODE_NAME, PROOF_NAME, SCRIPT_NAME, build_of
 
-PROOF_NAME, CODE_NAME = "proof.json", "proof.bin"
 _VERSION = 1
 
 
@@ -26,7 +26,7 @@ def find_proof(run: Path) -> dict[str, Any]:
     """A run's proof where it is of the script and the artifact as they lie there, else nothing."""
     try:
         proof = read_proof(run)
-        files = (run.parent.parent / "train_gpt.py", run / "final_model.ptz", run / CODE_NAME)
+        files = (build_of(run) / SCRIPT_NAME, run / ARTIFACT_NAME, run / PROOF_CODE_NAME)
         is_ours = all(proof["sha256"][path.name] == sha256_of(path) for path in files)
     except (GolfError, OSError, KeyError, TypeError):
         return {}

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from toolkit.check.rulebook.limits import bytes_left
 from toolkit.record.runs import Run
 from toolkit.record.submission import mean, sample_deviation
 from toolkit.run.progress import stage_title
-from toolkit.units import CAP_BYTES
 
 
 @dataclass(frozen=True)
@@ -43,13 +43,13 @@ def make_results(runs: Sequence[Run]) -> Results:
 
 def _costs(run: Run) -> list[str]:
     """Cells for code, model, total, left under the cap, steps, seconds of training and of evaluation."""
-    milliseconds = run.log.number("calibrated_ms", "stop_ms")
+    steps, train_seconds = run.log.steps, run.log.train_seconds
     return [
-        f"{run.number('code_bytes'):,}",
-        f"{run.number('model_bytes'):,}",
+        f"{run.measure('code_bytes'):,}",
+        f"{run.measure('model_bytes'):,}",
         f"{run.artifact_bytes:,}",
-        f"{CAP_BYTES - run.artifact_bytes:,}",
-        f"{run.log.steps:,}" if run.log.steps is not None else "",
-        f"{milliseconds / 1000:.1f}" if milliseconds is not None else "",
-        f"{run.number('total_eval_seconds'):.1f}",
+        f"{bytes_left(run.artifact_bytes):,}",
+        f"{steps:,}" if steps is not None else "",
+        f"{train_seconds:.1f}" if train_seconds is not None else "",
+        f"{run.measure('eval_seconds'):.1f}",
     ]

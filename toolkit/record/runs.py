@@ -9,12 +9,15 @@ from typing import Any
 
 from toolkit.components.config import Config
 from toolkit.errors import GolfError
+from toolkit.folders import ARTIFACT_NAME, BUNDLE_NAME, LAUNCH_NAME, RECIPE_NAME, SCRIPT_NAME, build_of, log_name
 from toolkit.recipe import load_recipe
 from toolkit.run.runlog import RunLog, Score, read_runs
 
 DATA_VARIABLES = ("DATA_PATH", "TOKENIZER_PATH")  # where the data lay: no part of the configuration
 _REQUIRED = {  # fact of a log -> the line that brings it
     "bundle_sha256": "bundle_sha256: <64 hex digits>",
+    "world_size": "world_size: N",
+    "code_bytes": "Code size: N bytes",
     "total_bytes": "Total submission size <codec>: N bytes",
     "model_bytes": "Serialized model <codec>: N bytes",
     "total_eval_seconds": "total_eval_time:N.Ns",
@@ -53,31 +56,30 @@ class Run:
 
     @property
     def world_size(self) -> int:
-        return int(self.number("world_size"))
+        return int(self.log.number("world_size"))
 
     @property
     def artifact_bytes(self) -> int:
         """Code and compressed model together."""
-        return int(self.number("total_bytes"))
+        return int(self.measure("artifact_bytes"))
 
-    def number(self, name: str) -> float:
-        """A number from the log; `GolfError` when the log has no such line."""
-        value = self.log.number(name)
-        if value is None:
-            raise GolfError(f"{self.log.path}: expected a line with {name}, found none; run the training again")
-        return value
+    def measure(self, name: str) -> Any:
+        """A property of the log that `read_run` has found to be there."""
+        return getattr(self.log, name)
 
 
 def read_run(folder: Path) -> Run:
     """Read the folder of a finished run and hold its log against the files beside it."""
     try:
-        found = json.loads((folder / "run.json").read_text())
+        found = json.loads((folder / LAUNCH_NAME).read_text())
         launched = {key: found[key] for key in ("seed", "exit_code", "environment", "packages")}
     except (OSError, ValueError, KeyError, TypeError):
-        raise GolfError(f"{folder}: expected a run folder with run.json, found none; `golf train` writes it") from None
+        raise GolfError(
+            f"{folder}: expected a run folder with {LAUNCH_NAME}, found none; `golf train` writes it"
+        ) from None
     if launched["exit_code"] != 0:
         raise GolfError(f"{folder}: expected a finished run, found exit code {launched['exit_code']}; run it again")
-    log_path = folder / f"train_seed{launched['seed']}.log"
+    log_path = folder / log_name(launched["seed"])
     if not log_path.is_file():
         raise GolfError(f"{folder}: expected {log_path.name}, found no such file; run the training again")
     logs = read_runs(log_path)
@@ -89,8 +91,8 @@ def read_run(folder: Path) -> Run:
     for fact, line in _REQUIRED.items():
         if fact not in log.facts:
             raise GolfError(f"{log_path}: expected a line `{line}`, found none; run the training again")
-    artifact = folder / "final_model.ptz"
-    found_bytes, logged_bytes = artifact.stat().st_size, log.number("model_bytes")
+    artifact = folder / ARTIFACT_NAME
+    found_bytes, logged_bytes = artifact.stat().st_size, log.model_bytes
     if found_bytes != logged_bytes:
         raise GolfError(f"{artifact}: expected {logged_bytes} bytes as logged, found {found_bytes}; run it again")
     return Run(folder, log, logs[0].headline, launched)
@@ -99,13 +101,13 @@ def read_run(folder: Path) -> Run:
 def read_build(folder: Path) -> Build:
     """Read a build folder as `golf build` writes it."""
     try:
-        name = json.loads((folder / "bundle.json").read_text())["recipe"]
-        script = (folder / "train_gpt.py").read_bytes()
+        name = json.loads((folder / BUNDLE_NAME).read_text())["recipe"]
+        script = (folder / SCRIPT_NAME).read_bytes()
     except (OSError, ValueError, KeyError):
         raise GolfError(
-            f"{folder}: expected a build with train_gpt.py and bundle.json; make it with `golf build`"
+            f"{folder}: expected a build with {SCRIPT_NAME} and {BUNDLE_NAME}; make it with `golf build`"
         ) from None
-    cfg = replace(load_recipe(folder / "recipe.toml"), name=name)
+    cfg = replace(load_recipe(folder / RECIPE_NAME), name=name)
     return Build(folder, cfg, hashlib.sha256(script).hexdigest(), len(script))
 
 
@@ -118,7 +120,7 @@ def read_matching_runs(folders: Sequence[Path]) -> tuple[Build, list[Run]]:
         raise GolfError("runs: expected at least one run folder, found none")
     runs = [read_run(folder.resolve()) for folder in folders]
     first = runs[0]
-    build = read_build(first.folder.parent.parent)
+    build = read_build(build_of(first.folder))
     seen: dict[int, Path] = {}
     for run in runs:
         if run.seed in seen:
@@ -127,7 +129,7 @@ def read_matching_runs(folders: Sequence[Path]) -> tuple[Build, list[Run]]:
         logged = run.log.facts["bundle_sha256"]
         if logged.value != build.sha256:
             raise GolfError(
-                f"{run.log.path}:{logged.line}: expected a log of {build.folder / 'train_gpt.py'} "
+                f"{run.log.path}:{logged.line}: expected a log of {build.folder / SCRIPT_NAME} "
                 f"({build.sha256[:12]}), found one of another script ({str(logged.value)[:12]}); train this build again"
             )
         if (run.overrides, run.world_size) != (first.overrides, first.world_size):

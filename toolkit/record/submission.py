@@ -27,7 +27,7 @@ def make_submission(build: Build, runs: Sequence[Run], given: dict[str, str]) ->
         "val_loss_std": sample_deviation(val_loss),
         "bytes_total": largest.artifact_bytes,
         "bytes_code": build.code_bytes,
-        "bytes_model_compressed": largest.log.number("model_bytes"),
+        "bytes_model_compressed": largest.measure("model_bytes"),
         "seeds": [run.seed for run in runs],
         "seed_results": {str(run.seed): _seed_result(run) for run in runs},
         "hardware": ", ".join(sorted({str(run.log.facts["hardware"].value) for run in runs})),
@@ -52,5 +52,5 @@ def _seed_result(run: Run) -> dict[str, Any]:
         "artifact_bytes": run.artifact_bytes,
         "steps": run.log.steps,
         "train_time_s": run.log.train_seconds,
-        "eval_time_s": run.log.total_eval_seconds,
+        "eval_time_s": run.measure("eval_seconds"),
     }

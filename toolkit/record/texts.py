@@ -10,10 +10,11 @@ from typing import Any
 import jinja2
 
 from toolkit.check.rulebook.finding import Report
+from toolkit.check.rulebook.limits import bytes_left, cap_bytes
 from toolkit.components.config import Config
+from toolkit.folders import DATA_DIR, dataset_folder, tokenizer_path
 from toolkit.record.results import make_results
 from toolkit.record.runs import Run
-from toolkit.units import CAP_BYTES
 
 TEMPLATES_DIR = Path(__file__).resolve().parents[1] / "templates"
 
@@ -26,15 +27,15 @@ def render_readme(
     proof: dict[str, Any],  # of the codec, or empty
 ) -> str:
     """README.md of the record: score, table by seed, sizes, how to run it, what was probed, settings, hardware."""
+    data = Path("../../..", DATA_DIR)  # records lie three folders below the root of a repository
     return _render(
         "record_readme.md.j2",
         submission=submission,
         results=make_results(runs).markdown(),
         world_size=runs[0].world_size,
         overrides=runs[0].overrides,
-        # Records lie three folders below the root of a repository, and the data in its data folder.
-        data_path=f"../../../data/datasets/{cfg.data.dataset}",
-        tokenizer_path=f"../../../data/tokenizers/{cfg.data.tokenizer}",
+        data_path=dataset_folder(data, cfg.data.dataset),
+        tokenizer_path=tokenizer_path(data, cfg.data.tokenizer),
         settings=_settings_off_baseline(cfg),
         probes=probes,
         proof=proof,
@@ -76,8 +77,9 @@ def _render(template: str, **values: Any) -> str:
         keep_trailing_newline=True,
         autoescape=False,  # Markdown
     )
+    environment.filters["bytes_left"] = bytes_left
     environment.filters["cell"] = lambda value: str(value).replace("|", "\\|").replace("\n", " ")
-    return environment.get_template(template).render(cap_bytes=CAP_BYTES, **values)
+    return environment.get_template(template).render(cap_bytes=cap_bytes(), **values)
 
 
 def _settings_off_baseline(cfg: Config) -> list[tuple[str, Any, Any]]:

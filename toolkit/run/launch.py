@@ -14,7 +14,6 @@ import re
 import shutil
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -23,6 +22,19 @@ from pathlib import Path
 from typing import Any
 
 from toolkit.errors import GolfError
+from toolkit.folders import (
+    ARTIFACT_NAME,
+    LAUNCH_NAME,
+    OUTPUT_NAME,
+    RECIPE_NAME,
+    RUNS_NAME,
+    SCRIPT_NAME,
+    dataset_folder,
+    put_in_place,
+    run_folder,
+    run_id,
+    tokenizer_path,
+)
 from toolkit.recipe import load_recipe
 from toolkit.run.processes import available_cores, ending, interrupt_on_termination
 
@@ -43,7 +55,7 @@ class _Job:
 
     @property
     def folder(self) -> Path:
-        return self.script.parent / "runs" / f"seed{self.seed}"
+        return run_folder(self.script.parent, self.seed)
 
     @property
     def arguments(self) -> list[str]:
@@ -61,8 +73,8 @@ class _Job:
     def environment(self, run_dir: str) -> dict[str, str]:
         # torchrun gives each of several ranks one thread, and a lone one whatever torch thinks right.
         threads = {"OMP_NUM_THREADS": str(max(1, available_cores() // self.nproc))}
-        ours = {"SEED": str(self.seed), "RUN_ID": f"seed{self.seed}", "RUN_DIR": run_dir, "EVAL_ONLY": "0"}
-        return threads | dict(os.environ) | self.overrides | ours | {"ARTIFACT_PATH": f"{run_dir}/final_model.ptz"}
+        ours = {"SEED": str(self.seed), "RUN_ID": run_id(self.seed), "RUN_DIR": run_dir, "EVAL_ONLY": "0"}
+        return threads | dict(os.environ) | self.overrides | ours | {"ARTIFACT_PATH": f"{run_dir}/{ARTIFACT_NAME}"}
 
 
 def launch(
@@ -91,7 +103,7 @@ def launch(
     try:
         with interrupt_on_termination():
             _run(job, partial, timeout_seconds, on_line or (lambda line: None))
-            _replace(partial, job.folder)
+            put_in_place(partial, job.folder)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     shutil.rmtree(job.folder.with_suffix(".failed"), ignore_errors=True)
@@ -104,16 +116,19 @@ def data_environment(build_dir: Path, data_root: Path) -> dict[str, str]:
     They are relative to the build folder, so that no log of a submission names somebody's home folder.
     """
     folder = _script(build_dir).parent
-    data = load_recipe(folder / "recipe.toml").data
+    data = load_recipe(folder / RECIPE_NAME).data
     root = Path(os.path.relpath(data_root.resolve(), folder))
-    paths = {"DATA_PATH": root / "datasets" / data.dataset, "TOKENIZER_PATH": root / "tokenizers" / data.tokenizer}
+    paths = {
+        "DATA_PATH": dataset_folder(root, data.dataset),
+        "TOKENIZER_PATH": tokenizer_path(root, data.tokenizer),
+    }
     return {name: str(path) for name, path in paths.items() if name not in os.environ}
 
 
 def is_finished(folder: Path, identity: dict[str, Any]) -> bool:
     """Whether a run folder holds a finished run whose `run.json` agrees with every item of `identity`."""
     try:
-        found = json.loads((folder / "run.json").read_text())
+        found = json.loads((folder / LAUNCH_NAME).read_text())
     except (OSError, ValueError):
         return False
     return isinstance(found, dict) and identity.items() <= found.items()
@@ -132,9 +147,9 @@ def own_error(lines: Iterable[str]) -> str:
 
 
 def _script(build_dir: Path) -> Path:
-    script = build_dir.resolve() / "train_gpt.py"
+    script = build_dir.resolve() / SCRIPT_NAME
     if not script.is_file():
-        raise GolfError(f"{build_dir}: expected a build with train_gpt.py, found none; make one with `golf build`")
+        raise GolfError(f"{build_dir}: expected a build with {SCRIPT_NAME}, found none; make one with `golf build`")
     return script
 
 
@@ -163,7 +178,7 @@ def _run(job: _Job, partial: Path, timeout_seconds: float | None, on_line: Calla
     process = subprocess.Popen(
         [sys.executable, *job.arguments],
         cwd=job.script.parent,
-        env=job.environment(f"runs/{partial.name}"),
+        env=job.environment(f"{RUNS_NAME}/{partial.name}"),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -181,22 +196,11 @@ def _run(job: _Job, partial: Path, timeout_seconds: float | None, on_line: Calla
         "packages": _package_versions(),
         "hardware": next((line.removeprefix("hardware: ") for line in lines if line.startswith("hardware: ")), ""),
     }
-    (partial / "run.json").write_text(json.dumps(job.identity() | outcome, indent=2) + "\n")
+    (partial / LAUNCH_NAME).write_text(json.dumps(job.identity() | outcome, indent=2) + "\n")
     if process.returncode == 0 and not timed_out.is_set():
         return
-    (partial / "output.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    (partial / OUTPUT_NAME).write_text("\n".join(lines) + "\n", encoding="utf-8")
     failed = job.folder.with_suffix(".failed")
-    _replace(partial, failed)
+    put_in_place(partial, failed)
     reason = f"it took more than {timeout_seconds:g} s" if timed_out.is_set() else own_error(lines)
-    raise GolfError(f"seed {job.seed} failed: {reason} (all output: {failed / 'output.txt'})")
-
-
-def _replace(source: Path, target: Path) -> None:
-    """Rename a folder over another; at every moment the old or the new one is whole."""
-    if target.exists():
-        old = Path(tempfile.mkdtemp(prefix=".old-", dir=target.parent))
-        target.rename(old / target.name)
-        source.rename(target)
-        shutil.rmtree(old, ignore_errors=True)
-    else:
-        source.rename(target)
+    raise GolfError(f"seed {job.seed} failed: {reason} (all output: {failed / OUTPUT_NAME})")

@@ -10,7 +10,7 @@ Not covered: progress lines of an evaluation (`running_bpb`, `ttt_chunk`), sizes
 import math
 import re
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -37,6 +37,17 @@ MAX_LINE_BYTES = 1 << 13  # what is longer is somebody's embedded script; the re
 MAX_RUNS = 64
 _MAX_KEPT = 1024  # settings and scores of a run, so that a log of any length fits in memory
 _MAX_TEXT = 1000
+_TOTAL_ROUNDING_SECONDS = 0.051  # of a total that is printed to a tenth
+_STOP = ("stop_ms", "validation_ms", "step_ms")
+_READ_FROM = {  # measure -> the facts that tell it, the first that the log has counts
+    "seed": ("seed",),
+    "steps": ("stop_step", "validation_step", "step"),
+    "stop_seconds": _STOP,
+    "train_seconds": ("calibrated_ms", *_STOP),
+    "artifact_bytes": ("total_bytes",),
+    "code_bytes": ("code_bytes",),
+    "model_bytes": ("model_bytes",),
+}
 
 
 @dataclass(frozen=True)
@@ -96,11 +107,32 @@ class RunLog:
 
     def number(self, *names: str) -> Any:
         """Value of the first of these facts that the log has, else None."""
-        return next((self.facts[name].value for name in names if name in self.facts), None)
+        fact = self._first(names)
+        return None if fact is None else fact.value
+
+    def _first(self, names: Iterable[str]) -> Fact | None:
+        return next((self.facts[name] for name in names if name in self.facts), None)
+
+    def source(self, measure: str) -> Fact | None:
+        """The line that a measure (a property below) is read from, with the number as it stands there."""
+        if measure in ("val_bpb", "val_loss") and self.headline:
+            return Fact(getattr(self.headline, measure), self.headline.line, self.headline.text)
+        if measure == "eval_seconds":
+            return self._whole_evaluation
+        return self._first(_READ_FROM.get(measure, ()))
+
+    @property
+    def ours(self) -> bool:
+        """Was it written by a script of this toolkit? They alone name their own hash."""
+        return self.script_sha256 is not None
+
+    @property
+    def script_sha256(self) -> str | None:
+        return self.number("bundle_sha256")
 
     @property
     def seed(self) -> int | None:
-        return self.number("seed")
+        return self.number(*_READ_FROM["seed"])
 
     @property
     def headline(self) -> Score | None:
@@ -112,7 +144,7 @@ class RunLog:
         final = [score for score in self.scores if not is_diagnostic(score.key)]
         if not final:
             return self.validation
-        if "bundle_sha256" in self.facts:
+        if self.ours:
             return final[-1]
         best = max(final, key=_precedence)
         if stage_rank(best.key) == 3:
@@ -131,33 +163,79 @@ class RunLog:
         return self.headline.val_loss if self.headline else None
 
     @property
+    def headline_seconds(self) -> float | None:
+        """Seconds of the pass that gave the headline, as its line says or the rounded copy of it."""
+        return None if self._headline_pass is None else self._headline_pass.value
+
+    @property
     def eval_seconds(self) -> float | None:
-        """Seconds of the headline's own evaluation, from its line or the rounded copy of it."""
+        """Seconds of the whole evaluation: the total where the log prints one, else those of the headline's pass.
+
+        A total that the headline's own seconds reach is that pass once more, rounded to a tenth, and the pass counts.
+        """
+        return None if self._whole_evaluation is None else self._whole_evaluation.value
+
+    @property
+    def _headline_pass(self) -> Fact | None:
         headline = self.headline
         if headline is None:
             return None
-        timed = [score.seconds for score in self.scores if score.stage == headline.stage and score.seconds]
-        return timed[-1] if timed else self.number("adaptation_seconds")
+        timed = [score for score in self.scores if score.stage == headline.stage and score.seconds]
+        return Fact(timed[-1].seconds, timed[-1].line, timed[-1].text) if timed else self._first(["adaptation_seconds"])
 
     @property
-    def total_eval_seconds(self) -> float | None:
-        """Seconds of the whole evaluation where the log prints them."""
-        return self.number("total_eval_seconds")
+    def _whole_evaluation(self) -> Fact | None:
+        own, total = self._headline_pass, self._first(["total_eval_seconds"])
+        if own and total and total.value <= own.value + _TOTAL_ROUNDING_SECONDS:
+            return own
+        return total or own
 
     @property
     def train_seconds(self) -> float | None:
-        """Training clock at the stop, else at the last validation, else with calibration, else at the last step."""
-        milliseconds = self.number("stop_ms", "validation_ms", "calibrated_ms", "step_ms")
+        """Seconds of training: with the calibration of the quantizer where the log counts it in, else at the stop.
+
+        What tables, records and reports give as the time of training.
+        """
+        return self._seconds(_READ_FROM["train_seconds"])
+
+    @property
+    def stop_seconds(self) -> float | None:
+        """Training clock where the steps ended: as the stop says, else the last validation, else the last step."""
+        return self._seconds(_READ_FROM["stop_seconds"])
+
+    @property
+    def clock_includes_calibration(self) -> bool:
+        """Our scripts stop the clock after it; published ones stop it before, and tell its seconds apart."""
+        return "calibrated_ms" in self.facts
+
+    @property
+    def clock(self) -> Fact | None:
+        """The largest reading of the training clock on any line, in milliseconds: what the limit is held against."""
+        readings = [self.facts[name] for name in _READ_FROM["train_seconds"] if name in self.facts]
+        return max(readings, key=lambda fact: fact.value, default=None)
+
+    def _seconds(self, names: Iterable[str]) -> float | None:
+        milliseconds = self.number(*names)
         return None if milliseconds is None else milliseconds / 1000
 
     @property
     def steps(self) -> int | None:
-        return self.number("stop_step", "validation_step", "step")
+        return self.number(*_READ_FROM["steps"])
 
     @property
     def artifact_bytes(self) -> int | None:
         """Code and compressed model together, as the log counts them."""
-        return self.number("total_bytes")
+        return self.number(*_READ_FROM["artifact_bytes"])
+
+    @property
+    def code_bytes(self) -> int | None:
+        """Code as the log counts it, packed or not."""
+        return self.number(*_READ_FROM["code_bytes"])
+
+    @property
+    def model_bytes(self) -> int | None:
+        """The compressed model."""
+        return self.number(*_READ_FROM["model_bytes"])
 
     @property
     def trained(self) -> bool:

@@ -2,12 +2,12 @@
 
 
 def main(script: str) -> None:
-    print(first(), middle(2), last(3), nested(4))
+    print(first(1), middle(2), last(3), nested(4))
 
 
-def first() -> str:
+def first(x: int) -> str:
     # why the first branch is taken
-    return "scaled"
+    return f"scaled {x}"
 
 
 def middle(x: int) -> str:

@@ -7,8 +7,8 @@ def main(script: str) -> None:
     print(early(1), twice(6), one_arm(7), changed(), named())
 
 
-def single(x: int) -> int:
-    return x
+def single(x: int) -> list[int]:
+    return [x]
 
 
 def several(x: int) -> str:
@@ -23,9 +23,9 @@ def inside() -> list[int]:
     return [scaled(y) for y in range(2)]
 
 
-def tested(x: int) -> int:
+def tested(x: int) -> list[int]:
     """A number moves where its truth decides."""
-    return x
+    return [x]
 
 
 def named() -> int:

@@ -8,11 +8,12 @@ def main(script: str) -> None:
         if count > 3:
             break
         assert count, "counts"
-    print(count, empty(), only(count))
+    print(count, Quiet().empty(), only(count))
 
 
-def empty() -> None:
-    """A docstring is a body."""
+class Quiet:
+    def empty(self) -> None:
+        """A docstring is a body."""
 
 
 def only(x: int) -> None:

@@ -40,7 +40,7 @@ def both(x: int, negate: bool) -> int:
 
 
 def ignored(x: int) -> int:
-    return x
+    return x + 1
 
 
 def shown(flag: bool) -> str:
@@ -49,7 +49,7 @@ def shown(flag: bool) -> str:
 
 
 def text() -> str:
-    return "flag False of False"
+    return "flag False of False".title()
 
 
 if __name__ == "__main__":

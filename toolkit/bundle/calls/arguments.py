@@ -21,7 +21,7 @@ from toolkit.bundle.rewrite.signatures import all_read
 from toolkit.bundle.rewrite.simplify import is_pure
 from toolkit.syntax.constants import evaluate, is_flag, is_literal
 
-_Span = tuple[int, int, bytes]
+Span = tuple[int, int, bytes]
 
 
 def fold_parameters(parts: list[Part], flags_only: bool) -> list[Part]:
@@ -29,14 +29,14 @@ def fold_parameters(parts: list[Part], flags_only: bool) -> list[Part]:
     while True:
         source = Source("".join(part.source for part in parts))
         for edits in _proposals(source, flags_only):
-            if edits and not _overlap(edits, source.edits):
+            if edits and not overlap(edits, source.edits):
                 source.edits += edits
         if not source.edits:
             return parts
-        parts = _distributed(parts, source.edits)
+        parts = distribute(parts, source.edits)
 
 
-def _distributed(parts: list[Part], edits: list[_Span]) -> list[Part]:
+def distribute(parts: list[Part], edits: list[Span]) -> list[Part]:
     """Apply edits of the joined text to the parts they fall in."""
     starts = [0, *accumulate(len(part.source.encode()) for part in parts)]
     changed = []
@@ -47,11 +47,11 @@ def _distributed(parts: list[Part], edits: list[_Span]) -> list[Part]:
     return changed
 
 
-def _overlap(edits: list[_Span], others: list[_Span]) -> bool:
+def overlap(edits: list[Span], others: list[Span]) -> bool:
     return any(start < last and first < end for start, end, _ in edits for first, last, _ in others)
 
 
-def _proposals(source: Source, flags_only: bool) -> Iterator[list[_Span]]:
+def _proposals(source: Source, flags_only: bool) -> Iterator[list[Span]]:
     """For every parameter and attribute that can go the edits that remove it."""
     uses = Uses(source)
     followed = followed_classes(uses)
@@ -62,7 +62,7 @@ def _proposals(source: Source, flags_only: bool) -> Iterator[list[_Span]]:
         yield _dissolution(source, attribute)
 
 
-def _removal(uses: Uses, callee: Callee, parameter: ast.arg, flags_only: bool) -> list[_Span]:
+def _removal(uses: Uses, callee: Callee, parameter: ast.arg, flags_only: bool) -> list[Span]:
     """Edits that take a parameter out of its function and of all calls; none if it has to stay."""
     source, reads = uses.source, [m.node for m in uses.meaning[parameter].mentions if m.node is not parameter]
     values = callee.values(parameter)
@@ -82,7 +82,7 @@ def _removal(uses: Uses, callee: Callee, parameter: ast.arg, flags_only: bool) -
     return edits
 
 
-def _dissolution(source: Source, attribute: FlagAttribute) -> list[_Span]:
+def _dissolution(source: Source, attribute: FlagAttribute) -> list[Span]:
     """Edits that put the value of an attribute where it is read, and nothing where it is set."""
     with source.apart() as edits:
         for stmt in attribute.settings:

@@ -4,12 +4,12 @@ Components are framed groups, definitions the tiles in them, areas the packed by
 Layout after Bruls, Huizing and van Wijk, "Squarified Treemaps" (2000).
 """
 
-import os
 from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 
 from toolkit.bundle.costs.explain import Component, Explanation
+from toolkit.folders import write_atomically
 
 _WIDTH, _HEIGHT = 1200.0, 800.0
 _TITLE, _HEADING = 28.0, 16.0  # heights of the lines of text
@@ -67,12 +67,7 @@ def _worst_ratio(row: list[float], side: float) -> float:
 
 def write_treemap(explanation: Explanation, path: Path) -> None:
     """Write the picture; an old one is replaced in one step."""
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        partial.write_text(treemap(explanation), encoding="utf-8")
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
+    write_atomically(path, treemap(explanation))
 
 
 def treemap(explanation: Explanation) -> str:

@@ -5,12 +5,13 @@
    An optional package is imported inside the functions of one file.
 3. Names at the top level are unique over all components, in whatever folder, and hide no builtin. The `__init__.py` of
    a folder is empty.
-4. The recipe is `cfg`: first parameter, first argument or `self.cfg`, and read as `cfg.section.field`.
+4. The recipe is `cfg`: first parameter, first argument or `self.cfg`, and read as `cfg.section.field`, or as `f(cfg)`
+   where the settings have such a function of `cfg` alone.
 5. Nothing looks names up by text: no `eval`, `vars`, computed `getattr` and the like.
 6. Nothing reads the name of a function or class, or a docstring: both change when a script is minified.
 
 `config.py` and `settings/` are exempt: settings become literals, so they never reach a script, and others import only
-`Config` from `config.py`.
+`Config` and functions of `cfg` alone from them.
 That behaviour is the same in all forms of a script is not for a lint to show; the tests run them.
 """
 
@@ -22,8 +23,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from toolkit.bundle.link.parts import outside_imports
-from toolkit.bundle.link.resolve import COMPONENTS, Module, is_settings
-from toolkit.bundle.link.settings import cfg_uses, is_cfg, takes_cfg
+from toolkit.bundle.link.resolve import COMPONENTS, Module, is_settings, own_imports
+from toolkit.bundle.link.settings import cfg_uses, is_cfg, settings_functions, takes_cfg
 from toolkit.bundle.rewrite.signatures import KNOWN_DECORATORS
 from toolkit.syntax.constants import NotConstant, evaluate, is_literal
 
@@ -157,14 +158,24 @@ def check_imports(tree: ast.Module) -> Findings:
 def _check_own_import(node: ast.Import | ast.ImportFrom, is_top: bool) -> Findings:
     form = f"write from {COMPONENTS}.x import name"
     module = getattr(node, "module", None) or ""
-    if isinstance(node, ast.Import) or _level(node) or not module.startswith(COMPONENTS + "."):
+    is_followed = isinstance(node, ast.ImportFrom) and not node.level and module.startswith(COMPONENTS + ".")
+    if not is_followed:
         yield node, f"import of ours that the bundler cannot follow; {form}"
     elif not is_top:
         yield node, "import of ours that is conditional; move it to the top"
     elif any(alias.asname or alias.name == "*" for alias in node.names):
         yield node, f"import of ours under another name; {form}"
-    elif is_settings(module.removeprefix(COMPONENTS + ".")) and any(alias.name != "Config" for alias in node.names):
-        yield node, "import of more than Config from the settings, which do not reach a script; move the rest elsewhere"
+
+
+def check_settings_imports(tree: ast.Module) -> Findings:
+    known = {"Config", *settings_functions(tree)}
+    for name, node in own_imports(tree):
+        if is_settings(name) and not known.issuperset(alias.name for alias in node.names):
+            yield (
+                node,
+                "import of more than Config and functions of cfg alone from the settings, which do not reach a script;"
+                " move the rest elsewhere",
+            )
 
 
 def _level(node: ast.Import | ast.ImportFrom) -> int:
@@ -209,6 +220,8 @@ def check_unique_names(modules: list[Module]) -> Iterator[Violation]:
             if isinstance(stmt, (ast.Import, ast.ImportFrom)):
                 for item in outside_imports(stmt, module.where):
                     places.setdefault(item.name, item.where)
+        for name in settings_functions(module.tree):
+            places.setdefault(name, module.where)
     for module in modules:
         for stmt in module.tree.body:
             for name in _declared(stmt):
@@ -230,7 +243,7 @@ def _declared(stmt: ast.stmt) -> list[str]:
 
 
 def check_cfg_uses(tree: ast.Module) -> Findings:
-    for use in cfg_uses(tree):
+    for use in cfg_uses(tree, settings_functions(tree)):
         if use.kind == "stray":
             yield use.node, f"{use.reason}; read cfg.section.field where it is used, or pass cfg as first argument"
 
@@ -240,10 +253,11 @@ def check_cfg_passing(modules: list[Module]) -> Iterator[Violation]:
     functions, methods = _takers(modules)
     for module in modules:
         calls = {node.func: node for node in ast.walk(module.tree) if isinstance(node, ast.Call)}
+        callable_names = {*functions, *settings_functions(module.tree)}
         for node in ast.walk(module.tree):
             if isinstance(node, ast.Call) and node.args and is_cfg(node.args[0]):
                 name = getattr(node.func, "id", getattr(node.func, "attr", ""))
-                if name not in (functions if isinstance(node.func, ast.Name) else methods):
+                if name not in (callable_names if isinstance(node.func, ast.Name) else methods):
                     yield Violation(
                         module.where, node.lineno, f"cfg is passed to {name}, which is no component taking it"
                     )
@@ -317,6 +331,7 @@ _MODULE_CHECKS: tuple[Callable[[ast.Module], Findings], ...] = (
     check_top_level,
     check_definitions,
     check_imports,
+    check_settings_imports,
     check_cfg_uses,
     check_lookups,
     check_reflection,

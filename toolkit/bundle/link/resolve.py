@@ -61,8 +61,9 @@ def read_modules(entry: str, components_dir: Path = COMPONENTS_DIR) -> list[Modu
             raise GolfError(f"{wanted_by}: expected that component as a file, found none at {_shown(path)}")
         module = read_module(path, name)
         trail[name] = wanted_by
-        for imported, line in own_imports(module.tree):
-            read(imported, f"{module.where}:{line} imports {imported}")
+        for imported, node in own_imports(module.tree):
+            if not is_settings(imported):
+                read(imported, f"{module.where}:{node.lineno} imports {imported}")
         del trail[name]
         done[name] = module
 
@@ -70,13 +71,11 @@ def read_modules(entry: str, components_dir: Path = COMPONENTS_DIR) -> list[Modu
     return list(done.values())
 
 
-def own_imports(tree: ast.Module) -> Iterator[tuple[str, int]]:
-    """Names, without `toolkit.components.`, and lines of the components a module imports from."""
+def own_imports(tree: ast.Module) -> Iterator[tuple[str, ast.ImportFrom]]:
+    """The imports of ours in a module, each with what it imports from, without `toolkit.components.`."""
     for node in tree.body:
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(COMPONENTS + "."):
-            name = (node.module or "").removeprefix(COMPONENTS + ".")
-            if not is_settings(name):
-                yield name, node.lineno
+            yield (node.module or "").removeprefix(COMPONENTS + "."), node
 
 
 def _shown(path: Path) -> str:

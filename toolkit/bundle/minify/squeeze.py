@@ -5,14 +5,17 @@ Everything here relies on seeing the complete program: nobody else calls its fun
 - Annotations go, except what a dataclass or an unknown decorator may read.
 - Constants that are used once, or are no longer than a name, move to their uses; what that decides is folded.
 - Keyword arguments of direct calls become positional, so that parameters can be renamed.
+- Functions that one call mentions move there, where nothing changes by it.
 
 Not covered: renaming of attributes and methods, which may be entries of a state dict or belong to a foreign class.
 """
 
 import ast
 
+from toolkit.bundle.calls.absorb import absorb
 from toolkit.bundle.link.parts import Import, Part, make_part
 from toolkit.bundle.link.shake import shake
+from toolkit.bundle.rewrite.expressions import substitute
 from toolkit.bundle.rewrite.scopes import find_bindings
 from toolkit.bundle.rewrite.signatures import (
     all_read,
@@ -23,6 +26,7 @@ from toolkit.bundle.rewrite.signatures import (
 )
 from toolkit.bundle.rewrite.simplify import is_pure, simplify
 from toolkit.syntax.constants import is_literal
+from toolkit.syntax.unparse import unparse
 
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _FIELD_MARKERS = {"ClassVar", "InitVar", "KW_ONLY"}
@@ -36,10 +40,11 @@ def squeeze(imports: list[Import], parts: list[Part], roots: frozenset[str]) -> 
     origin = dict(zip(tree.body, parts, strict=True))
     inline_constants(tree)
     pass_by_position(tree)
+    absorb(tree, roots)
     squeezed = []
     for stmt in tree.body:
         part = origin[stmt]
-        source = simplify(ast.unparse(ast.fix_missing_locations(stmt)) + "\n")
+        source = simplify(unparse(ast.fix_missing_locations(stmt)) + "\n")
         squeezed.append(make_part(source, part.module, part.where, part.line))
     return shake(imports, squeezed, roots)
 
@@ -108,15 +113,7 @@ def inline_constants(tree: ast.Module) -> None:
         if is_literal(stmt.value) and all_read(uses) and (len(uses) == 1 or is_short):
             binding.scope.node.body.remove(stmt)
             values.update(dict.fromkeys(uses, stmt.value))
-    _Substitute(values).visit(tree)
-
-
-class _Substitute(ast.NodeTransformer):
-    def __init__(self, values: dict[ast.AST, ast.expr]) -> None:
-        self.values = values
-
-    def visit_Name(self, node: ast.Name) -> ast.expr:
-        return self.values.get(node, node)
+    substitute(tree, values)
 
 
 def pass_by_position(tree: ast.Module) -> None:

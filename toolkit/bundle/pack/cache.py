@@ -11,10 +11,11 @@ import hashlib
 import json
 import os
 import sys
-import tempfile
 from collections.abc import Callable, Sequence
 from importlib import metadata
 from pathlib import Path
+
+from toolkit.folders import write_atomically
 
 SOURCE_DIR = Path(__file__).resolve().parents[2]
 _MAX_ENTRIES = 200
@@ -53,10 +54,7 @@ def _digest(data: bytes) -> str:
 
 def _write(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    data = text.encode()
-    with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
-        file.write(_digest(data).encode() + b"\n" + data)
-    os.replace(file.name, path)
+    write_atomically(path, f"{_digest(text.encode())}\n{text}")
     entries = sorted(path.parent.iterdir(), key=lambda entry: entry.stat().st_mtime)
     for entry in entries[:-_MAX_ENTRIES]:
         entry.unlink(missing_ok=True)

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from toolkit.bundle.pack.cache import cached
 from toolkit.bundle.pack.compress import Stream, streams
 from toolkit.errors import GolfError
+from toolkit.folders import SCRIPT_NAME
 from toolkit.unpack.unpack import unpack
 
 _STUB = """\
@@ -35,7 +36,7 @@ def pack(program: str, encoding: str = "base85") -> bytes:
     """
     if encoding not in (*ENCODINGS, "auto"):
         raise GolfError(f"encoding: expected one of {', '.join(ENCODINGS)}, auto, found {encoding!r}")
-    compile(program, "train_gpt.py", "exec", dont_inherit=True)
+    compile(program, SCRIPT_NAME, "exec", dont_inherit=True)
     key = ["pack", encoding, program]
     script = cached(key, lambda: smallest_script(program, encoding).decode("latin-1")).encode("latin-1")
     prove_packed(script, program)

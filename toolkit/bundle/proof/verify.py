@@ -23,6 +23,7 @@ from toolkit.bundle.pack.pack import pack
 from toolkit.bundle.proof.miniature import same_up_to_constants, scaled_down
 from toolkit.components.config import Config
 from toolkit.errors import GolfError
+from toolkit.folders import ARTIFACT_NAME
 from toolkit.recipe import dump_recipe
 
 STEPS = 3
@@ -46,6 +47,8 @@ class Verified:
 
 def verify(cfg: Config, encoding: str = "base85") -> Verified:
     """Raise `GolfError` with the first difference between the forms of a recipe's miniature."""
+    import torch  # noqa: F401 - the forms need it; missing, it is missed before anything takes time
+
     miniature = scaled_down(cfg)
     program, small = make_program(cfg), make_program(miniature)
     if not same_up_to_constants(program.readable, small.readable):
@@ -135,7 +138,7 @@ def _outcome(form: str, folder: Path, process: subprocess.Popen[str]) -> dict[st
     log = (folder / form / "train_trial.log").read_text()
     lines = [_VOLATILE.sub("", line) for line in log.splitlines()]
     facts["log"] = [line.replace(f"{form}/", "") for line in lines]
-    facts["artifact"] = (folder / form / "final_model.ptz").read_bytes()
+    facts["artifact"] = (folder / form / ARTIFACT_NAME).read_bytes()
     return facts
 
 

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import accumulate
 
+from toolkit.syntax.unparse import unparse
+
 _SPACE = b" \t\r\n\f"
 
 Spanned = ast.expr | ast.stmt | ast.arg | ast.keyword
@@ -140,7 +142,7 @@ def one_statement_a_line(text: str) -> str:
         if isinstance(node, ast.stmt):
             start = source.start(node)
             if source.data[source.line_starts[node.lineno - 1] : start].strip():
-                return ast.unparse(source.tree) + "\n"
+                return unparse(source.tree) + "\n"
     return text
 
 

@@ -1,9 +1,12 @@
 """Put new source in the place of an expression, with brackets exactly where it would bind differently without."""
 
 import ast
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from toolkit.bundle.rewrite.edits import Source
 from toolkit.syntax.constants import literal
+from toolkit.syntax.unparse import unparse
 
 _ATOMS = (
     ast.Attribute,
@@ -57,22 +60,30 @@ def replace_by_part(source: Source, node: ast.expr, part: ast.expr) -> None:
     place takes any expression.
     """
     start, end = source.start(node), source.end(node)
-    text = source.text(part)
+    is_safe = _is_unit_there(source, node, part) or source.is_bracketed(start, end)
+    source.replace(start, end, source.text(part) if is_safe else text_with_brackets(source, part))
+
+
+def replace_by_argument(source: Source, call: ast.Call, argument: ast.expr) -> None:
+    """Put an argument of a call in its place."""
+    start, end = source.start(call), source.end(call)
+    text = source.text(argument)
+    is_safe = _is_unit_there(source, call, argument) or source.is_bracketed(start, end)
+    source.replace(start, end, text if is_safe else f"({text})")
+
+
+def _is_unit_there(source: Source, node: ast.expr, new: ast.expr) -> bool:
+    """Whether an expression without brackets stays one where another stands."""
     parent = source.parents.get(node)
-    takes_any = isinstance(parent, (ast.stmt, ast.List, ast.keyword)) or _is_argument(parent, node)
-    is_unit = (takes_any or isinstance(part, _ATOMS)) and not isinstance(part, _NEVER_BARE) and "\n" not in text
-    if not is_unit and not source.is_bracketed(start, end):
-        text = text_with_brackets(source, part)
-    source.replace(start, end, text)
-
-
-def _is_argument(parent: ast.AST | None, node: ast.expr) -> bool:
-    return isinstance(parent, ast.Call) and parent.func is not node
+    is_argument = isinstance(parent, ast.Call) and parent.func is not node
+    takes_any = is_argument or isinstance(parent, (ast.stmt, ast.List, ast.keyword))
+    is_atom = takes_any or isinstance(new, _ATOMS)
+    return is_atom and not isinstance(new, _NEVER_BARE) and "\n" not in source.text(new)
 
 
 def replace_by_fstring(source: Source, node: ast.JoinedStr) -> None:
     """Print an f-string anew after its tree has been changed in place."""
-    text = ast.unparse(node)
+    text = unparse(node)
     if text.startswith("f'") and '"' not in text and "\\" not in text:
         text = f'f"{text[2:-1]}"'
     source.replace(source.start(node), source.end(node), text)
@@ -90,6 +101,19 @@ def replace_names(source: Source, uses: list[ast.Name], value: object) -> None:
         names = [use.id for use in inside]
         for use in inside:
             use.id = f"({literal(value)})"  # a name is printed as it is
-        source.replace(source.start(fstring), source.end(fstring), ast.unparse(fstring))
+        source.replace(source.start(fstring), source.end(fstring), unparse(fstring))
         for use, name in zip(inside, names, strict=True):
             use.id = name
+
+
+def substitute(tree: ast.AST, values: Mapping[Any, ast.AST | Sequence[ast.AST]]) -> None:
+    """Put others in the place of nodes below the root of a tree; several, or none, in the place of a statement."""
+    _Substitute(values).generic_visit(tree)
+
+
+class _Substitute(ast.NodeTransformer):
+    def __init__(self, values: Mapping[Any, ast.AST | Sequence[ast.AST]]) -> None:
+        self.values = values
+
+    def visit(self, node: ast.AST) -> Any:
+        return self.values[node] if node in self.values else self.generic_visit(node)

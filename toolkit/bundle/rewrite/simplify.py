@@ -18,6 +18,7 @@ from toolkit.bundle.rewrite.expressions import (
     text_with_brackets,
 )
 from toolkit.syntax.constants import NotConstant, evaluate, is_literal, literal
+from toolkit.syntax.unparse import unparse
 
 _LEAVING = (ast.Return, ast.Raise, ast.Continue, ast.Break)
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
@@ -198,7 +199,7 @@ def join_pieces(node: ast.JoinedStr, shadowed: frozenset[str]) -> ast.JoinedStr:
             text = evaluate(ast.JoinedStr([piece]), shadowed)
         except NotConstant:
             assert isinstance(piece, ast.FormattedValue)
-            piece.value = ast.parse(simplify(f"({ast.unparse(piece.value)})", shadowed), mode="eval").body
+            piece.value = ast.parse(simplify(f"({unparse(piece.value)})", shadowed), mode="eval").body
             if isinstance(piece.format_spec, ast.JoinedStr):
                 join_pieces(piece.format_spec, shadowed)
             pieces.append(piece)

@@ -15,6 +15,7 @@ from toolkit.check.subject.claims import Claims, finite
 from toolkit.check.subject.seed_runs import SeedRun
 from toolkit.check.subject.statements import folder_scores, readme_scores
 from toolkit.check.subject.subject import Subject
+from toolkit.folders import ARTIFACT_NAME, BUNDLE_NAME, READABLE_NAME, README_NAME, SCRIPT_NAME
 from toolkit.run.runlog import RunLog, is_diagnostic, stage_rank
 
 _OF_A_RUN = re.compile(r"seed|path|dir|file|run|rank|host|port|time|date|name|sha256|version|url|git")
@@ -30,7 +31,7 @@ def code_log_mismatch(subject: Subject, rule: Rule) -> Iterator[Finding]:
         yield from _bundle(subject, rule)
     for run in subject.reported:
         yield _script_of_log(subject, rule, run.trained)
-        if run.scored is not run.trained and "bundle_sha256" in run.scored.facts:
+        if run.scored is not run.trained and run.scored.ours:
             yield _script_of_log(subject, rule, run.scored)
         if finding := _total_of_log(subject, rule, run.trained):
             yield finding
@@ -48,16 +49,16 @@ def code_log_mismatch(subject: Subject, rule: Rule) -> Iterator[Finding]:
 
 def _bundle(subject: Subject, rule: Rule) -> Iterator[Finding]:
     hashes = subject.bundle.get("sha256")
-    for name, file in (("train_gpt.py", subject.script), ("train_gpt_readable.py", subject.readable)):
+    for name, file in ((SCRIPT_NAME, subject.script), (READABLE_NAME, subject.readable)):
         expected = hashes.get(name) if isinstance(hashes, dict) else None
         if expected is None or file is None:
-            yield rule.unknown(name, "a file, and its SHA-256 in bundle.json", "no file" if expected else "no hash")
+            yield rule.unknown(name, f"a file, and its SHA-256 in {BUNDLE_NAME}", "no file" if expected else "no hash")
             continue
-        yield rule.judge(file.sha256 == expected, name, f"SHA-256 {expected} (bundle.json)", f"SHA-256 {file.sha256}")
+        yield rule.judge(file.sha256 == expected, name, f"SHA-256 {expected} ({BUNDLE_NAME})", f"SHA-256 {file.sha256}")
     code_bytes = subject.bundle.get("code_bytes")
     if subject.script and code_bytes is not None:
         found = f"{len(subject.script.data)} bytes"
-        yield rule.judge(len(subject.script.data) == code_bytes, "bundle.json", f"code_bytes {code_bytes}", found)
+        yield rule.judge(len(subject.script.data) == code_bytes, BUNDLE_NAME, f"code_bytes {code_bytes}", found)
 
 
 def _script_of_log(subject: Subject, rule: Rule, log: RunLog) -> Finding:
@@ -80,14 +81,14 @@ def _script_of_log(subject: Subject, rule: Rule, log: RunLog) -> Finding:
 
 
 def _total_of_log(subject: Subject, rule: Rule, log: RunLog) -> Finding | None:
-    numbers = [log.facts.get(name) for name in ("code_bytes", "model_bytes", "total_bytes")]
+    numbers = [log.source(name) for name in ("code_bytes", "model_bytes", "artifact_bytes")]
     if None in numbers:
         return None
     code, model, total = (fact for fact in numbers if fact)
     sizes = f"code {code.value:,} + model {model.value:,} = {code.value + model.value:,} bytes"
     where = subject.where(log, total.line)
     if subject.model_bytes not in (None, model.value):
-        expected = f"final_model.ptz of {model.value:,} bytes as logged"
+        expected = f"{ARTIFACT_NAME} of {model.value:,} bytes as logged"
         return rule.judge(False, where, expected, f"{subject.model_bytes:,} bytes", model.text)
     same = code.value + model.value == total.value
     outcome = "PASS" if same else _slip(subject, rule)
@@ -167,7 +168,7 @@ def _slips(subject: Subject, claims: Claims) -> Iterator[tuple[str, str, str]]:
     scores = [*(run.val_bpb for run in (entry.scored for entry in subject.reported)), claims.val_bpb]
     means = [value for run in runs if (value := finite(run.scored.val_bpb)) is not None]
     known = [score for score in (*scores, fmean(means) if means else None) if score is not None]
-    for said, place in ((folder_scores(subject), "folder name"), (readme_scores(subject), "README.md")):
+    for said, place in ((folder_scores(subject), "folder name"), (readme_scores(subject), README_NAME)):
         said = [statement for statement in said if known and statement.value > min(known) / 2]  # gains are no scores
         if said and not any(_close(statement.value, score) for statement in said for score in known):
             yield f"against {place}", f"{known[-1]:.6f} or another score of the logs", f"{said[0].value}"
@@ -184,10 +185,11 @@ def _seed_slips(seed: int, run: SeedRun, claimed: dict[str, float]) -> Iterator[
         if logged is None:
             continue
         if name.endswith("_seconds"):
-            total = run.scored.total_eval_seconds if name == "eval_seconds" else None
+            # Authors claim the clock at the stop or with calibration, the last pass or the whole evaluation.
+            narrow = run.trained.stop_seconds if name == "train_seconds" else run.scored.headline_seconds
             decimals = len(repr(claim).partition(".")[2])
             rounding = min(_SECONDS_ROUNDING, 1.001 * 10.0**-decimals)
-            same = any(value is not None and abs(claim - value) <= rounding for value in (logged, total))
+            same = any(value is not None and abs(claim - value) <= rounding for value in (logged, narrow))
         else:
             same = _close(claim, logged) if name.startswith("val_") else claim == logged
         if not same:

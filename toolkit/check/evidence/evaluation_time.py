@@ -25,23 +25,17 @@ class EvaluationTime:
 
 def evaluation_time(log: RunLog) -> EvaluationTime | None:
     """None for a log without any time of its evaluation."""
-    places = []  # (seconds, line, text) of what counts
-    headline, total = log.headline, log.facts.get("total_eval_seconds")
-    own = log.eval_seconds
-    if own is not None and headline:
-        places.append((own, headline.line, headline.text))
-    if total:
-        places.append((float(total.value), total.line, total.text))
-    if not places:
+    whole, own = log.source("eval_seconds"), log.headline_seconds or 0.0
+    if whole is None:
         return None
-    largest = max(places)
-    before = [] if total else [phase for phase in _phases(log) if _is_outside(log, phase, own or 0.0)]
+    has_total = "total_eval_seconds" in log.facts
+    before = [] if has_total else [phase for phase in _phases(log) if _is_outside(log, phase, own)]
     if (outside := log.facts.get("outside_seconds")) is not None:
         before.append(Phase("precomputation outside the timer", float(outside.value), outside.line, outside.text))
-    seconds = largest[0] + sum(phase.seconds for phase in before)
-    parts = [f"{largest[0]:.1f} s of evaluation", *(f"{phase.seconds:.1f} s of {phase.name}" for phase in before)]
-    longest = max([largest, *((phase.seconds, phase.line, phase.text) for phase in before)])
-    wide = seconds + (log.number("compile_seconds") or 0.0) + _other_passes(log, own or 0.0)
+    seconds = whole.value + sum(phase.seconds for phase in before)
+    parts = [f"{whole.value:.1f} s of evaluation", *(f"{phase.seconds:.1f} s of {phase.name}" for phase in before)]
+    longest = max([(whole.value, whole.line, whole.text), *((p.seconds, p.line, p.text) for p in before)])
+    wide = seconds + (log.number("compile_seconds") or 0.0) + _other_passes(log, own)
     return EvaluationTime(seconds, wide, tuple(parts), longest[1], longest[2])
 
 

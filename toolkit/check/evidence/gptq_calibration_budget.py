@@ -6,8 +6,9 @@ Covers the lines that published scripts print around GPTQ. What a script reads w
 import re
 from collections.abc import Iterator
 
+from toolkit.check.evidence.clock_limit import allowed_seconds, limit_text
 from toolkit.check.rulebook.finding import Finding
-from toolkit.check.rulebook.ruleset import Rule
+from toolkit.check.rulebook.ruleset import Rule, find_rule
 from toolkit.check.subject.subject import Subject
 from toolkit.run.runlog import RunLog
 
@@ -23,20 +24,18 @@ def gptq_calibration_budget(subject: Subject, rule: Rule) -> Iterator[Finding]:
 
 
 def _calibration(subject: Subject, rule: Rule, log: RunLog) -> Finding | None:
-    limit, spent = rule.parameters["limit_seconds"], log.facts.get("calibration_seconds")
-    stop, source = log.number("stop_ms", "validation_ms", "step_ms"), log.facts.get("calibration_source")
-    if "calibrated_ms" in log.facts or spent is None or stop is None or log.train_seconds is None:
-        return None  # our own clock includes it, and TRAIN-600 judges that; without a line there is nothing to add
-    where, total = subject.where(log, spent.line), stop / 1000 + spent.value
+    clock, spent = find_rule("TRAIN-600"), log.facts.get("calibration_seconds")
+    stop, source = log.stop_seconds, log.facts.get("calibration_source")
+    if log.clock_includes_calibration or spent is None or stop is None:
+        return None  # TRAIN-600 judges a clock that includes it; without a line there is nothing to add
+    where, total = subject.where(log, spent.line), stop + spent.value
     reserve = log.number("reserve_ms") or 1000 * (log.number("reserve_seconds") or 0)
     named = f" of {source.value!r}" if source else ""
-    found = f"{total:.1f} s: {stop / 1000:.1f} s of training, {spent.value:g} s of calibration{named}"
-    expected = (
-        f"<= {limit:g} s with the calibration on training data (tolerance {rule.parameters['tolerance_seconds']} s)"
-    )
+    found = f"{total:.1f} s: {stop:.1f} s of training, {spent.value:g} s of calibration{named}"
+    expected = f"{limit_text(clock)}, the calibration on training data included"
     if source and _GENERATED.search(source.value):
         return rule.finding("PASS", where, expected, f"{found}, which is no training data", source.text)
-    over = total - limit - rule.parameters["tolerance_seconds"]
+    over = total - allowed_seconds(clock)
     if over <= 0:
         return rule.finding("PASS", where, expected, found, spent.text)
     # A log that names no source proves nothing, and a reserve that was a little too small is no intent.

@@ -13,6 +13,7 @@ from toolkit.check.rulebook.finding import Finding
 from toolkit.check.rulebook.ruleset import Rule
 from toolkit.check.subject.subject import File, Subject
 from toolkit.errors import GolfError
+from toolkit.folders import BUNDLE_NAME, RECIPE_NAME, SCRIPT_NAME
 
 STAGE = "ppm_seed"
 _NAMES = re.compile(r"ppm_?seed|seed_?mix", re.IGNORECASE)  # of functions and classes in a readable script
@@ -40,9 +41,9 @@ def ppm_seed_uses(subject: Subject) -> Iterator[StageUse]:
     """What recipe, bundle.json, logs and our own scripts tell of the stage."""
     stages = subject.recipe.get("evaluate", {})
     if isinstance(stages, dict) and isinstance(stages.get("stages"), list):
-        yield _of_stages("recipe.toml", stages["stages"], f"stages = {stages['stages']}")
+        yield _of_stages(RECIPE_NAME, stages["stages"], f"stages = {stages['stages']}")
     if isinstance(subject.bundle.get("stages"), list):
-        yield _of_stages("bundle.json", subject.bundle["stages"], f'"stages": {subject.bundle["stages"]}')
+        yield _of_stages(BUNDLE_NAME, subject.bundle["stages"], f'"stages": {subject.bundle["stages"]}')
     for run in subject.reported:
         log = run.scored
         scored = next((score for score in log.scores if STAGE in score.key), None)
@@ -52,8 +53,8 @@ def ppm_seed_uses(subject: Subject) -> Iterator[StageUse]:
         elif setting:
             yield _of_stages(subject.where(log, setting.line), re.findall(r"\w+", setting.value), setting.text)
     if subject.script is None:
-        yield StageUse("train_gpt.py", None, "no script")
-    elif _is_ours(subject):
+        yield StageUse(SCRIPT_NAME, None, "no script")
+    elif subject.script.sha256 in subject.named_scripts:  # one that was changed is not cleared
         yield _of_source(subject.script)
         if subject.readable:
             yield _of_source(subject.readable)
@@ -61,15 +62,6 @@ def ppm_seed_uses(subject: Subject) -> Iterator[StageUse]:
 
 def _of_stages(where: str, stages: list[object], text: str) -> StageUse:
     return StageUse(where, STAGE in stages, "stages " + ", ".join(map(str, stages)), text)
-
-
-def _is_ours(subject: Subject) -> bool:
-    """A log or bundle.json names the very script. It does not clear a script that was changed."""
-    named = {run.scored.number("bundle_sha256") for run in subject.reported}
-    hashes = subject.bundle.get("sha256")
-    if isinstance(hashes, dict):
-        named.add(hashes.get("train_gpt.py"))
-    return subject.script is not None and subject.script.sha256 in named
 
 
 def _of_source(file: File) -> StageUse:

@@ -13,8 +13,8 @@ from typing import Any
 from toolkit.check.rulebook.finding import OUTCOMES, Finding
 from toolkit.check.rulebook.ruleset import Rule
 from toolkit.check.subject.subject import Subject
+from toolkit.folders import PROBES_NAME
 
-FILE = "probe.json"
 SCHEMA_VERSION = 1
 NAMES = ("kraft", "causal", "order", "val-independence", "self-contained", "repeat")
 _TEXTS = ("where", "expected", "found", "evidence")
@@ -31,9 +31,11 @@ def probe_findings(subject: Subject, rules: Iterable[Rule]) -> Iterator[Finding]
         where, expected, found, evidence = (finding[key] for key in _TEXTS)
         if subject.probes.get("bundle_sha256") != digest:
             named = str(subject.probes.get("bundle_sha256"))[:12]
-            yield rule.unknown(FILE, f"a probe of this script ({digest[:12]})", f"one of another script ({named})")
+            yield rule.unknown(
+                PROBES_NAME, f"a probe of this script ({digest[:12]})", f"one of another script ({named})"
+            )
             continue
-        yield rule.finding(finding["outcome"], f"{FILE} {where}", expected, found, evidence)
+        yield rule.finding(finding["outcome"], f"{PROBES_NAME} {where}", expected, found, evidence)
 
 
 def read_findings(probes: dict[str, Any]) -> Iterator[dict[str, str]]:
@@ -50,7 +52,7 @@ def read_findings(probes: dict[str, Any]) -> Iterator[dict[str, str]]:
 def read_probes(build: Path) -> dict[str, Any]:
     """Content of the file in a build, empty where there is none that can be read."""
     with contextlib.suppress(OSError, ValueError, RecursionError):
-        content = json.loads((build / FILE).read_text(encoding="utf-8"))
+        content = json.loads((build / PROBES_NAME).read_text(encoding="utf-8"))
         if isinstance(content, dict):
             return content
     return {}

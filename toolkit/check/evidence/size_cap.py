@@ -36,11 +36,11 @@ def _claimed_size(subject: Subject, rule: Rule, where: str, expected: str) -> Fi
 
 def _size_of_run(subject: Subject, rule: Rule, run: SeedRun, script_bytes: int | None, expected: str) -> Finding:
     log, cap = run.trained, rule.parameters["cap_bytes"]
-    logged, code_logged = log.artifact_bytes, log.number("code_bytes")
-    model = log.number("model_bytes") if subject.model_bytes is None else subject.model_bytes
+    logged, code_logged = log.artifact_bytes, log.code_bytes
+    model = log.model_bytes if subject.model_bytes is None else subject.model_bytes
     if logged is not None and code_logged is not None:  # a total may count more than the model, such as tables
         model = max(model or 0, logged - code_logged)
-    fact = next((log.facts[name] for name in ("total_bytes", "model_bytes") if name in log.facts), None)
+    fact = log.source("artifact_bytes") or log.source("model_bytes")
     where = subject.where(log, fact.line if fact else None)
     code = code_logged if script_bytes is None else script_bytes
     recomputed = model + code if model is not None and code is not None else None
@@ -55,11 +55,11 @@ def _size_of_run(subject: Subject, rule: Rule, run: SeedRun, script_bytes: int |
     evidence = fact.text if fact else ""
     if max(totals) <= cap:
         return rule.finding("PASS", where, expected, found, evidence)
-    if "bundle_sha256" not in log.facts and model is not None and code is not None:
+    if not log.ours and model is not None and code is not None:
         # Published practice since #1530: a readable script is shipped, its minified and compressed copy is counted.
         # A log that counts a compressed copy has its reading; nobody can compress it once more afterwards (#1978).
-        compressed_in_log = "script_bytes" in log.facts and code_logged is not None
-        reading = code_logged if compressed_in_log else min(code, code_logged or code, _compressed_bytes(subject))
+        compressed = code_logged if "script_bytes" in log.facts else None
+        reading = min(code, code_logged or code, _compressed_bytes(subject)) if compressed is None else compressed
         if model + reading <= cap:
             found += f"; {model + reading:,} with {reading:,} bytes of compressed code"
             return rule.finding("WARN", where, expected, found, evidence)

@@ -21,7 +21,7 @@ def train_600(subject: Subject, rule: Rule) -> Iterator[Finding]:
         yield rule.unknown(".", limit_text(rule), "no log with a training time")
     for run in subject.reported:
         log = run.trained
-        last = _last_reading(log)
+        last = log.clock
         if last is None:
             yield rule.unknown(subject.where(log), limit_text(rule), "no line with a training time")
             continue
@@ -29,7 +29,7 @@ def train_600(subject: Subject, rule: Rule) -> Iterator[Finding]:
         yield replace(finding, outcome="WARN") if finding.outcome == "FAIL" and _in_flight(log, last, rule) else finding
         yield from _clock_settings(subject, rule, log)
     for run in subject.extra:
-        last = _last_reading(run.trained)
+        last = run.trained.clock
         if (
             last
             and last.value / 1000 > allowed_seconds(rule)
@@ -42,18 +42,13 @@ def train_600(subject: Subject, rule: Rule) -> Iterator[Finding]:
             yield rule.finding("WARN", where, limit_text(rule), found, last.text)
 
 
-def _last_reading(log: RunLog) -> Fact | None:
-    names = ("stop_ms", "calibrated_ms", "validation_ms", "step_ms")
-    return max((log.facts[name] for name in names if name in log.facts), key=lambda fact: fact.value, default=None)
-
-
 def _in_flight(log: RunLog, last: Fact, rule: Rule) -> bool:
     """Did the clock stop a published script, a few steps late because ranks agree on it only now and then?
 
     A row of the leaderboard (#1120) stopped four steps late. Our scripts test the clock at every step.
     """
     steps, parameters = log.steps, rule.parameters
-    if not steps or "wallclock_cap" not in last.text or "bundle_sha256" in log.facts:
+    if not steps or "wallclock_cap" not in last.text or log.ours:
         return False
     over = last.value / 1000 - parameters["limit_seconds"]
     return bool(over <= min(parameters["steps_in_flight"] * last.value / 1000 / steps, parameters["in_flight_seconds"]))

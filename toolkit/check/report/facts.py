@@ -6,16 +6,9 @@ from typing import Any
 from toolkit.check.evidence.record_files import missing_required_files
 from toolkit.check.rulebook.ruleset import EDITION
 from toolkit.check.subject.claims import finite
-from toolkit.check.subject.seed_runs import SeedRun
+from toolkit.check.subject.seed_runs import MEASURES, SeedRun
 from toolkit.check.subject.statements import statements
 from toolkit.check.subject.subject import Subject
-
-_BEHIND = {  # measure -> names of the facts of a log, the first that is there counts
-    "seed": ("seed",),
-    "artifact_bytes": ("total_bytes",),
-    "train_seconds": ("stop_ms", "validation_ms", "calibrated_ms", "step_ms"),
-    "steps": ("stop_step", "validation_step", "step"),
-}
 
 
 def collect_facts(subject: Subject) -> dict[str, Any]:
@@ -53,10 +46,7 @@ def _entry(subject: Subject, run: SeedRun) -> dict[str, Any]:
     if run.seed_in_filename not in (None, run.seed):
         entry["seed_in_filename"] = run.seed_in_filename
     sources: dict[str, Any] = {}
-    for name, behind in _BEHIND.items():
-        if fact := next((run.trained.facts[key] for key in behind if key in run.trained.facts), None):
-            sources[name] = {"file": subject.where(run.trained), "line": fact.line, "text": fact.text}
-    if headline:
-        place = {"file": subject.where(run.scored), "line": headline.line, "text": headline.text}
-        sources |= {name: place for name in ("val_bpb", "val_loss", "eval_seconds") if entry[name] is not None}
+    for name in MEASURES:
+        if fact := run.log_of(name).source(name):
+            sources[name] = {"file": subject.where(run.log_of(name)), "line": fact.line, "text": fact.text}
     return entry | {"sources": sources}

@@ -3,11 +3,9 @@
 Only findings that are no PASS are shown. Paths are those of the checked folder below `place`.
 """
 
-import os
 import re
 from collections.abc import Iterator
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -68,13 +66,6 @@ def annotation_lines(report: Report, place: str = "") -> Iterator[str]:
         listed = ",".join(f"{key}={_escape(value, ':,')}" for key, value in properties.items())
         yield f"::{_COMMANDS[finding.outcome]} {listed}::{_escape(_message(finding))}"
     yield f"::notice title=golf check::{report.verdict}"
-
-
-def write_text(path: Path, text: str) -> None:
-    """Replace a file in one step."""
-    partial = path.with_name(f"{path.name}.partial")
-    partial.write_text(text, encoding="utf-8")
-    os.replace(partial, path)
 
 
 def _location(finding: Finding, place: str) -> tuple[str, int | None]:

@@ -97,6 +97,11 @@ def all_rules(edition: str = EDITION) -> tuple[Rule, ...]:
     return tuple(Rule(**_tupled(entry)) for entry in common["rules"])
 
 
+def find_rule(rule_id: str, edition: str = EDITION) -> Rule:
+    """One of the rules as all tracks share them."""
+    return next(rule for rule in all_rules(edition) if rule.id == rule_id)
+
+
 @cache
 def known_tracks(edition: str = EDITION) -> tuple[str, ...]:
     """Tracks that the edition has rules for."""

@@ -16,6 +16,7 @@ from toolkit.check.static.labels.findings import StaticFinding
 from toolkit.check.subject.files import Source
 from toolkit.check.subject.subject import MAX_TEXT_BYTES, File, Subject
 from toolkit.errors import GolfError
+from toolkit.folders import REQUIREMENTS_NAME
 from toolkit.unpack.unpack import Unpacked, unpack
 
 COMPLETENESS = "STATIC-ANALYSIS"
@@ -53,7 +54,7 @@ def analyze_script(subject: Subject) -> Analysis | None:
     shells = tuple(text for name, text in beside.items() if name.endswith(".sh"))
     settings = read_settings(subject.readme, shells, script.text if packed else "")
     settings = Settings(settings.wrapper, settings.command, _agreed(subject), _printed(subject))
-    found = analyze(sources, name, settings, beside.get("requirements.txt", ""), source.names)
+    found = analyze(sources, name, settings, beside.get(REQUIREMENTS_NAME, ""), source.names)
     stopped = next((f.message for f in found if f.rule == COMPLETENESS), "")
     return Analysis(name, packed, tuple(f for f in found if f.rule != COMPLETENESS), stopped)
 
@@ -96,7 +97,7 @@ def _texts(source: Source, subject: Subject) -> dict[str, str]:
     found: dict[str, str] = {}
     left = _MAX_TOTAL_BYTES
     for name in source.names:
-        wanted = name.endswith((*_SOURCES, ".sh")) or name == "requirements.txt"
+        wanted = name.endswith((*_SOURCES, ".sh")) or name == REQUIREMENTS_NAME
         if not wanted or name in own or source.size(name) > min(MAX_TEXT_BYTES, left):
             continue
         with source.open(name) as stream:

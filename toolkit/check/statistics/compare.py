@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from statistics import fmean, stdev
 from typing import Any
 
-from toolkit.check.rulebook.ruleset import all_rules, load_exports
+from toolkit.check.rulebook.limits import significance_bars
+from toolkit.check.rulebook.ruleset import load_exports
 from toolkit.check.statistics.power import SeedPlan, seeds_needed
 from toolkit.check.statistics.t_tests import TTest, compare
 from toolkit.check.subject.baseline import Baseline
@@ -66,14 +67,14 @@ def tokenizer_ratio(name: str) -> float:
     return ratios[name]
 
 
-def compare_scores(new: Baseline, old: Baseline, ratio: float | None) -> Comparison:
+def compare_scores(new: Baseline, old: Baseline, ratio: float | None = None) -> Comparison:
     """Both sides at the bytes a token of the new one, so that scores of two tokenizers compare over the same text."""
     ratio = ratio or new.bytes_per_token
     if ratio is None:
         raise GolfError("stats: expected logs, or --tokenizer for scores in BPB alone; found neither")
     scale = math.log(2) * ratio
     ours, theirs = tuple(bpb * scale for bpb in new.val_bpb), tuple(bpb * scale for bpb in old.val_bpb)
-    bar = bars()
+    bar = significance_bars()
     readme = compare(ours, theirs, bar["gain_nats"], new.seeds, old.seeds)
     frontier = compare(ours, theirs, 0.0, new.seeds, old.seeds)
     meets_readme = readme is not None and readme.gain >= bar["gain_nats"] and readme.p_value < bar["p_value"]
@@ -83,14 +84,9 @@ def compare_scores(new: Baseline, old: Baseline, ratio: float | None) -> Compari
 
 def plan_seeds(gain: float, deviation: float, old_seeds: int, chance: float) -> list[SeedPlan]:
     """Seeds that the README's rule and the frontier's need for a true gain, in nats, to show with this chance."""
-    bar = bars()
+    bar = significance_bars()
     rules = (("README", bar["gain_nats"], bar["p_value"]), ("frontier", 0.0, bar["frontier_p_value"]))
     return [SeedPlan(name, seeds_needed(gain, deviation, old_seeds, m, p, chance)) for name, m, p in rules]
-
-
-def bars() -> dict[str, float]:
-    """Parameters of SIGNIFICANCE."""
-    return next(rule.parameters for rule in all_rules() if rule.id == "SIGNIFICANCE")
 
 
 def _finite(value: float) -> float | None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from toolkit.errors import GolfError
+from toolkit.folders import README_NAME
 
 MAX_BYTES = 4 << 20
 _CELLS = re.compile(r"(?<!\\)\|")
@@ -70,7 +71,7 @@ def read_document(spec: str) -> str:
 
     repository = Repository(Path(repo))
     commit, _, name = rest.partition(":")
-    name = name or "README.md"
+    name = name or README_NAME
     entry = repository.files(repository.commit(commit), name).get(name)
     if entry is None or entry[2] > MAX_BYTES:
         raise GolfError(f"{spec}: expected a file of at most {MAX_BYTES:,} bytes, found {'more' if entry else 'none'}")

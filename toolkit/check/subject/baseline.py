@@ -9,5 +9,5 @@ class Baseline:
 
     source: str
     val_bpb: tuple[float, ...]
-    seeds: tuple[int, ...] | None = None
+    seeds: tuple[int | None, ...] | None = None
     bytes_per_token: float | None = None

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from toolkit.errors import GolfError
+from toolkit.folders import build_of
 
 MAX_FILES = 10_000
 
@@ -69,7 +70,7 @@ class FolderSource:
         return (self.root / name).open("rb")
 
     def ancestor(self) -> Source:
-        return FolderSource(self.root.parent.parent)
+        return FolderSource(build_of(self.root))
 
 
 class FileSource(FolderSource):

@@ -13,6 +13,7 @@ from typing import BinaryIO, cast
 
 from toolkit.check.subject.files import MAX_FILES, Source
 from toolkit.errors import GolfError
+from toolkit.folders import RECORDS_DIR, TRACK_PREFIX, build_of
 
 _TIMEOUT_SECONDS = 60
 _MARKS = re.compile(r"(?:submission[^/]*\.json|train[^/]*\.py)$")  # of the folder of a submission
@@ -134,7 +135,7 @@ class GitSource:
         return self.repository.open(self._files[name][0])
 
     def ancestor(self) -> Source:
-        return GitSource(self.repository, str(self.commit), self.root.parent.parent.as_posix())
+        return GitSource(self.repository, str(self.commit), build_of(self.root).as_posix())
 
 
 @dataclass(frozen=True)
@@ -170,7 +171,9 @@ def the_submission(change: Change) -> str:
     folders = submission_folders(change)
     if not folders:
         raise GolfError(f"{change.head[:12]}: expected a folder with a script, found none; name a PATH")
-    return max(folders, key=lambda folder: (folder.startswith("records/track_"), PurePosixPath(folder).name))
+    return max(
+        folders, key=lambda folder: (folder.startswith(f"{RECORDS_DIR}/{TRACK_PREFIX}"), PurePosixPath(folder).name)
+    )
 
 
 def _below(folder: str, other: str) -> bool:

@@ -9,7 +9,8 @@ from typing import Any
 from toolkit.check.subject.claims import Claims
 from toolkit.run.runlog import RunLog
 
-_MEASURES = ("seed", "val_bpb", "val_loss", "artifact_bytes", "train_seconds", "eval_seconds", "steps")
+MEASURES = ("seed", "val_bpb", "val_loss", "artifact_bytes", "train_seconds", "eval_seconds", "steps")
+_OF_THE_SCORE = ("val_bpb", "val_loss", "eval_seconds")
 
 
 @dataclass(frozen=True)
@@ -32,11 +33,13 @@ class SeedRun:
         """The claimed seed that this run stands for, by its log or else by the log's name."""
         return next((seed for seed in (self.seed, self.seed_in_filename) if seed in claims.seeds), None)
 
+    def log_of(self, measure: str) -> RunLog:
+        """Which of the two a measure is read from."""
+        return self.scored if measure in _OF_THE_SCORE else self.trained
+
     def measures(self) -> dict[str, Any]:
         """The facts of a seed under the names of `Report.to_json`."""
-        facts = {name: getattr(self.trained, name) for name in _MEASURES}
-        facts |= {name: getattr(self.scored, name) for name in ("val_bpb", "val_loss", "eval_seconds")}
-        return facts
+        return {name: getattr(self.log_of(name), name) for name in MEASURES}
 
 
 def select_reported(runs: Sequence[RunLog], claims: Claims | None) -> tuple[list[SeedRun], list[SeedRun]]:

@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 
 from toolkit.check.subject.subject import Subject
+from toolkit.folders import README_NAME
 
 _README_SCORE = re.compile(r"\b(\d\.\d{3,8})\b")
 _FOLDER_SCORE = re.compile(r"(?:^|_)(\d\.\d{3,6})(?=_|$)")
@@ -55,5 +56,5 @@ def readme_scores(subject: Subject) -> list[Statement]:
     for number, line in enumerate(subject.readme.splitlines(), 1):
         if "bpb" in line.lower() and len(found) < _MAX_STATEMENTS:
             text = line[:300]
-            found += [Statement(float(score), "README.md", number, text) for score in _README_SCORE.findall(text)]
+            found += [Statement(float(score), README_NAME, number, text) for score in _README_SCORE.findall(text)]
     return found

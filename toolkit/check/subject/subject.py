@@ -25,6 +25,19 @@ from toolkit.check.subject.files import Source, open_source
 from toolkit.check.subject.git import Change
 from toolkit.check.subject.seed_runs import SeedRun, select_reported
 from toolkit.errors import GolfError
+from toolkit.folders import (
+    ARTIFACT_NAME,
+    BUNDLE_NAME,
+    LAUNCH_NAME,
+    PROBES_NAME,
+    READABLE_NAME,
+    README_NAME,
+    RECIPE_NAME,
+    REQUIREMENTS_NAME,
+    RUNS_NAME,
+    SCRIPT_NAME,
+    TRACK_PREFIX,
+)
 from toolkit.run.runlog import RunLog, read_runs
 
 MAX_SCRIPT_BYTES = 64 << 20
@@ -96,8 +109,17 @@ class Subject:
 
     @property
     def ours(self) -> bool:
-        """Do logs name the hash of their script? Then a program wrote every number, and a wrong one is no slip."""
-        return any("bundle_sha256" in run.trained.facts for run in self.reported)
+        """Was the folder written by this toolkit? Then a program wrote every number, and a wrong one is no slip."""
+        return bool(self.named_scripts)
+
+    @property
+    def named_scripts(self) -> frozenset[str]:
+        """SHA-256 of the scripts that logs, submission.json and bundle.json name: only this toolkit has them do so."""
+        named = [log.script_sha256 for run in self.reported for log in (run.trained, run.scored)]
+        named.append(self.claims.fields.get("bundle_sha256") if self.claims else None)
+        hashes = self.bundle.get("sha256")
+        named.append(hashes.get(SCRIPT_NAME) if isinstance(hashes, dict) else None)
+        return frozenset(name for name in named if name is not None)
 
     def where(self, log: RunLog, line: int | None = None) -> str:
         """Place in a log as `name:line`."""
@@ -116,18 +138,17 @@ def load_subject(source: Source | Path) -> Subject:
     root, loader = source.root, _Loader(source)
     kind = _kind(source)
     build = _Loader(source.ancestor()) if kind == "run" else loader
-    script = build.read("train_gpt.py") or next(filter(None, map(build.read, build.other_scripts())), None)
-    recipe = build.parse("recipe.toml", tomllib.loads)
-    bundle = build.parse("bundle.json", json.loads)
+    script = build.read(SCRIPT_NAME) or next(filter(None, map(build.read, build.other_scripts())), None)
+    recipe = build.parse(RECIPE_NAME, tomllib.loads)
+    bundle = build.parse(BUNDLE_NAME, json.loads)
     claims = loader.claims() if kind == "record" else None
     runs = loader.runs(kind) if kind != "build" else []
     reported, extra = select_reported(runs, claims)
     if kind == "log" and not reported and not loader.problems:
         raise GolfError(f"{root / source.names[0]}: expected a script or the log of a run, found neither")
-    model = "final_model.ptz"
-    labels = {"recipe.toml": recipe.get("track"), "bundle.json": bundle.get("track")}
-    if root.parent.name.startswith("track_"):
-        labels[FOLDER] = root.parent.name.removeprefix("track_")
+    labels = {RECIPE_NAME: recipe.get("track"), BUNDLE_NAME: bundle.get("track")}
+    if root.parent.name.startswith(TRACK_PREFIX):
+        labels[FOLDER] = root.parent.name.removeprefix(TRACK_PREFIX)
     if claims:
         labels[claims.where] = claims.fields.get("track")
         if re.match(r"non[- _]?record", str(claims.fields.get("name")), re.IGNORECASE):
@@ -139,16 +160,16 @@ def load_subject(source: Source | Path) -> Subject:
         kind=kind,
         source=source,
         script=script,
-        readable=build.read("train_gpt_readable.py"),
-        readme=file.text if (file := loader.read("README.md", MAX_TEXT_BYTES)) else "",
+        readable=build.read(READABLE_NAME),
+        readme=file.text if (file := loader.read(README_NAME, MAX_TEXT_BYTES)) else "",
         recipe=recipe,
         bundle=bundle,
-        probes=build.parse("probe.json", json.loads),
+        probes=build.parse(PROBES_NAME, json.loads),
         claims=claims,
         reported=tuple(reported),
         extra=tuple(extra),
         runs=tuple(runs),
-        model_bytes=source.size(model) if kind == "run" and model in source.names else None,
+        model_bytes=source.size(ARTIFACT_NAME) if kind == "run" and ARTIFACT_NAME in source.names else None,
         labels={where: _spelling(label) for where, label in labels.items() if label and isinstance(label, str)},
         problems=build.problems | loader.problems,
     )
@@ -164,11 +185,11 @@ def _kind(source: Source) -> str:
         return "record"
     if source.lone:
         return "script" if names[0].endswith(".py") else "log"
-    if "run.json" in names or root.parent.name == "runs":
+    if LAUNCH_NAME in names or root.parent.name == RUNS_NAME:
         return "run"
-    if "bundle.json" in names:
+    if BUNDLE_NAME in names:
         return "build"
-    if "README.md" in names or any(_LOG_NAME.search(name) or name.endswith(".py") for name in names):
+    if README_NAME in names or any(_LOG_NAME.search(name) or name.endswith(".py") for name in names):
         return "record"
     raise GolfError(f"{root}: expected the folder of a build, a run or a record, found neither script nor logs in it")
 
@@ -227,7 +248,7 @@ class _Loader:
         names = [name for name in self.source.names if kind == "log" or _LOG_NAME.search(name)]
         runs: list[RunLog] = []
         for name in sorted(names, key=lambda name: (name == "train.log", name)):
-            if name == "requirements.txt" or kind == "script":
+            if name == REQUIREMENTS_NAME or kind == "script":
                 continue
             path = self.source.root / name
             try:

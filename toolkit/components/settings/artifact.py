@@ -10,6 +10,8 @@ from toolkit.components.settings.section import Section
 if TYPE_CHECKING:
     from toolkit.components.config import Config
 
+_UNFILLED_BYTES = 1 << 30  # more than any artifact takes, and than the finest steps do
+
 
 @dataclass(frozen=True)
 class Artifact(Section):
@@ -38,4 +40,4 @@ class Artifact(Section):
 
     def small(self, cfg: "Config") -> Self:
         """Code counts against a target, and its size differs between the forms of a script: none of them fills this."""
-        return replace(self, target_bytes=16_000_000 if self.target_bytes else 0)
+        return replace(self, target_bytes=_UNFILLED_BYTES if self.target_bytes else 0)

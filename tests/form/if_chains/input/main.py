@@ -8,7 +8,7 @@ def main(cfg: Config, script: str) -> None:
 def first(cfg: Config, x: int) -> str:
     # why the first branch is taken
     if cfg.model.ln_scale:
-        return "scaled"
+        return f"scaled {x}"
     # why the other is not
     elif x:
         return "x"

@@ -8,12 +8,12 @@ def main(cfg: Config, script: str) -> None:
     print(early(cfg, 1), twice(cfg, 6), one_arm(cfg, 7), changed(cfg), named(cfg))
 
 
-def single(cfg: Config, x: int) -> int:
+def single(cfg: Config, x: int) -> list[int]:
     # the table, if there is one
     table = [1, 2] if cfg.model.bigram_dim else None
     if table is not None:
         x += table[0]
-    return x
+    return [x]
 
 
 def several(cfg: Config, x: int) -> str:
@@ -30,10 +30,10 @@ def inside(cfg: Config, x: int) -> list[int]:
     return [scaled(y) for y in range(2)]
 
 
-def tested(cfg: Config, x: int) -> int:
+def tested(cfg: Config, x: int) -> list[int]:
     """A number moves where its truth decides."""
     layers = cfg.model.xsa_layers
-    return x - layers if layers else x
+    return [x - layers] if layers else [x]
 
 
 def named(cfg: Config) -> int:

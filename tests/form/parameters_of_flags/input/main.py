@@ -17,7 +17,7 @@ def both(x: int, negate: bool) -> int:
 
 
 def ignored(x: int, path: str) -> int:
-    return x
+    return x + 1
 
 
 def shown(flag: bool) -> str:
@@ -26,4 +26,4 @@ def shown(flag: bool) -> str:
 
 
 def text(flag: bool) -> str:
-    return f"flag {flag} of {flag!r}"
+    return f"flag {flag} of {flag!r}".title()

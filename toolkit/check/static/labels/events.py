@@ -19,8 +19,6 @@ READ = "read"  # a file of a known name is opened
 NETWORK = "network"  # a download, or an installer
 IMPORT = "import"
 
-TRAIN_CAP_SECONDS = 600.0
-
 
 @dataclass(frozen=True, slots=True)
 class Event:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from toolkit.check.static.labels.events import DEADLINE, LOAD, REPORT, SOLVE, STEP, TRAIN_CAP_SECONDS, Event, Trace
+from toolkit.check.rulebook.limits import train_limit_seconds
+from toolkit.check.static.labels.events import DEADLINE, LOAD, REPORT, SOLVE, STEP, Event, Trace
 from toolkit.check.static.labels.findings import FAIL, WARN
 from toolkit.check.static.labels.flow import is_realised
 from toolkit.check.static.labels.values import LEAF, PREFIX, TRAIN, VAL, places
@@ -40,7 +41,7 @@ def adaptation(trace: Trace) -> Iterator[Decision]:
     on_train = [s for s in steps if TRAIN in s.tags and VAL not in s.tags]
     trained = {m for s in on_train for m in _models(s.params) or _models(s.tags)}
     own = [s for s in steps if VAL in s.tags and is_realised(s.tags)]
-    clocks = [d for d in trace.of(DEADLINE) if 60 <= d.seconds <= 100 * TRAIN_CAP_SECONDS]
+    clocks = [d for d in trace.of(DEADLINE) if 60 <= d.seconds <= 100 * train_limit_seconds()]
     # Without a step on training data the loop under the clock is the training loop, unless it scores what it trains.
     scored_in = {s.functions for s in scores}
     in_training = any(

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from toolkit.check.static.labels.events import DEADLINE, FORWARD, TRAIN_CAP_SECONDS, Trace
+from toolkit.check.rulebook.limits import train_limit_seconds
+from toolkit.check.static.labels.events import DEADLINE, FORWARD, Trace
 from toolkit.check.static.labels.findings import FAIL, WARN
 from toolkit.check.static.labels.values import TRAIN, VAL
 from toolkit.check.static.rules.decision import Decision, at
@@ -16,7 +17,8 @@ _CALIBRATION = re.compile(r"hess|calib|collect_.*(stat|act)|gptq", re.IGNORECASE
 
 def calibration(trace: Trace) -> Iterator[Decision]:
     hooked = {e.functions[-1] for e in trace.of(FORWARD) if e.detail == "hook"}
-    training = [e for e in trace.of(DEADLINE) if 60 <= e.seconds <= TRAIN_CAP_SECONDS + 1]
+    limit = train_limit_seconds()
+    training = [e for e in trace.of(DEADLINE) if 60 <= e.seconds <= limit + 1]
     for event in trace.of(FORWARD):
         callers = event.functions[-3:-1]
         named = any(_CALIBRATION.search(f) for f in callers)
@@ -30,7 +32,8 @@ def calibration(trace: Trace) -> Iterator[Decision]:
             yield at("VAL-CALIBRATION", FAIL, "quantiser statistics are collected from validation tokens", event)
         elif TRAIN in event.tags and training and event.order > training[-1].order:
             cap = min(e.seconds for e in training)
-            if cap > TRAIN_CAP_SECONDS - RESERVE_SECONDS:
+            if cap > limit - RESERVE_SECONDS:
                 message = "training data are read for calibration after the training clock, with no reserve"
                 yield at("GPTQ-CALIBRATION-BUDGET", FAIL, message, event)
-                yield at("NO-TRAIN-DATA-AT-EVAL", FAIL, "training data are read after the 600 s training budget", event)
+                message = f"training data are read after the {limit:g} s training budget"
+                yield at("NO-TRAIN-DATA-AT-EVAL", FAIL, message, event)

@@ -1,0 +1,2 @@
+def depth(cfg):
+    return cfg.model.num_layers

@@ -1,0 +1,2 @@
+def layers(cfg):
+    return list(range(cfg.model.num_layers))
