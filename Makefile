@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 TORCH := torch==2.13.0
 
-.PHONY: demo test lint bench bench-bundle bench-check bench-mix bench-weights clean
+.PHONY: demo test coverage lint docs bench bench-bundle bench-check bench-mix bench-weights clean
 
 # torch comes first and alone, so that nothing else decides which build of it is installed.
 .venv/installed: pyproject.toml
@@ -20,10 +20,20 @@ test: export OMP_NUM_THREADS = 1
 test: .venv/installed
 	$(BIN)/python -m pytest -n auto --dist loadfile
 
+# Apart from `test`, because tracing every line takes more time than the tests themselves. Programs that tests start in
+# processes of their own are not traced.
+coverage: export OMP_NUM_THREADS = 1
+coverage: .venv/installed
+	$(BIN)/python -m pytest -n auto --dist loadfile --cov --cov-report term:skip-covered
+
 lint: .venv/installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# The generated tables; sizes of scripts take a minute where the bundler has not kept them.
+docs: .venv/installed
+	$(BIN)/python -m docs.generate
 
 bench: .venv/installed
 	$(BIN)/python -m bench
@@ -58,4 +68,4 @@ bench-weights: .venv/installed
 
 # What installing and testing made; data, builds with their runs, and records stay.
 clean:
-	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage* *.egg-info

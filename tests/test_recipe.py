@@ -12,13 +12,26 @@ from hypothesis import strategies as st
 from toolkit.components.config import Config
 from toolkit.components.settings.evaluate import Evaluate
 from toolkit.errors import GolfError
-from toolkit.recipe import dump_recipe, load_recipe, recipe_names
+from toolkit.recipe import RECIPES_DIR, dump_recipe, load_recipe, recipe_names
 
 
 def write(folder: Path, text: str, name: str = "r.toml") -> Path:
     path = folder / name
     path.write_text(text)
     return path
+
+
+def test_a_recipe_in_a_folder_has_a_bare_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "hybrid").mkdir()
+    write(tmp_path / "hybrid", 'extends = "above"\n', "inner.toml")
+    write(tmp_path, "[model]\nnum_layers = 3\n", "above.toml")
+    monkeypatch.setattr("toolkit.recipe.RECIPES_DIR", tmp_path)
+    assert recipe_names() == ["above", "inner"]
+    assert load_recipe("inner").model.num_layers == 3
+
+
+def test_names_of_recipes_are_unique_over_all_folders() -> None:
+    assert len(recipe_names()) == len(list(RECIPES_DIR.rglob("*.toml")))
 
 
 @pytest.mark.parametrize("name", recipe_names())

@@ -25,23 +25,27 @@ T = TypeVar("T")
 
 
 def recipe_path(name_or_path: str | Path) -> Path:
-    """A recipe's file: a path as it is, a bare name looked up in `templates/recipes`."""
+    """A recipe's file: a path as it is, a bare name looked up in `templates/recipes` and its folders."""
     path = Path(name_or_path)
     if path.suffix == ".toml" or path.parent != Path():
         if not path.is_file():
             raise GolfError(f"recipe: expected a TOML file, found none at {path}; `golf recipes` lists our own")
         return path
-    path = RECIPES_DIR / f"{name_or_path}.toml"
-    if not path.is_file():
-        known = recipe_names()
-        near = _did_you_mean(str(name_or_path), known)
+    known = _built_in()
+    if str(name_or_path) not in known:
+        near = _did_you_mean(str(name_or_path), list(known))
         raise GolfError(f"recipe: expected one of {', '.join(known)}, found {str(name_or_path)!r}{near}")
-    return path
+    return known[str(name_or_path)]
 
 
 def recipe_names() -> list[str]:
     """Names of the built-in recipes, sorted."""
-    return sorted(path.stem for path in RECIPES_DIR.glob("*.toml"))
+    return list(_built_in())
+
+
+def _built_in() -> dict[str, Path]:
+    """Files of the built-in recipes by name. Folders only group them: a name is unique over all."""
+    return {path.stem: path for path in sorted(RECIPES_DIR.rglob("*.toml"), key=lambda path: path.stem)}
 
 
 def load_recipe(name_or_path: str | Path) -> Config:

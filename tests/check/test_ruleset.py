@@ -1,7 +1,6 @@
 """The rule files: complete, consistent with the predicates, adjusted by track."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import get_type_hints
 
 import pytest
@@ -62,12 +61,3 @@ def test_exports_agree_on_one_text() -> None:
     """All but the first, older one hold the same documents; they differ by what normalisation keeps."""
     sizes = [export.bytes for export in load_exports() if "March" not in export.name]
     assert max(sizes) - min(sizes) < 1e-4 * max(sizes)
-
-
-def test_the_readme_lists_every_rule() -> None:
-    """The table is made of the rules' own data: id, status, what decides, title."""
-    readme = (Path(__file__).parents[2] / "README.md").read_text()
-    ids = {rule.id for rule in all_rules()}
-    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in readme.splitlines()]
-    rows = [row for row in cells if row[0] in ids]
-    assert rows == [[rule.id, rule.status, rule.tier, rule.title] for rule in all_rules()]

@@ -14,7 +14,13 @@ if TYPE_CHECKING:
 
 @click.command("check")
 @click.argument("paths", nargs=-1, metavar="PATH | --git REPO COMMIT [PATH]")
-@click.option("--git", "repository", type=click.Path(exists=True, file_okay=False, path_type=Path), metavar="REPO")
+@click.option(
+    "--git",
+    "repository",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    metavar="REPO",
+    help="Check a folder in a commit of this repository, which is read without a checkout.",
+)
 @click.option("--diff", metavar="BASE..HEAD", help="With --git: a pull request, against the merge base of the two.")
 @click.option("--against", help="Scores to beat: BPB values 1.0810,1.0812, a submission.json, a folder, a leaderboard.")
 @click.option("--json", "as_json", is_flag=True, help="Print an object instead of a table.")

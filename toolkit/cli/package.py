@@ -14,7 +14,13 @@ from toolkit.folders import RECORDS_DIR
 @click.option("--name", help="Title of the submission; default: the recipe's.")
 @click.option("--blurb", default="", help="A sentence or two on what is new.")
 @click.option("--date", help="YYYY-MM-DD of the folder; default: today.")
-@click.option("--records-dir", default=RECORDS_DIR, show_default=True, type=click.Path(path_type=Path))
+@click.option(
+    "--records-dir",
+    default=RECORDS_DIR,
+    show_default=True,
+    type=click.Path(path_type=Path),
+    help="Folder of all records; the new one goes to <track>/<date>_<Name> in it.",
+)
 @click.option("--against", help="Scores that a record has to beat, as for `golf check`.")
 @click.option("--allow-unknown", is_flag=True, help="Package although evidence for some rule is missing.")
 def command(

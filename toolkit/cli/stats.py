@@ -13,7 +13,14 @@ import click
 @click.option("--plan", is_flag=True, help="Say how many seeds the gain needs, the observed one by default.")
 @click.option("--gain", type=float, help="With --plan: true gain in nats a token.")
 @click.option("--deviation", type=float, help="With --plan: deviation over seeds in nats a token.")
-@click.option("--power", "chance", type=click.FloatRange(0.01, 0.999), default=0.8, show_default=True)
+@click.option(
+    "--power",
+    "chance",
+    type=click.FloatRange(0.01, 0.999),
+    default=0.8,
+    show_default=True,
+    help="With --plan: chance that the gain, if it is real, shows.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print an object instead of lines.")
 def command(
     new: tuple[str, ...],
