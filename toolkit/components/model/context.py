@@ -4,10 +4,10 @@ from torch import Tensor
 
 
 class Context:
-    """The second argument of every block.
+    """What blocks receive beside the activations.
 
-    A component that hands something from one place to another declares it here and sets it itself, so that nothing of
-    it is left where the component is off.
+    A component that hands something from one place to another declares it here and sets it itself: where it is off,
+    nothing of it is left.
     """
 
     value_embeds: dict[int, Tensor]  # by layer, [B, T, kv_dim]

@@ -12,7 +12,7 @@ from toolkit.components.training.trainer import Trainer
 
 
 def prime(cfg: Config, trainer: Trainer, step: int) -> None:
-    """Before a step of the warm-up, numbered from 0."""
+    """Before each step of the warm-up, numbered from 0."""
     set_rates(cfg, trainer.optimizers, step, 1.0)
 
 
@@ -22,12 +22,12 @@ def before_training(cfg: Config, trainer: Trainer) -> None:
 
 
 def before_step(cfg: Config, trainer: Trainer, progress: Progress, scale: float) -> None:
-    """`scale` is the factor of all learning rates."""
+    """Before each step; `scale` is the factor of all learning rates."""
     set_rates(cfg, trainer.optimizers, progress.step, scale)
 
 
 def after_step(cfg: Config, trainer: Trainer, progress: Progress, scale: float) -> None:
-    """With the `progress` and `scale` of `before_step`."""
+    """After each step, with the `progress` and `scale` of `before_step`."""
     update_average(cfg, trainer, progress, scale)
 
 

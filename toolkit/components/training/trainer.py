@@ -26,7 +26,7 @@ class Trainer:
 
     SIGTERM ends training as the clock would. All ranks decide alike: the time is rank 0's, and a signal to one rank
     counts for all. A part of the recipe that keeps something from one phase to the next declares it here and sets it
-    itself.
+    itself: where it is off, nothing of it is left.
     """
 
     average: WeightAverage
