@@ -4,6 +4,7 @@ Shapes come from the model itself, built on torch's meta device, so a new compon
 Not covered: memory, evaluation time, and how far trained weights are from Gaussian.
 """
 
+import importlib.util
 from collections import Counter
 from dataclasses import dataclass, replace
 from typing import Any
@@ -24,6 +25,7 @@ ESTIMATE = (
     "under HybridQuant); the published models of the baseline and of #1394 are 0.9 % and 0.8 % larger than this. "
     "Trellis-coded weights: at the loss that the recipe's int6 would have; a target size buys finer steps"
 )
+NOT_COUNTED = "-: needs torch to be counted; pip install 'golf-toolkit[train]'"
 FITTED = {"num_layers": 1, "model_dim": 16, "mlp_mult": 1, "vocab_size": 64}  # what `fit` varies, in which steps
 
 
@@ -65,11 +67,8 @@ class Plan:
     def bytes_left(self) -> int:
         return bytes_left(self.total_bytes)
 
-    def to_json(self) -> dict[str, object]:
-        return {
-            "recipe": self.cfg.name,
-            "title": self.cfg.title,
-            "track": self.cfg.track,
+    def to_json(self) -> dict[str, Any]:
+        return uncounted(self.cfg, self.code_bytes) | {
             "parameters": sum(self.parameters.values()),
             "parameters_by_kind": self.parameters,
             "forward_flops_per_token": self.forward_flops,
@@ -78,12 +77,35 @@ class Plan:
             "bits_per_weight": self.bits_per_weight,
             "estimated_model_bytes": self.model_bytes,
             "model_bytes_by_method": {method: list(band) for method, band in self.scheme_bytes.items()},
-            "code_bytes": self.code_bytes,
             "estimated_total_bytes": self.total_bytes,
             "estimated_bytes_left": self.bytes_left,
             "fits": self.bytes_left >= 0,
-            "estimate": ESTIMATE,
         }
+
+
+def uncounted(cfg: Config, code_bytes: int) -> dict[str, Any]:
+    """What `Plan.to_json` tells of a recipe without torch: None stands for what takes counted parameters."""
+    counted = (
+        "parameters",
+        "parameters_by_kind",
+        "forward_flops_per_token",
+        "training_flops_per_token",
+        "steps_8xh100",
+        "bits_per_weight",
+        "estimated_model_bytes",
+        "model_bytes_by_method",
+        "estimated_total_bytes",
+        "estimated_bytes_left",
+        "fits",
+    )
+    return {
+        "recipe": cfg.name,
+        "title": cfg.title,
+        "track": cfg.track,
+        "code_bytes": code_bytes,
+        **dict.fromkeys(counted),
+        "estimate": ESTIMATE,
+    }
 
 
 def make_plan(cfg: Config, code_bytes: int) -> Plan:
@@ -152,14 +174,15 @@ def with_setting(model: Model, setting: str, value: int) -> Model:
     return replace(model, **changes)
 
 
+def can_count() -> bool:
+    """Whether torch is there, with which models are built to count their parameters."""
+    return importlib.util.find_spec("torch") is not None
+
+
 def planned_tensors(cfg: Config) -> list[PlannedTensor]:
-    """All parameters of a recipe; allocates none of them."""
-    try:
-        import torch
-    except ModuleNotFoundError:
-        raise GolfError(
-            "torch: expected it to count parameters, found none; pip install 'golf-toolkit[train]'"
-        ) from None
+    """All parameters of a recipe; allocates none of them. Needs torch."""
+    import torch
+
     from toolkit.components.model.gpt import GPT, parameter_kind
 
     with torch.device("meta"):

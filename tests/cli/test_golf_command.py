@@ -50,7 +50,9 @@ def test_commands_for_reviewers_work_without_torch(tmp_path: Path) -> None:
     block = "import sys; sys.modules['torch'] = sys.modules['sentencepiece'] = None; "
     run = block + "from toolkit.cli.main import golf; golf()"
     for arguments in (
+        ["recipes"],
         ["build", "naive_baseline", "-o", "out"],
+        ["plan", "naive_baseline"],
         ["check", "out"],
         ["unpack", "out/train_gpt.py"],
     ):

@@ -1,7 +1,9 @@
 """`golf recipes` lists every built-in recipe with its counts."""
 
 import json
+import sys
 
+import pytest
 from click.testing import CliRunner
 
 from toolkit.cli.recipes import command
@@ -19,6 +21,15 @@ def test_json_lists_every_recipe() -> None:
         "parameters": 17_059_912,
         "stages": ["roundtrip"],
     }
+
+
+def test_without_torch_nothing_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "torch", None)
+    result = CliRunner().invoke(command, ["--json"], catch_exceptions=False)
+    assert {row["recipe"]: row["parameters"] for row in json.loads(result.output)} == dict.fromkeys(recipe_names())
+    table = CliRunner().invoke(command, [], catch_exceptions=False).output
+    assert table.count("│          - │") == len(recipe_names())
+    assert "pip install 'golf-toolkit[train]'" in table
 
 
 def test_the_table_shows_full_names_and_counts_in_80_columns() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 
-from tests.components.calibration import ALONE, noisy_model, random_shards
+from tests.support.calibration import ALONE, noisy_model, random_shards
 from toolkit.bundle.link.resolve import is_settings, read_folder
 from toolkit.bundle.link.settings import cfg_uses
 from toolkit.components.artifact.accounting import byte_shares

@@ -12,10 +12,11 @@ def command(as_json: bool) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from toolkit.plan import count_parameters
+    from toolkit.plan import NOT_COUNTED, can_count, count_parameters
     from toolkit.recipe import load_recipe, recipe_names
 
-    counted = [(cfg, count_parameters(cfg)) for cfg in map(load_recipe, recipe_names())]
+    counts = can_count()
+    counted = [(cfg, count_parameters(cfg) if counts else None) for cfg in map(load_recipe, recipe_names())]
     if as_json:
         keys = ("recipe", "title", "track", "parameters", "stages")
         rows = [(cfg.name, cfg.title, cfg.track, count, cfg.evaluate.stages) for cfg, count in counted]
@@ -28,5 +29,9 @@ def command(as_json: bool) -> None:
     table.add_column("parameters", justify="right", no_wrap=True)
     table.add_column("stages")
     for cfg, count in counted:
-        table.add_row(cfg.name, cfg.title, cfg.track, f"{count:,}", ", ".join(cfg.evaluate.stages))
-    Console(markup=False).print(table)
+        parameters = "-" if count is None else f"{count:,}"
+        table.add_row(cfg.name, cfg.title, cfg.track, parameters, ", ".join(cfg.evaluate.stages))
+    console = Console(markup=False, highlight=False)
+    console.print(table)
+    if not counts:
+        console.print(NOT_COUNTED)

@@ -2,8 +2,10 @@
 
 Most scripts of the field are written for a newer Python than ours may be. Each replacement field that an older parser
 would stumble over becomes a name of its own; the expressions are parsed apart and put in the place of those names. The
-tree is the one that a newer Python makes, but that a field which shows its own text (`{a["b"]=}`) becomes two, and that
-everything inside a field is at its first line.
+tree is the one that a newer Python makes, but that everything inside a field is at its first line.
+
+Other syntax that Python 3.11 does not know, such as `type X = int`, is refused by every Python: the answer to a script
+must not depend on who asks.
 """
 
 import ast
@@ -14,6 +16,7 @@ from typing import Any
 _PREFIXES = {"", "r", "u", "b", "f", "br", "rb", "fr", "rf"}
 _WORD = re.compile(r"\w+")
 _QUOTE = re.compile(r'"""|\'\'\'|"|\'')
+_VERSION = (3, 11)  # whose syntax, but for f-strings, is accepted
 _TROUBLE = re.compile(r"[\"'\\#\n]")  # what an older parser does not accept inside a field
 
 
@@ -24,7 +27,8 @@ class NotReadable(Exception):
 def parse(source: str) -> ast.Module:
     """The tree of untrusted source; `NotReadable` instead of anything that the parser may raise."""
     try:
-        return _parse(source)
+        tree: ast.Module = _parse(source)
+        return tree
     except SyntaxError as error:
         reason = f"{error.msg} in line {error.lineno}"
     try:
@@ -40,7 +44,8 @@ def parse_newer(source: str) -> ast.Module:
     if not reader.fields:
         raise NotReadable("there is no such f-string")
     try:
-        return ast.fix_missing_locations(_Restore(reader.fields).visit(_parse(text)))
+        tree: ast.Module = _Restore(reader.fields, reader.shown).visit(_parse(text))
+        return ast.fix_missing_locations(tree)
     except SyntaxError as error:
         raise NotReadable(str(error)) from None
 
@@ -49,7 +54,7 @@ def _parse(source: str, mode: str = "exec") -> Any:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return ast.parse(source, mode=mode)
+            return ast.parse(source, mode=mode, feature_version=_VERSION)
     except (RecursionError, MemoryError):
         raise NotReadable("nested too deeply") from None
     except ValueError as error:
@@ -57,8 +62,25 @@ def _parse(source: str, mode: str = "exec") -> Any:
 
 
 class _Restore(ast.NodeTransformer):
-    def __init__(self, fields: dict[str, str]) -> None:
+    def __init__(self, fields: dict[str, str], shown: dict[str, str]) -> None:
         self.fields = fields
+        self.shown = shown
+
+    def visit_JoinedStr(self, node: ast.JoinedStr) -> ast.JoinedStr:
+        """Text that a field shows of itself is text of the f-string."""
+        pieces: list[ast.expr] = []
+        for piece in node.values:
+            match piece:
+                case ast.FormattedValue(value=ast.Name(id=name)) if name in self.shown:
+                    piece = ast.copy_location(ast.Constant(self.shown[name]), piece)
+            match pieces, piece:
+                case [*_, ast.Constant(value=str(before)) as last], ast.Constant(value=str(after)):
+                    last.value = before + after
+                case _:
+                    pieces.append(piece)
+        node.values = pieces
+        self.generic_visit(node)
+        return node
 
     def visit_Name(self, node: ast.Name) -> ast.expr:
         if node.id not in self.fields:
@@ -75,7 +97,8 @@ class _Reader:
 
     def __init__(self, source: str) -> None:
         self.source = source
-        self.fields: dict[str, str] = {}
+        self.fields: dict[str, str] = {}  # name -> expression
+        self.shown: dict[str, str] = {}  # name -> text of a field that shows it
         self.name = "field_"
         while self.name in source:
             self.name += "_"
@@ -150,10 +173,11 @@ class _Reader:
         if _TROUBLE.search(self.source[start:i]):
             lines = "\n" * self.source.count("\n", start, i)  # those behind the field keep their numbers
             if shows_itself := re.fullmatch(r"(?s)(.*[^=!<>])=\s*", text):
-                shown = self.replace(repr(self.source[start:i])) + "}{"
-                text = shown + self.replace(shows_itself[1]) + lines + ("!r" if self.source[i] == "}" else "")
+                shown = self.replace(self.source[start:i], self.shown)
+                value = self.replace(shows_itself[1], self.fields)
+                text = shown + "}{" + value + lines + ("!r" if self.source[i] == "}" else "")
             else:
-                text = self.replace(text) + lines
+                text = self.replace(text, self.fields) + lines
         if self.source[i] == "!":
             text += self.source[i : i + 2]
             i += 2
@@ -164,8 +188,8 @@ class _Reader:
             raise NotReadable("a field does not end")
         return "{" + text + "}", i + 1
 
-    def replace(self, expression: str) -> str:
-        """The name that stands for an expression."""
-        name = f"{self.name}{len(self.fields)}_"
-        self.fields[name] = expression
+    def replace(self, text: str, texts: dict[str, str]) -> str:
+        """The name that stands for a text from now on."""
+        name = f"{self.name}{len(self.fields) + len(self.shown)}_"
+        texts[name] = text
         return name

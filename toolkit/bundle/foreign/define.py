@@ -16,6 +16,7 @@ from toolkit.bundle.rewrite.signatures import all_read, sole_definition
 from toolkit.bundle.rewrite.simplify import simplify
 from toolkit.errors import GolfError
 from toolkit.syntax.constants import is_literal, is_literal_value, literal
+from toolkit.syntax.unparse import unparse
 
 _READERS = {"os.environ.get", "os.getenv", "environ.get", "getenv"}
 _ENVIRONMENTS = {"os.environ", "environ"}
@@ -33,7 +34,7 @@ def define(tree: ast.Module, values: Mapping[str, str]) -> ast.Module:
             hint = f"; did you mean {near[0]}?" if near else ""
             raise GolfError(f"--define {name}: expected an environment variable or a constant, found none{hint}")
     while True:
-        tree = ast.parse(simplify(ast.unparse(ast.fix_missing_locations(tree))))
+        tree = ast.parse(simplify(unparse(ast.fix_missing_locations(tree))))
         found = {key: value for key, value in _literals(tree).items() if key not in already_literal}
         spread = _Spread(tree, found)
         tree = spread.visit(tree)

@@ -8,18 +8,17 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import python_minifier
-
 from toolkit.bundle.foreign.define import define
 from toolkit.bundle.foreign.guards import Blocker, find_guards
 from toolkit.bundle.foreign.strip import drop_unused, merge_imports, remove_notes
 from toolkit.bundle.minify.csource import minify_c_sources
-from toolkit.bundle.minify.equal import copied, prove_equal_up_to_names
-from toolkit.bundle.minify.print import indent_by_spaces
+from toolkit.bundle.minify.equal import prove_equal_up_to_names
+from toolkit.bundle.minify.printer import shortest_text
 from toolkit.bundle.minify.rename import rename
 from toolkit.bundle.pack.pack import pack
 from toolkit.bundle.rewrite.scopes import find_bindings
 from toolkit.errors import GolfError
+from toolkit.syntax.unparse import copied
 from toolkit.unpack.unpack import parse_source, unpack
 
 
@@ -46,7 +45,7 @@ def pack_script(data: bytes, defines: Mapping[str, str] | None = None, encoding:
     try:
         text, dropped, blockers = _minified(unpacked.source, defines)
     except RecursionError:
-        raise GolfError("script: expected code that is nested less deeply") from None
+        raise GolfError("script: expected Python source, found: nested too deeply") from None
     packed = min(pack(text, encoding), text.encode(), key=len)
     return PackedScript(
         packed=packed,
@@ -101,8 +100,8 @@ def minify_script(tree: ast.Module) -> tuple[str, list[str]]:
 
 def print_tree(tree: ast.Module) -> str:
     """A program's shortest text: what changes the tree, hoists literals or guesses at names is turned off."""
-    text = python_minifier.minify(
-        ast.unparse(tree),
+    return shortest_text(
+        tree,
         rename_locals=False,
         hoist_literals=False,
         combine_imports=False,
@@ -113,4 +112,3 @@ def print_tree(tree: ast.Module) -> str:
         remove_explicit_return_none=False,
         remove_builtin_exception_brackets=False,
     )
-    return indent_by_spaces(text)

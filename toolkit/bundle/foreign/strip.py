@@ -9,13 +9,13 @@
 
 import ast
 import re
-import sys
 from collections.abc import Iterable
 
 from toolkit.bundle.foreign.guards import find_guards, passes_to_annotation_readers, reads_annotations
 from toolkit.bundle.rewrite.scopes import find_bindings, parameters
 from toolkit.bundle.rewrite.signatures import Definition, has_known_decorators, is_plain
 from toolkit.syntax.constants import is_literal
+from toolkit.syntax.standard import STANDARD_MODULES
 
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _EFFECTFUL_MODULES = {"__future__", "antigravity", "readline", "this"}
@@ -135,7 +135,7 @@ def _names_outside(tree: ast.Module) -> set[str]:
 def _is_droppable_import(stmt: ast.Import | ast.ImportFrom, alias: ast.alias, unused: set[str]) -> bool:
     module = alias.name if isinstance(stmt, ast.Import) else (stmt.module or "")
     root = module.partition(".")[0]
-    is_known = root in sys.stdlib_module_names and root not in _EFFECTFUL_MODULES
+    is_known = root in STANDARD_MODULES and root not in _EFFECTFUL_MODULES
     is_submodule = isinstance(stmt, ast.Import) and "." in module and alias.asname is not None
     name = alias.asname or (root if isinstance(stmt, ast.Import) else alias.name)
     return is_known and not is_submodule and alias.name != "*" and name in unused

@@ -1,12 +1,13 @@
 """Parts: the top-level statements of components, the units that shaking keeps or drops."""
 
 import ast
-import symtable
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from toolkit.bundle.link.resolve import COMPONENTS, Module
 from toolkit.bundle.rewrite.edits import Source, first_line, last_line
+from toolkit.bundle.rewrite.scopes import find_bindings
+from toolkit.bundle.rewrite.signatures import all_read
 
 
 @dataclass(frozen=True)
@@ -71,8 +72,7 @@ def make_part(source: str, module: str, where: str, line: int) -> Part:
     """Analyse the source of one top-level statement."""
     tree = ast.parse(source)
     (stmt,) = tree.body
-    table = symtable.symtable(source, where, "exec")
-    declares = {symbol.get_name() for symbol in table.get_symbols() if symbol.is_assigned()}
+    declares, references = _global_names(tree)
     is_definition = isinstance(stmt, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Assign, ast.AnnAssign))
     return Part(
         module=module,
@@ -80,10 +80,25 @@ def make_part(source: str, module: str, where: str, line: int) -> Part:
         line=line,
         source=source,
         declares=frozenset(declares),
-        references=frozenset(_global_references(table)),
+        references=frozenset(references),
         attributes=frozenset(_attributes(tree)),
         has_effects=not is_definition,
     )
+
+
+def _global_names(tree: ast.Module) -> tuple[set[str], set[str]]:
+    """Names that a statement binds in its module, and names of the module or builtins that it mentions."""
+    declares, references = set(), set()
+    for binding in find_bindings(tree):
+        scope = binding.scope
+        if scope and scope.node is tree and binding.name in scope.bound:
+            declares.add(binding.name)
+        # A class body may read a global before it binds an attribute of that name.
+        nodes = [mention.node for mention in binding.mentions]
+        in_class = scope and isinstance(scope.node, ast.ClassDef)
+        if scope is None or scope.node is tree or (in_class and any(all_read([node]) for node in nodes)):
+            references.add(binding.name)
+    return declares, references
 
 
 def with_source(part: Part, source: str) -> Part:
@@ -101,18 +116,3 @@ def _attributes(tree: ast.Module) -> Iterator[str]:
                 func=ast.Name(id="getattr" | "hasattr" | "setattr"), args=[_, ast.Constant(value=str(name)), *_]
             ):
                 yield name
-
-
-def _global_references(table: symtable.SymbolTable) -> set[str]:
-    is_top = table.get_type() == "module"
-    names = set()
-    for symbol in table.get_symbols():
-        # A class body may read a global before it binds an attribute of that name.
-        maybe_global = symbol.is_global() or is_top or table.get_type() == "class"
-        if symbol.is_referenced() and maybe_global:
-            names.add(symbol.get_name())
-        elif symbol.is_global() and symbol.is_assigned():
-            names.add(symbol.get_name())  # `global x; x = 1`
-    for child in table.get_children():
-        names |= _global_references(child)
-    return names

@@ -19,6 +19,7 @@ from typing import Any
 from toolkit.bundle.rewrite.scopes import Binding, find_bindings
 from toolkit.bundle.rewrite.signatures import is_plain
 from toolkit.syntax.constants import NotConstant, evaluate
+from toolkit.syntax.unparse import copied
 
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 # What the size of an index or jump decides; and how a method is called, which differs where any import has that name.
@@ -45,7 +46,7 @@ class _Normal(ast.NodeTransformer):
     def generic_visit(self, node: ast.AST) -> ast.AST:
         super().generic_visit(node)
         if isinstance(node, ast.ClassDef) and is_plain(node):
-            node.body = [stmt for stmt in node.body if not isinstance(stmt, ast.AnnAssign)]
+            node.body = [stmt for stmt in node.body if not isinstance(stmt, ast.AnnAssign)] or [ast.Pass()]
         for name in ("body", "orelse", "finalbody"):
             block = getattr(node, name, None)
             if isinstance(block, list) and block:
@@ -86,21 +87,8 @@ class _Normal(ast.NodeTransformer):
 
 
 def _normal(tree: ast.Module) -> ast.Module:
-    return _Normal().visit(copied(tree))
-
-
-def copied(node: Any) -> Any:
-    """A deep copy of a tree, several times as fast as `copy.deepcopy`."""
-    if isinstance(node, list):
-        return [copied(item) for item in node]
-    if not isinstance(node, ast.AST):
-        return node
-    new = type(node).__new__(type(node))
-    # Fields only: python-minifier leaves notes of its own on the `Load` that all trees share.
-    for name in (*node._fields, *node._attributes):
-        if hasattr(node, name):
-            setattr(new, name, copied(getattr(node, name)))
-    return new
+    normal: ast.Module = _Normal().visit(copied(tree))
+    return normal
 
 
 def _is_note(stmt: ast.stmt) -> bool:
@@ -171,7 +159,12 @@ def _bindings_by_place(tree: ast.Module) -> dict[_Place, Binding]:
 
 
 def _compiled(tree: ast.Module) -> CodeType:
-    """Code of a normal tree without annotations, all of it in one line: the compiler looks at lines to merge jumps."""
+    """Code of a normal tree without annotations, all of it in one line: the compiler looks at lines to merge jumps.
+
+    From 3.12 on Python moves comprehensions into the function around, where those that share a name share a variable.
+    It leaves generators alone, so they stand in for comprehensions here: their scopes are the same.
+    """
+    tree = _Generators().visit(tree)
     for node in ast.walk(tree):
         if isinstance(node, ast.arg):
             node.annotation = None
@@ -181,6 +174,21 @@ def _compiled(tree: ast.Module) -> CodeType:
             node.lineno = node.end_lineno = 1  # type: ignore[attr-defined]
             node.col_offset = node.end_col_offset = 0  # type: ignore[attr-defined]
     return compile(tree, "program", "exec", dont_inherit=True)
+
+
+class _Generators(ast.NodeTransformer):
+    """Makes a generator of every comprehension."""
+
+    def visit_ListComp(self, node: ast.ListComp | ast.SetComp) -> ast.expr:
+        self.generic_visit(node)
+        return ast.copy_location(ast.GeneratorExp(node.elt, node.generators), node)
+
+    visit_SetComp = visit_ListComp
+
+    def visit_DictComp(self, node: ast.DictComp) -> ast.expr:
+        self.generic_visit(node)
+        pair = ast.copy_location(ast.Tuple([node.key, node.value], ast.Load()), node)
+        return ast.copy_location(ast.GeneratorExp(pair, node.generators), node)
 
 
 def _operations(code: CodeType) -> Iterator[object]:

@@ -1,9 +1,6 @@
 """The smallest text of a program: short names, no docstrings, no spare character, in C sources neither."""
 
 import ast
-import re
-
-import python_minifier
 
 from toolkit.bundle.link.emit import main_block
 from toolkit.bundle.link.names import import_lines
@@ -11,6 +8,7 @@ from toolkit.bundle.link.parts import Import, Part
 from toolkit.bundle.minify.crename import rename_c
 from toolkit.bundle.minify.csource import minify_c_sources
 from toolkit.bundle.minify.equal import prove_equal_up_to_names
+from toolkit.bundle.minify.printer import shortest_text
 from toolkit.bundle.minify.rename import rename
 from toolkit.bundle.rewrite.edits import Source, first_line
 
@@ -27,24 +25,17 @@ def minify(imports: list[Import], parts: list[Part], start: str) -> str:
 
 
 def printed(tree: ast.Module) -> str:
-    """Print with python-minifier, which raises if its output does not parse back to its own tree.
+    """Print without notes.
 
     Literals are not hoisted into globals: that shortens the text but not what compression makes of it.
     """
-    text = python_minifier.minify(
-        ast.unparse(tree),
+    return shortest_text(
+        tree,
         rename_locals=False,
         hoist_literals=False,
         remove_literal_statements=True,
         remove_annotations=False,  # `squeeze` did that, and knows more
     )
-    return indent_by_spaces(text)
-
-
-def indent_by_spaces(text: str) -> str:
-    """Spaces for the tabs that indent: a script has many spaces and no other tab, which costs a symbol of its own."""
-    spaced = re.sub(r"^\t+", lambda tabs: " " * len(tabs[0]), text, flags=re.MULTILINE)
-    return spaced if ast.dump(ast.parse(spaced)) == ast.dump(ast.parse(text)) else text
 
 
 def module_bytes(text: str, parts: list[Part]) -> dict[str, int]:

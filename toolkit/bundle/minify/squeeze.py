@@ -26,6 +26,7 @@ from toolkit.bundle.rewrite.signatures import (
 )
 from toolkit.bundle.rewrite.simplify import is_pure, simplify
 from toolkit.syntax.constants import is_literal
+from toolkit.syntax.unparse import unparse
 
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _FIELD_MARKERS = {"ClassVar", "InitVar", "KW_ONLY"}
@@ -43,7 +44,7 @@ def squeeze(imports: list[Import], parts: list[Part], roots: frozenset[str]) -> 
     squeezed = []
     for stmt in tree.body:
         part = origin[stmt]
-        source = simplify(ast.unparse(ast.fix_missing_locations(stmt)) + "\n")
+        source = simplify(unparse(ast.fix_missing_locations(stmt)) + "\n")
         squeezed.append(make_part(source, part.module, part.where, part.line))
     return shake(imports, squeezed, roots)
 

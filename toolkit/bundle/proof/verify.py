@@ -47,6 +47,8 @@ class Verified:
 
 def verify(cfg: Config, encoding: str = "base85") -> Verified:
     """Raise `GolfError` with the first difference between the forms of a recipe's miniature."""
+    import torch  # noqa: F401 - the forms need it; missing, it is missed before anything takes time
+
     miniature = scaled_down(cfg)
     program, small = make_program(cfg), make_program(miniature)
     if not same_up_to_constants(program.readable, small.readable):

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import accumulate
 
+from toolkit.syntax.unparse import unparse
+
 _SPACE = b" \t\r\n\f"
 
 Spanned = ast.expr | ast.stmt | ast.arg | ast.keyword
@@ -125,7 +127,8 @@ class Source:
 
 def first_line(node: ast.stmt) -> int:
     """Line on which a statement begins, decorators included."""
-    return min([node.lineno, *(decorator.lineno for decorator in getattr(node, "decorator_list", []))])
+    decorators: list[ast.expr] = getattr(node, "decorator_list", [])
+    return min([node.lineno, *(decorator.lineno for decorator in decorators)])
 
 
 def last_line(node: Spanned) -> int:
@@ -140,7 +143,7 @@ def one_statement_a_line(text: str) -> str:
         if isinstance(node, ast.stmt):
             start = source.start(node)
             if source.data[source.line_starts[node.lineno - 1] : start].strip():
-                return ast.unparse(source.tree) + "\n"
+                return unparse(source.tree) + "\n"
     return text
 
 

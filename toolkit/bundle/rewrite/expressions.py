@@ -6,6 +6,7 @@ from typing import Any
 
 from toolkit.bundle.rewrite.edits import Source
 from toolkit.syntax.constants import literal
+from toolkit.syntax.unparse import unparse
 
 _ATOMS = (
     ast.Attribute,
@@ -82,7 +83,7 @@ def _is_unit_there(source: Source, node: ast.expr, new: ast.expr) -> bool:
 
 def replace_by_fstring(source: Source, node: ast.JoinedStr) -> None:
     """Print an f-string anew after its tree has been changed in place."""
-    text = ast.unparse(node)
+    text = unparse(node)
     if text.startswith("f'") and '"' not in text and "\\" not in text:
         text = f'f"{text[2:-1]}"'
     source.replace(source.start(node), source.end(node), text)
@@ -100,7 +101,7 @@ def replace_names(source: Source, uses: list[ast.Name], value: object) -> None:
         names = [use.id for use in inside]
         for use in inside:
             use.id = f"({literal(value)})"  # a name is printed as it is
-        source.replace(source.start(fstring), source.end(fstring), ast.unparse(fstring))
+        source.replace(source.start(fstring), source.end(fstring), unparse(fstring))
         for use, name in zip(inside, names, strict=True):
             use.id = name
 

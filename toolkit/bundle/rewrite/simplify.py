@@ -2,7 +2,8 @@
 
 Covers constant expressions, `and`, `or`, `not`, conditional expressions and f-strings with constant parts, `if` chains,
 `while False`, `assert True`, statements after `return`, `raise`, `break` or `continue`, `pass` beside other statements,
-empty branches, and locals that are set without effect and never read. It does not follow values through variables.
+empty branches, and locals that are set without effect and never read, functions among them. It does not follow values
+through variables.
 """
 
 import ast
@@ -18,6 +19,7 @@ from toolkit.bundle.rewrite.expressions import (
     text_with_brackets,
 )
 from toolkit.syntax.constants import NotConstant, evaluate, is_literal, literal
+from toolkit.syntax.unparse import unparse
 
 _LEAVING = (ast.Return, ast.Raise, ast.Continue, ast.Break)
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
@@ -198,7 +200,7 @@ def join_pieces(node: ast.JoinedStr, shadowed: frozenset[str]) -> ast.JoinedStr:
             text = evaluate(ast.JoinedStr([piece]), shadowed)
         except NotConstant:
             assert isinstance(piece, ast.FormattedValue)
-            piece.value = ast.parse(simplify(f"({ast.unparse(piece.value)})", shadowed), mode="eval").body
+            piece.value = ast.parse(simplify(f"({unparse(piece.value)})", shadowed), mode="eval").body
             if isinstance(piece.format_spec, ast.JoinedStr):
                 join_pieces(piece.format_spec, shadowed)
             pieces.append(piece)
@@ -232,7 +234,7 @@ def is_pure(node: ast.AST) -> bool:
 
 
 def dead_stores(function: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[ast.stmt]:
-    """Plain assignments of pure values to locals that nothing in the function reads."""
+    """Plain assignments of pure values to locals, and definitions of functions, that nothing in the function reads."""
     nodes = list(ast.walk(function))
     read = {n.id for n in nodes if isinstance(n, ast.Name) and not isinstance(n.ctx, ast.Store)}
     read |= {n.target.id for n in nodes if isinstance(n, ast.AugAssign) and isinstance(n.target, ast.Name)}
@@ -245,4 +247,7 @@ def dead_stores(function: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[as
                     yield node
             case ast.AnnAssign(target=ast.Name(id=name), value=maybe) if node not in inner:
                 if name not in read and (maybe is None or is_pure(maybe)):
+                    yield node
+            case ast.FunctionDef(name=name, decorator_list=[], args=args) if node not in inner and node is not function:
+                if name not in read and all(map(is_pure, [*args.defaults, *filter(None, args.kw_defaults)])):
                     yield node

@@ -23,7 +23,7 @@ def gaussian_bits(levels: int, clip_sigmas: float) -> float:
     cdf = NormalDist().cdf
     edges = [0.0, *(cdf((q + 0.5) * step) for q in range(-levels, levels)), 1.0]
     shares = [high - low for low, high in pairwise(edges)]
-    return -sum(p * math.log2(p) for p in shares if p > 0)
+    return -math.fsum(p * math.log2(p) for p in shares if p > 0)
 
 
 def tail_sigmas(share: float) -> float:

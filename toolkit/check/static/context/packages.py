@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-import sys
+
+from toolkit.syntax.standard import STANDARD_MODULES
 
 # The challenge's stock image and what every record assumes.
 STOCK = frozenset(
@@ -46,6 +47,6 @@ def undeclared(imports: set[str], own: set[str], requirements: str) -> list[str]
     found = []
     for name in {i.split(".")[0] for i in imports if i}:
         listed = _NAMES.get(name, name).lower().replace("_", "-")
-        if name not in sys.stdlib_module_names and name not in STOCK and name not in own and listed not in declared:
+        if name not in STANDARD_MODULES and name not in STOCK and name not in own and listed not in declared:
             found.append(name)
     return sorted(found)
