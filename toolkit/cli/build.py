@@ -70,7 +70,7 @@ def command(
 def _build(
     cfg: Config, out_dir: Path, encoding: str, with_proof: bool, with_costs: bool
 ) -> tuple[Bundle, dict[str, Any], list[Table]]:
-    """Prove, write and explain; the bundle, and what else was found as JSON and as tables."""
+    """Verify, write and explain a build: the bundle, and what was found as JSON and as tables."""
     from dataclasses import asdict
 
     from rich.console import Console

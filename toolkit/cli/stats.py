@@ -1,4 +1,4 @@
-"""`golf stats`: is it better, and how many seeds would show it."""
+"""`golf stats`: is a score better, and how many seeds would show it?"""
 
 import json
 from typing import Any
@@ -11,8 +11,8 @@ import click
 @click.option("--against", "old", multiple=True, help="Scores to beat; may be given several times.")
 @click.option("--tokenizer", help="Export that BPB scores belong to, such as sp8192; logs need none.")
 @click.option("--plan", is_flag=True, help="Say how many seeds the gain needs, the observed one by default.")
-@click.option("--gain", type=float, help="With --plan: true gain in nats a token.")
-@click.option("--deviation", type=float, help="With --plan: deviation over seeds in nats a token.")
+@click.option("--gain", type=float, help="With --plan: true gain in nats per token.")
+@click.option("--deviation", type=float, help="With --plan: deviation over seeds in nats per token.")
 @click.option(
     "--power",
     "chance",
@@ -71,10 +71,10 @@ def _print(content: dict[str, Any]) -> None:
         if side := content.get(name):
             spread = "" if side["std_val_loss_nats"] is None else f" ± {side['std_val_loss_nats']:.5f}"
             bpb = "" if side["std_val_bpb"] is None else f" ± {side['std_val_bpb']:.5f}"
-            line = f"{name}: n = {side['n']}, {side['mean_val_loss_nats']:.5f}{spread} nats a token"
+            line = f"{name}: n = {side['n']}, {side['mean_val_loss_nats']:.5f}{spread} nats per token"
             click.echo(f"{line}, {side['mean_val_bpb']:.5f}{bpb} BPB")
     if "tests" in content:
-        click.echo(f"gain: {content['gain_nats']:+.5f} nats a token, {content['gain_bpb']:+.5f} BPB")
+        click.echo(f"gain: {content['gain_nats']:+.5f} nats per token, {content['gain_bpb']:+.5f} BPB")
         bars = significance_bars()
         readme = f"README ({bars['gain_nats']:g} nats, p < {bars['p_value']:g})"
         for name, title in (("readme", readme), ("frontier", f"frontier (p < {bars['frontier_p_value']:g})")):

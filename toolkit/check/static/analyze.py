@@ -92,7 +92,9 @@ def trace_run(
 
 def _parse(source: str) -> ast.Module:
     if len(source) > MAX_SOURCE:
-        raise Stopped(f"analysis stopped: source of {len(source):,} characters, at most {MAX_SOURCE:,} are read")
+        raise Stopped(
+            f"analysis stopped: expected a source of at most {MAX_SOURCE:,} characters, found {len(source):,}"
+        )
     try:
         return parse(source)
     except NotReadable as error:
@@ -100,7 +102,7 @@ def _parse(source: str) -> ast.Module:
 
 
 def _natives(sources: Mapping[str, str], modules: list[Module]) -> dict[str, Native]:
-    """C functions of side files and of long strings in the scripts; C files get module numbers too, to be cited."""
+    """C functions of side files and of long strings in the scripts; C files get module numbers too, for findings."""
     found: dict[str, Native] = {}
     for module in list(modules):
         for node in ast.walk(module.tree):

@@ -15,7 +15,7 @@ from toolkit.errors import GolfError
 
 @dataclass(frozen=True)
 class Comparison:
-    """Losses in nats a token at `bytes_per_token`, the deviations those of a sample; tests where they are possible."""
+    """Losses in nats per token at `bytes_per_token`, with sample deviations; tests where they are possible."""
 
     new: tuple[float, ...]
     old: tuple[float, ...]
@@ -30,7 +30,7 @@ class Comparison:
         return fmean(self.old) - fmean(self.new)
 
     def bpb(self, nats: float) -> float:
-        """Nats a token as bits a byte."""
+        """Nats per token as bits per byte."""
         return nats / (math.log(2) * self.bytes_per_token)
 
     def to_json(self) -> dict[str, Any]:
@@ -68,7 +68,7 @@ def tokenizer_ratio(name: str) -> float:
 
 
 def compare_scores(new: Baseline, old: Baseline, ratio: float | None = None) -> Comparison:
-    """Both sides at the bytes a token of the new one, so that scores of two tokenizers compare over the same text."""
+    """Both sides at the bytes per token of the new one, so that scores of two tokenizers compare over the same text."""
     ratio = ratio or new.bytes_per_token
     if ratio is None:
         raise GolfError("stats: expected logs, or --tokenizer for scores in BPB alone; found neither")
