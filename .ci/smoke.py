@@ -27,18 +27,18 @@ def main(pythons: Sequence[str]) -> None:
         sys.exit(__doc__)
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(os.cpu_count()) as pool:
         wheel = build_wheel(pythons[0], Path(folder))
-        environments = [Environment(python, wheel, Path(folder, str(i))) for i, python in enumerate(pythons)]
-        first, *others = zip(environments, pool.map(Environment.tour, environments), strict=True)
+        folders = [Path(folder, str(i)) for i in range(len(pythons))]
+        (first, expected), *others = pool.map(lambda python, own: tour(python, wheel, own), pythons, folders)
     differences = [
-        f"{key}: expected the same bytes under Python {first[0].version} and {environment.version}"
-        for environment, found in others
-        for key in sorted(first[1].keys() | found.keys())
-        if first[1].get(key) != found.get(key)
+        f"{name}: expected the same bytes under Python {first} and {version}"
+        for version, found in others
+        for name in sorted(expected.keys() | found.keys())
+        if expected.get(name) != found.get(name)
     ]
     if differences:
         sys.exit("\n".join(differences))
-    versions = ", ".join(environment.version for environment in environments)
-    print(f"smoke: {len(first[1])} outputs without torch, the same under Python {versions}")
+    versions = ", ".join([first, *(version for version, _ in others)])
+    print(f"smoke: {len(expected)} outputs without torch, the same under Python {versions}")
 
 
 def build_wheel(python: str, folder: Path) -> Path:
@@ -53,45 +53,38 @@ def build_wheel(python: str, folder: Path) -> Path:
     return wheel
 
 
-class Environment:
-    """An environment of an interpreter with nothing but the wheel and what it depends on, in a new folder."""
+def tour(python: str, wheel: Path, folder: Path) -> tuple[str, dict[str, str]]:
+    """The interpreter's version, and SHA-256 of all that its commands write and print in a new folder."""
+    folder.mkdir()
+    binaries = folder / "venv" / "bin"
+    run([python, "-m", "venv", binaries.parent], folder)
+    run([binaries / "python", "-m", "pip", "install", "--quiet", "--no-compile", wheel], folder)
+    facts = "import platform; from toolkit.cli.main import golf; print(platform.python_version(), *golf.commands)"
+    version, *commands = run([binaries / "python", "-c", facts], folder).stdout.decode().split()
 
-    def __init__(self, python: str, wheel: Path, folder: Path) -> None:
-        folder.mkdir()
-        self.folder = folder
-        self.bin = folder / "venv" / "bin"
-        run([python, "-m", "venv", self.bin.parent], folder)
-        run([self.bin / "python", "-m", "pip", "install", "--quiet", wheel], folder)
-        facts = "import platform; from toolkit.cli.main import golf; print(platform.python_version(), *golf.commands)"
-        self.version, *self.commands = run([self.bin / "python", "-c", facts], folder).stdout.decode().split()
+    def golf(*arguments: str | Path, codes: Collection[int] = (0,)) -> "subprocess.CompletedProcess[bytes]":
+        return run([binaries / "golf", *arguments], folder, codes, XDG_CACHE_HOME=str(folder / "cache"))
 
-    def tour(self) -> dict[str, str]:
-        """What was written or printed -> its SHA-256."""
-        for command in self.commands:
-            self.golf(command, "--help")
-        outputs = {}
-        for arguments in NEED_TORCH:
-            message = self.golf(*arguments, codes=[1]).stderr
-            if b"golf-toolkit[train]" not in message or message.count(b"\n") != 1:
-                sys.exit(f"golf {' '.join(arguments)}: expected a line that says how to get torch, found {message!r}")
-            outputs[" ".join(arguments)] = message
-        for recipe in [row["recipe"] for row in json.loads(self.golf("recipes", "--json").stdout)]:
-            self.golf("build", recipe)
-            for name in ("train_gpt.py", "train_gpt_readable.py", "bundle.json"):
-                outputs[f"{recipe}: {name}"] = (self.folder / "build" / recipe / name).read_bytes()
-        outputs["plan"] = self.golf("plan", "demo").stdout
-        outputs["check"] = self.golf("check", "build/demo").stdout
-        outputs["unpack"] = self.golf("unpack", "build/demo/train_gpt.py").stdout
-        self.golf("pack", "build/demo/train_gpt_readable.py", "--out", "packed.py")
-        outputs["pack"] = (self.folder / "packed.py").read_bytes()
-        for record in sorted(path.parent for path in ROOT.glob("records/**/submission.json")):
-            # A record in a clone is without its artifact: the evidence may not suffice for a pass.
-            outputs[f"check {record.relative_to(ROOT)}"] = self.golf("check", record, codes=[0, 1]).stdout
-        return {name: hashlib.sha256(output).hexdigest() for name, output in outputs.items()}
-
-    def golf(self, *arguments: str | Path, codes: Collection[int] = (0,)) -> "subprocess.CompletedProcess[bytes]":
-        cache = str(self.folder / "cache")  # nothing that another run made
-        return run([self.bin / "golf", *arguments], self.folder, codes, XDG_CACHE_HOME=cache)
+    for command in commands:
+        golf(command, "--help")
+    outputs = {}
+    for arguments in NEED_TORCH:
+        message = golf(*arguments, codes=[1]).stderr
+        if b"golf-toolkit[train]" not in message or message.count(b"\n") != 1:
+            sys.exit(f"golf {' '.join(arguments)}: expected a line that says how to get torch, found {message!r}")
+    for recipe in [row["recipe"] for row in json.loads(golf("recipes", "--json").stdout)]:
+        golf("build", recipe)
+        for name in ("train_gpt.py", "train_gpt_readable.py", "bundle.json"):
+            outputs[f"{recipe}: {name}"] = (folder / "build" / recipe / name).read_bytes()
+    outputs["plan"] = golf("plan", "demo").stdout
+    outputs["check"] = golf("check", "build/demo").stdout
+    outputs["unpack"] = golf("unpack", "build/demo/train_gpt.py").stdout
+    golf("pack", "build/demo/train_gpt_readable.py", "--out", "packed.py")
+    outputs["pack"] = (folder / "packed.py").read_bytes()
+    for record in sorted(path.parent for path in ROOT.glob("records/**/submission.json")):
+        # A record in a clone is without its artifact: the evidence may not suffice for a pass.
+        outputs[f"check {record.relative_to(ROOT)}"] = golf("check", record, codes=[0, 1]).stdout
+    return version, {name: hashlib.sha256(output).hexdigest() for name, output in outputs.items()}
 
 
 def run(

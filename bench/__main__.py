@@ -6,14 +6,15 @@ take a recipe (see their modules).
 """
 
 import sys
+from collections.abc import Callable
 
 from bench import artifact, bundle, pack, rans, seed, unpack
 from bench.mix import full, tables
 from bench.weights import full as weights_full
 from bench.weights import tables as weights
 
-BENCHES = {"bundle": bundle.main, "artifact": artifact.main, "rans": rans.main}
-WITH_ARGUMENTS = {
+BENCHES: dict[str, Callable[..., None]] = {"bundle": bundle.main, "artifact": artifact.main, "rans": rans.main}
+WITH_ARGUMENTS: dict[str, Callable[..., None]] = {
     "pack": pack.main,
     "unpack": unpack.main,
     "seed": seed.main,

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from toolkit.check.rulebook.ruleset import all_rules
+from toolkit.components.settings.evaluate import MIXERS, SCORERS
 from toolkit.probe.cheats.cheat import CHEATS
 
 ROOT = Path(__file__).parents[1]
@@ -141,6 +142,7 @@ def test_no_module_is_left_over() -> None:
     used = {other for name, others in OURS.items() for other in others - {name}}
     used |= {f"toolkit.check.evidence.{rule.predicate}" for rule in all_rules()}
     used |= {f"toolkit.probe.cheats.{cheat.name}" for cheat in CHEATS}
+    used |= {f"toolkit.probe.steps.{name}" for name in (*SCORERS, *MIXERS)}
     used |= {"toolkit.cli.main", "toolkit.run.witness"}  # the command, and a file that a sandbox copies
     assert {name for name in MODULES.keys() - PACKAGES - used if not is_program(name)} == set()
 

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from toolkit.components.config import Config, Evaluate
+from toolkit.components.config import Config
+from toolkit.components.settings.evaluate import Evaluate
 from toolkit.errors import GolfError
 from toolkit.recipe import RECIPES_DIR, dump_recipe, load_recipe, recipe_names
 

@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 @pytest.mark.skipif(importlib.util.find_spec("setuptools") is None, reason="needs setuptools, which builds the wheel")
-def test_a_wheel_has_recipes_texts_and_rules(tmp_path):
+def test_a_wheel_has_recipes_texts_and_rules(tmp_path: Path) -> None:
     source = tmp_path / "source"
     for name in ("toolkit", "templates"):
         shutil.copytree(ROOT / name, source / name, symlinks=True, ignore=shutil.ignore_patterns("__pycache__"))

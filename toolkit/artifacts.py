@@ -7,9 +7,9 @@ does. Nothing is executed: artifacts hold numbers, and checkpoints are read by t
 import pickle
 import re
 import zipfile
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -23,6 +23,9 @@ from toolkit.components.quantizing.methods import quantize_weights
 from toolkit.errors import GolfError
 from toolkit.folders import ARTIFACT_NAME, RECIPE_NAME
 from toolkit.recipe import load_recipe
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 _LAYER = re.compile(r"blocks\.(\d+)\.(.+)")
 
@@ -129,14 +132,13 @@ def _recipe_above(path: Path) -> Path:
     raise GolfError(f"{path}: expected {RECIPE_NAME} in a folder above, found none; name the recipe with --recipe")
 
 
-def _read_checkpoint(path: Path) -> dict:
+def _read_checkpoint(path: Path) -> dict[str, "Tensor"]:
     import torch
 
     if not zipfile.is_zipfile(path):
         raise GolfError(f"{path}: expected an artifact or a state dict saved by torch, found another kind of file")
-    load: Callable = torch.load
     try:
-        state = load(path, map_location="cpu", weights_only=True)
+        state: object = torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError) as error:
         text = str(error).split("\n", 1)[0]
         raise GolfError(f"{path}: expected a state dict saved by torch, found: {text}") from None

@@ -9,9 +9,10 @@ import difflib
 import json
 import re
 import tomllib
+from collections.abc import Callable
 from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from toolkit.components.base.failure import InputError
 from toolkit.components.config import Config
@@ -20,6 +21,7 @@ from toolkit.errors import GolfError
 RECIPES_DIR = Path(__file__).resolve().parent / "templates" / "recipes"
 _MAX_EXTENDS = 8
 _NUMBER_LIMIT = 2**31  # no setting comes near it; also keeps out nan and inf
+T = TypeVar("T")
 
 
 def recipe_path(name_or_path: str | Path) -> Path:
@@ -189,7 +191,7 @@ def _build(section: type, name: str, values: dict[str, _Located]) -> Any:
     return _located(lambda: section(**converted), {name: values})
 
 
-def _located(make: Any, values: dict[str, Any]) -> Any:
+def _located(make: Callable[[], T], values: dict[str, Any]) -> T:
     """Call `make`; an `InputError` that names `section.key` gets the file and line of that key in front."""
     try:
         return make()

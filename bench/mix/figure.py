@@ -2,6 +2,7 @@
 
 import math
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
@@ -13,6 +14,7 @@ _NETWORK, _MIXTURE = "#4e79a7", "#e15759"
 MATCH_EDGES = (0, 6, 8, 12, 16, 32)  # a bar from each of these lengths up to the next
 MIN_MATCH = MATCH_EDGES[1]
 _MAX_MATCH = 64
+Height = TypeVar("Height", float, np.ndarray)
 
 
 def match_lengths(text: bytes) -> np.ndarray:
@@ -116,7 +118,7 @@ def _frame(title: str, below: str, low: float, high: float, step: float) -> list
     return lines
 
 
-def _height(value: np.ndarray | float, low: float, high: float) -> np.ndarray | float:
+def _height(value: Height, low: float, high: float) -> Height:
     return _TOP + _HEIGHT * (high - value) / (high - low)
 
 

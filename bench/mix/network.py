@@ -14,6 +14,7 @@ from toolkit.components.model.gpt import GPT
 from toolkit.components.setup.device import model_on
 from toolkit.components.setup.environment import Environment
 from toolkit.components.setup.inputs import Inputs, read_inputs
+from toolkit.components.training.train import train
 from toolkit.components.training.trainer import Trainer
 from toolkit.errors import GolfError
 from toolkit.folders import write_atomically
@@ -23,8 +24,8 @@ ALONE = Ranks(0, 1, torch.device("cpu"))
 
 def network_on_text(
     cfg: Config,
-    train: bytes,
-    val: bytes,
+    train_text: bytes,
+    val_text: bytes,
     folder: Path,  # keeps data, weights and log of the training
 ) -> tuple[GPT, Inputs]:
     """The float model in its state after training, and what it is to be scored on.
@@ -44,7 +45,7 @@ def network_on_text(
         eval_only=False,
         artifact_path=weights,
     )
-    build_data(train, val, cfg.model.vocab_size, env.data_path, env.tokenizer_path)
+    build_data(train_text, val_text, cfg.model.vocab_size, env.data_path, env.tokenizer_path)
     inputs = read_inputs(cfg, env, ALONE)
     torch.manual_seed(env.seed)
     model = model_on(cfg, ALONE.device)

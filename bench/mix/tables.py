@@ -7,10 +7,11 @@ figure. The network is trained on the first call, which takes ten minutes on two
 import math
 import resource
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
+from unittest.mock import patch
 
 import numpy as np
 import torch
@@ -19,12 +20,14 @@ from torch import Tensor
 from bench.mix.figure import write_figure
 from bench.mix.network import ALONE, network_on_text
 from bench.mix.text import long_text, read_dickens, split_dickens, target_regions
+from toolkit.components.base.native import call
 from toolkit.components.config import Config
 from toolkit.components.mixing import ppm_trie
 from toolkit.components.mixing.ppm_seed import mix_ppm_seed
 from toolkit.components.mixing.ppm_trie import mix_ppm_trie
 from toolkit.components.mixing.trie import CLOSED, Trie, TrieFeed
-from toolkit.components.scoring.score import score_windows
+from toolkit.components.scoring.score import charge
+from toolkit.components.scoring.sliding import sliding_rows
 from toolkit.components.setup.inputs import Inputs
 from toolkit.components.text.byte_tables import byte_tables, count_target_bytes, token_strings
 from toolkit.data.shards import token_stream
@@ -79,16 +82,18 @@ def score_network(cfg: Config, model: torch.nn.Module, inputs: Inputs, strings: 
     rows: dict[int, Tensor] = {}
     wall = cpu = 0.0
 
-    def take(first: int, logits: Tensor, targets: Tensor) -> None:
+    def tap() -> Iterator[tuple[int, Tensor, Tensor]]:
         nonlocal wall, cpu
-        begin_wall, begin_cpu = time.perf_counter(), time.process_time()
-        feed.add(first, logits, targets)
-        wall, cpu = wall + time.perf_counter() - begin_wall, cpu + time.process_time() - begin_cpu
-        for target in chosen:
-            if first <= target < first + len(targets):
-                rows[target] = logits[target - first].clone()
+        for first, logits, targets in sliding_rows(cfg, model, inputs.tokens, ALONE):
+            begin_wall, begin_cpu = time.perf_counter(), time.process_time()
+            feed.add(first, logits, targets)
+            wall, cpu = wall + time.perf_counter() - begin_wall, cpu + time.process_time() - begin_cpu
+            for target in chosen:
+                if first <= target < first + len(targets):
+                    rows[target] = logits[target - first].clone()
+            yield first, logits, targets
 
-    nats = score_windows(cfg, model, inputs.tokens, ALONE, cfg.evaluate.stride, take)
+    nats = charge("sliding", tap(), inputs.tokens, ALONE)
     return Stream(inputs.tokens[1:].numpy(), inputs.target_bytes, nats, feed, Seconds(wall, cpu), rows)
 
 
@@ -105,18 +110,14 @@ def score_alone(cfg: Config, targets: np.ndarray, trie: Trie) -> Tensor:
 def stage_seconds(run: Callable[[], Any]) -> dict[str, float]:
     """CPU seconds of each C function that a run of the mixture calls, in whatever threads."""
     spent: dict[str, float] = {}
-    call = ppm_trie.call
 
     def timed_call(function: Any, *arguments: Any) -> None:
         started = time.thread_time()
         call(function, *arguments)
         spent[function.__name__] = spent.get(function.__name__, 0.0) + time.thread_time() - started
 
-    ppm_trie.call = timed_call
-    try:
+    with patch.object(ppm_trie, "call", timed_call):
         run()
-    finally:
-        ppm_trie.call = call
     return spent
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import astuple, dataclass, fields, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import brotli
 import numpy as np
@@ -22,11 +23,12 @@ from bench.weights.judge import Judge, Loss
 from toolkit.components.artifact.artifact import decode_artifact, encode_artifact
 from toolkit.components.artifact.quantized import QuantizedTensor
 from toolkit.components.artifact.schemes import dequantize_weights
-from toolkit.components.config import Config, Hybrid
+from toolkit.components.config import Config
 from toolkit.components.quantizing.fisher import Curvature, collect_curvatures
 from toolkit.components.quantizing.gptq import collect_hessians, inverse_factor
 from toolkit.components.quantizing.methods import quantize_model, quantize_weights
 from toolkit.components.quantizing.tcq import Lattice, loss_step, make_lattice, octave_codes, on_grid, trellis_tensors
+from toolkit.components.settings.hybrid import Hybrid
 from toolkit.components.text.loader import make_loader
 from toolkit.recipe import load_recipe
 
@@ -66,15 +68,15 @@ class Network:
         return {name: self.state[name] for name in self.curvatures if name.startswith("blocks.")}
 
 
-def with_method(cfg: Config, method: str, **tcq: float) -> Config:
+def with_method(cfg: Config, method: str, **tcq: Any) -> Config:
     return replace(cfg, quantize=replace(cfg.quantize, method=method), tcq=replace(cfg.tcq, **tcq))
 
 
 def read_network(texts: Path, folder: Path) -> Network:
     cfg = load_recipe(Path(__file__).parent.with_name("mix") / "network.toml")
     model, inputs = network_on_text(cfg, *split_dickens(read_dickens(texts)), folder)
-    small = {"passthrough_max_numel": SMALLEST_MATRIX, "calibration_batches": CALIBRATION_BATCHES}
-    cfg = replace(cfg, quantize=replace(cfg.quantize, **small))
+    quantize = replace(cfg.quantize, passthrough_max_numel=SMALLEST_MATRIX, calibration_batches=CALIBRATION_BATCHES)
+    cfg = replace(cfg, quantize=quantize)
     loaders = (make_loader(cfg, inputs.train_paths, 0, 1, 1) for _ in range(2))
     started = time.perf_counter()
     hessians = collect_hessians(cfg, model, next(loaders), ALONE)
@@ -108,7 +110,7 @@ def records_points(network: Network, all_sigmas: tuple[float, ...]) -> list[Poin
     return points
 
 
-def tcq_points(network: Network, losses: tuple[float, ...], **tcq: float) -> list[Point]:
+def tcq_points(network: Network, losses: tuple[float, ...], **tcq: Any) -> list[Point]:
     """The trellis coder in the recipe's way, but for settings."""
     cfg = with_method(network.cfg, "tcq", **tcq)
     lattices = {name: make_lattice(cfg, weight, network.curvatures[name]) for name, weight in network.blocks.items()}

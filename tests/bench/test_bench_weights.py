@@ -10,9 +10,10 @@ from bench.weights import judge as judging
 from bench.weights.figure import write_figure
 from bench.weights.judge import Judge, Loss
 from bench.weights.tables import Point, bytes_at, records_grid, with_method
-from toolkit.components.config import Config, Model
+from toolkit.components.config import Config
 from toolkit.components.model.gpt import GPT
 from toolkit.components.quantizing.fisher import Curvature
+from toolkit.components.settings.model import Model
 
 
 def points(*losses_and_bytes: tuple[float, int]) -> list[Point]:

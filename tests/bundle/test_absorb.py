@@ -48,7 +48,7 @@ def main_of(body: str) -> str:
         ("def f(a):\n    return g(a)\n", "f(x)", "g(x)"),
     ],
 )
-def test_moves(function, body, expected):
+def test_moves(function: str, body: str, expected: str) -> None:
     assert absorbed(function + main_of(body)) == main_of(expected).strip()
 
 
@@ -99,12 +99,12 @@ def test_moves(function, body, expected):
         ("def f(a):\n    return f(a + 1)\n", "return 2"),
     ],
 )
-def test_stays(function, body):
+def test_stays(function: str, body: str) -> None:
     source = function + main_of(body)
     assert absorbed(source) == ast.unparse(ast.parse(source))
 
 
-def test_a_variable_that_others_set_is_read_when_it_was():
+def test_a_variable_that_others_set_is_read_when_it_was() -> None:
     source = (
         "counter = 0\n"
         "def bump():\n    global counter\n    counter += 1\n    return counter\n"
@@ -115,12 +115,12 @@ def test_a_variable_that_others_set_is_read_when_it_was():
     assert printed(absorbed(source)) == printed(source) == "(0, 1)\n2\n"
 
 
-def test_the_start_stays():
+def test_the_start_stays() -> None:
     source = "def main(x):\n    return x + 1\ndef again():\n    return main(2)\n"
     assert "def main" in absorbed(source)
 
 
-def test_behaves_the_same():
+def test_behaves_the_same() -> None:
     source = """
 class Gate:
     def __init__(self, width):

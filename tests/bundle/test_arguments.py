@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.bundle.folding import folded, printed
+from tests.support.folding import folded, printed
 
 MAIN = "def main():\n    {}\n"
 
@@ -39,7 +39,7 @@ MAIN = "def main():\n    {}\n"
         ),
     ],
 )
-def test_goes(definition, call, expected, new_call):
+def test_goes(definition: str, call: str, expected: str, new_call: str) -> None:
     assert folded(definition + MAIN.format(call)) == expected + MAIN.format(new_call)
 
 
@@ -63,16 +63,16 @@ def test_goes(definition, call, expected, new_call):
         "def main(a):\n    print(a)\n",
     ],
 )
-def test_stays(source):
+def test_stays(source: str) -> None:
     assert folded(source) == source
 
 
-def test_flags_alone_where_the_text_is_for_readers():
+def test_flags_alone_where_the_text_is_for_readers() -> None:
     source = "def f(a, b, c):\n    print(a, b, c)\ndef main():\n    f(1, True, None)\n"
     assert folded(source, flags_only=True) == "def f(a):\n    print(a, True, None)\ndef main():\n    f(1)\n"
 
 
-def test_behaves_the_same():
+def test_behaves_the_same() -> None:
     source = """
 def scale(x, factor, negate=False, *, unit="m"):
     value = [x * factor for _ in range(2)]

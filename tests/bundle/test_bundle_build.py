@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from toolkit.bundle import Bundle, bundle, write_build
 from toolkit.bundle import build as building
-from toolkit.bundle import bundle, write_build
 from toolkit.bundle.build import ENTRY, START, link, make_program
 from toolkit.bundle.link.emit import environment_variables, header
 from toolkit.bundle.link.resolve import Module, own_imports, read_modules
@@ -44,13 +44,13 @@ def attributes(tree: ast.AST) -> set[str]:
 
 
 @pytest.fixture(scope="module")
-def demo_build(tmp_path_factory):
+def demo_build(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Bundle]:
     out_dir = tmp_path_factory.mktemp("build") / "demo"
     return out_dir, write_build(load_recipe("demo"), out_dir)
 
 
 @pytest.mark.parametrize("recipe", recipe_names())
-def test_every_recipe_minifies_without_losing_a_name_that_others_see(recipe):
+def test_every_recipe_minifies_without_losing_a_name_that_others_see(recipe: str) -> None:
     imports, parts = link(load_recipe(recipe), read_modules(ENTRY))
     variables = {name for name, _ in environment_variables(parts)}
     squeezed_imports, squeezed = squeeze(imports, parts, frozenset({ENTRY}))
@@ -66,7 +66,7 @@ def test_every_recipe_minifies_without_losing_a_name_that_others_see(recipe):
     assert "cfg" not in names | attributes(after)
 
 
-def test_readable_script(demo_build):
+def test_readable_script(demo_build: tuple[Path, Bundle]) -> None:
     readable = demo_build[1].readable
     tree = ast.parse(readable)
     assert readable.startswith("# Demo - recipe demo, track non-record-16mb\n")
@@ -80,7 +80,7 @@ def test_readable_script(demo_build):
     assert max(len(line) for line in readable.splitlines() if "settings" not in line) < 2000
 
 
-def test_files_of_a_build(demo_build):
+def test_files_of_a_build(demo_build: tuple[Path, Bundle]) -> None:
     out_dir, result = demo_build
     assert sorted(path.name for path in out_dir.iterdir()) == [
         "bundle.json",
@@ -112,7 +112,9 @@ def test_files_of_a_build(demo_build):
     assert (written.model, written.train, written.title) == (cfg.model, cfg.train, cfg.title)
 
 
-def test_a_failing_build_leaves_the_old_one(demo_build, monkeypatch, cold_cache):
+def test_a_failing_build_leaves_the_old_one(
+    demo_build: tuple[Path, Bundle], monkeypatch: pytest.MonkeyPatch, cold_cache: Path
+) -> None:
     out_dir, _ = demo_build
     before = {path.name: path.read_bytes() for path in out_dir.iterdir()}
 
@@ -126,7 +128,7 @@ def test_a_failing_build_leaves_the_old_one(demo_build, monkeypatch, cold_cache)
     assert {path.name: path.read_bytes() for path in out_dir.iterdir()} == before
 
 
-def test_features_that_are_off_cost_nothing():
+def test_features_that_are_off_cost_nothing() -> None:
     def component_names(recipe: str) -> set[str]:
         _, parts = link(load_recipe(recipe), read_modules(ENTRY))
         return {part.module for part in parts}
@@ -142,7 +144,7 @@ def test_features_that_are_off_cost_nothing():
     assert {"quantizing.gptq", "training.ema"}.isdisjoint(hashed)
 
 
-def test_awkward_titles_stay_what_they_are():
+def test_awkward_titles_stay_what_they_are() -> None:
     title = "A \"quoted\" 'title' {brace} \\ %s é\n# not a comment"
     cfg = Config(name="odd", title=title)
     imports, parts = link(cfg, read_modules(ENTRY))
@@ -160,7 +162,7 @@ def other_order(modules: list[Module]) -> list[Module]:
     return order[::-1]
 
 
-def test_where_definitions_stand_moves_no_byte(monkeypatch, cold_cache):
+def test_where_definitions_stand_moves_no_byte(monkeypatch: pytest.MonkeyPatch, cold_cache: Path) -> None:
     """Modules in another order, as other imports would have it, and under other names."""
     monkeypatch.setattr(order, "STEPS", 2)
     cfg, modules = load_recipe("naive_baseline"), read_modules(ENTRY)
@@ -174,7 +176,7 @@ def test_where_definitions_stand_moves_no_byte(monkeypatch, cold_cache):
     assert [part.declares for part in again.parts] == [part.declares for part in program.parts]
 
 
-def test_violations_stop_a_build(monkeypatch, tmp_path, cold_cache):
+def test_violations_stop_a_build(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, cold_cache: Path) -> None:
     (tmp_path / "main.py").write_text("print(1)\n\n\ndef main(cfg, script):\n    return eval(cfg)\n")
     monkeypatch.setattr(building, "read_modules", lambda entry: read_modules(entry, tmp_path))
     with pytest.raises(GolfError) as caught:
@@ -182,7 +184,7 @@ def test_violations_stop_a_build(monkeypatch, tmp_path, cold_cache):
     assert [line.split(": ")[0].rpartition(":")[2] for line in str(caught.value).splitlines()] == ["1", "5", "5"]
 
 
-def test_same_bytes_in_every_process_cold_and_warm_and_no_torch(tmp_path):
+def test_same_bytes_in_every_process_cold_and_warm_and_no_torch(tmp_path: Path) -> None:
     program = (
         "import sys; sys.modules['torch'] = None\n"
         "from toolkit.bundle import bundle; from toolkit.bundle.minify import order\n"

@@ -1,5 +1,8 @@
 """Kept results: found again by content, and never trusted when damaged."""
 
+from functools import partial
+from pathlib import Path
+
 import pytest
 
 from toolkit.bundle.pack import cache
@@ -10,14 +13,14 @@ def refuse() -> str:
     raise AssertionError("made again")
 
 
-def test_equal_keys_share_a_result_and_others_do_not(cold_cache):
+def test_equal_keys_share_a_result_and_others_do_not(cold_cache: Path) -> None:
     assert cached(["a", "b"], lambda: "é\nfirst") == "é\nfirst"
     assert cached(["a", "b"], refuse) == "é\nfirst"
     assert cached(["ab", ""], lambda: "second") == "second"
 
 
 @pytest.mark.parametrize("damage", [b"", b"no digest", b"0" * 64 + b"\nfirst", b"\xff\n"])
-def test_damaged_entry_counts_as_none(cold_cache, damage):
+def test_damaged_entry_counts_as_none(cold_cache: Path, damage: bytes) -> None:
     cached(["key"], lambda: "first")
     (entry,) = (cold_cache / "golf-toolkit").iterdir()
     entry.write_bytes(damage)
@@ -25,27 +28,29 @@ def test_damaged_entry_counts_as_none(cold_cache, damage):
     assert cached(["key"], refuse) == "second"
 
 
-def test_folder_that_cannot_be_written(tmp_path, monkeypatch):
+def test_folder_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
     assert cached(["key"], lambda: "one") == "one"
     assert cached(["key"], lambda: "two") == "two"
 
 
-def test_error_keeps_nothing(cold_cache):
+def test_error_keeps_nothing(cold_cache: Path) -> None:
     with pytest.raises(AssertionError):
         cached(["key"], refuse)
     assert cached(["key"], lambda: "made") == "made"
 
 
-def test_other_versions_have_other_entries(cold_cache, monkeypatch):
+def test_other_versions_have_other_entries(cold_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     cached(["key"], lambda: "old")
     monkeypatch.setattr(cache, "environment_digest", lambda: "new source")
     assert cached(["key"], lambda: "new") == "new"
 
 
 @pytest.mark.parametrize("name", ["bundle/pack.py", "bundle/rewrite/fold.py", "components/settings/model.py", "new.py"])
-def test_an_edit_in_any_folder_makes_results_stale(cold_cache, tmp_path, monkeypatch, name):
+def test_an_edit_in_any_folder_makes_results_stale(
+    cold_cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
     monkeypatch.setattr(cache, "SOURCE_DIR", tmp_path)
     monkeypatch.setattr(cache, "environment_digest", cache.environment_digest.__wrapped__)
     cached(["key"], lambda: "old")
@@ -55,8 +60,8 @@ def test_an_edit_in_any_folder_makes_results_stale(cold_cache, tmp_path, monkeyp
     assert cached(["key"], refuse) == "new"
 
 
-def test_oldest_entries_go(cold_cache, monkeypatch):
+def test_oldest_entries_go(cold_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cache, "_MAX_ENTRIES", 3)
     for name in "abcde":
-        cached([name], lambda name=name: name)
+        cached([name], partial(str, name))
     assert len(list((cold_cache / "golf-toolkit").iterdir())) == 3

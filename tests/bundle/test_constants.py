@@ -35,7 +35,7 @@ EXPRESSIONS = st.recursive(ATOMS, grow, max_leaves=6)
 
 @pytest.mark.filterwarnings("ignore::SyntaxWarning", "ignore::DeprecationWarning")
 @given(EXPRESSIONS)
-def test_folds_to_what_python_evaluates(text):
+def test_folds_to_what_python_evaluates(text: str) -> None:
     try:
         value = evaluate(ast.parse(text, mode="eval").body)
     except NotConstant:
@@ -46,7 +46,7 @@ def test_folds_to_what_python_evaluates(text):
 
 
 @given(st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.binary(), st.tuples))
-def test_literal_is_read_back_exactly(value):
+def test_literal_is_read_back_exactly(value: object) -> None:
     if not is_literal_value(value):
         return
     back = eval(literal(value))
@@ -55,7 +55,7 @@ def test_literal_is_read_back_exactly(value):
     assert is_literal(ast.parse(literal(value), mode="eval").body)
 
 
-def test_strings_are_written_with_double_quotes():
+def test_strings_are_written_with_double_quotes() -> None:
     assert literal(("a", "it's", 'say "x"')) == '("a", "it\'s", \'say "x"\')'
 
 
@@ -73,7 +73,7 @@ def test_strings_are_written_with_double_quotes():
         ("max(3, 1) - min(3, 1)", 2),
     ],
 )
-def test_evaluates(text, expected):
+def test_evaluates(text: str, expected: object) -> None:
     assert evaluate(ast.parse(text, mode="eval").body) == expected
 
 
@@ -99,11 +99,11 @@ def test_evaluates(text, expected):
         "len('a', key=1)",
     ],
 )
-def test_is_no_constant(text):
+def test_is_no_constant(text: str) -> None:
     with pytest.raises(NotConstant):
         evaluate(ast.parse(text, mode="eval").body)
 
 
-def test_own_names_are_not_taken_for_builtins():
+def test_own_names_are_not_taken_for_builtins() -> None:
     with pytest.raises(NotConstant):
         evaluate(ast.parse("max(1, 2)", mode="eval").body, frozenset({"max"}))

@@ -94,15 +94,15 @@ def violations_in(folder: Path, sources: dict[str, str]) -> list[str]:
     return [str(violation).replace(f"{folder}/", "") for violation in check_modules(read_folder(folder))]
 
 
-def test_what_is_allowed_passes(tmp_path):
+def test_what_is_allowed_passes(tmp_path: Path) -> None:
     assert violations(tmp_path, GOOD, SECOND) == []
 
 
-def test_a_literal_may_be_long(tmp_path):
+def test_a_literal_may_be_long(tmp_path: Path) -> None:
     assert violations(tmp_path, f"SOURCE = {'int x;' * 1000!r}\n") == []
 
 
-def test_our_components_keep_the_contract():
+def test_our_components_keep_the_contract() -> None:
     assert len(read_folder(COMPONENTS_DIR)) > 40
     assert check_modules(read_folder(COMPONENTS_DIR)) == []
 
@@ -162,7 +162,7 @@ CASES = {
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_violation(tmp_path, case):
+def test_violation(tmp_path: Path, case: str) -> None:
     source, line, text = CASES[case]
     found = violations(tmp_path, source)
     assert len(found) == 1, found
@@ -174,13 +174,13 @@ OF_THE_SETTINGS = "from toolkit.components.config import Config, depth\n\n\n"
 
 
 @pytest.fixture
-def depth(monkeypatch):
+def depth(monkeypatch: pytest.MonkeyPatch) -> None:
     """A function of `cfg` alone beside the settings, and one that takes more."""
     monkeypatch.setattr(config, "depth", lambda cfg: cfg.model.num_layers, raising=False)
     monkeypatch.setattr(config, "depth_of", lambda cfg, name: name, raising=False)
 
 
-def test_functions_of_cfg_may_be_imported_from_the_settings_and_called(tmp_path, depth):
+def test_functions_of_cfg_may_be_imported_from_the_settings_and_called(tmp_path: Path, depth: None) -> None:
     source = "class A:\n    def __init__(self, cfg):\n        self.cfg = cfg\n        self.depth = depth(self.cfg)\n"
     assert violations(tmp_path, OF_THE_SETTINGS + source, "def depths():\n    return 1\n") == []
 
@@ -194,34 +194,34 @@ def test_functions_of_cfg_may_be_imported_from_the_settings_and_called(tmp_path,
         ("def f(cfg, x):\n    return depth(x)\n", "depth of the settings is used other than as depth(cfg)"),
     ],
 )
-def test_functions_of_the_settings_are_only_called(tmp_path, depth, source, text):
+def test_functions_of_the_settings_are_only_called(tmp_path: Path, depth: None, source: str, text: str) -> None:
     (found,) = violations(tmp_path, OF_THE_SETTINGS + source)
     assert text in found
 
 
 @pytest.mark.parametrize("imported", ["config import depth_of", "config import TRACKS", "settings.none import depth"])
-def test_nothing_else_of_the_settings_is_imported(tmp_path, depth, imported):
+def test_nothing_else_of_the_settings_is_imported(tmp_path: Path, depth: None, imported: str) -> None:
     (found,) = violations(tmp_path, f"from toolkit.components.{imported}\n")
     assert "more than Config and functions of cfg alone" in found
 
 
-def test_the_name_of_a_function_of_the_settings_is_taken(tmp_path, depth):
+def test_the_name_of_a_function_of_the_settings_is_taken(tmp_path: Path, depth: None) -> None:
     (found,) = violations(tmp_path, OF_THE_SETTINGS, "def depth():\n    return 1\n")
     assert found == "second.py:1: depth is bound at first.py as well; rename one"
 
 
-def test_names_are_compared_over_all_files(tmp_path):
+def test_names_are_compared_over_all_files(tmp_path: Path) -> None:
     found = violations(tmp_path, "LIMIT = 1\n", "def f():\n    return 1\n\n\nLIMIT = 2\n")
     assert found == ["second.py:5: LIMIT is bound at first.py:1 as well; rename one"]
 
 
-def test_a_name_may_not_be_imported_here_and_defined_there(tmp_path):
+def test_a_name_may_not_be_imported_here_and_defined_there(tmp_path: Path) -> None:
     found = violations(tmp_path, "from math import pi\n\n\ndef f():\n    return pi\n", "def pi():\n    return 3\n")
     assert len(found) == 1
     assert "pi is bound at first.py:1 as well" in found[0].replace(f"{tmp_path}/", "")
 
 
-def test_imports_have_one_form(tmp_path):
+def test_imports_have_one_form(tmp_path: Path) -> None:
     found = violations(
         tmp_path,
         "import numpy as np\nfrom torch import nn\n",
@@ -232,19 +232,19 @@ def test_imports_have_one_form(tmp_path):
     assert "nn means another thing in" in found[1]
 
 
-def test_an_optional_package_has_one_home(tmp_path):
+def test_an_optional_package_has_one_home(tmp_path: Path) -> None:
     source = "def f{}():\n    import flash_attn_interface\n    return flash_attn_interface\n"
     found = violations(tmp_path, source.format(1), source.format(2))
     assert len(found) == 1
     assert "flash_attn_interface is imported in" in found[0]
 
 
-def test_findings_come_in_the_order_of_files_and_lines(tmp_path):
+def test_findings_come_in_the_order_of_files_and_lines(tmp_path: Path) -> None:
     found = violations(tmp_path, "x = 1\nprint(2)\n", "y = 1\n")
     assert [text.split(": ")[0] for text in found] == ["first.py:1", "first.py:2", "second.py:1"]
 
 
-def test_files_in_folders_are_components_too(tmp_path):
+def test_files_in_folders_are_components_too(tmp_path: Path) -> None:
     found = violations_in(tmp_path, {"model/block.py": "LIMIT = 1\nprint(2)\n", "text/block.py": "LIMIT = 2\n"})
     assert found == [
         "model/block.py:2: statement with an effect at the top level; move it into a function",
@@ -252,17 +252,17 @@ def test_files_in_folders_are_components_too(tmp_path):
     ]
 
 
-def test_the_file_of_a_package_is_empty(tmp_path):
+def test_the_file_of_a_package_is_empty(tmp_path: Path) -> None:
     found = violations_in(tmp_path, {"__init__.py": "", "model/__init__.py": "print(1)\n", "model/block.py": ""})
     assert found == ["model/__init__.py:1: package with content; leave it empty"]
 
 
-def test_settings_are_exempt_in_a_file_or_a_folder(tmp_path):
+def test_settings_are_exempt_in_a_file_or_a_folder(tmp_path: Path) -> None:
     source = "from toolkit.components.base.failure import InputError\n\nx = InputError('never in a script')\n"
     assert violations_in(tmp_path, {"config.py": source, "settings/model.py": source}) == []
 
 
-def test_settings_are_no_part_of_a_program(tmp_path):
+def test_settings_are_no_part_of_a_program(tmp_path: Path) -> None:
     (tmp_path / "settings").mkdir()
     (tmp_path / "settings" / "model.py").write_text("broken(")
     (tmp_path / "main.py").write_text("from toolkit.components.settings.model import Config\n")

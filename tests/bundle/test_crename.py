@@ -49,7 +49,7 @@ def words(text: str) -> set[str]:
     return set("".join(c if c.isalnum() or c == "_" else " " for c in text).split())
 
 
-def test_names_that_go_and_stay():
+def test_names_that_go_and_stay() -> None:
     renamed = rename_c(SOURCE)
     assert words(renamed).isdisjoint(GONE)
     assert words(renamed) >= KEPT
@@ -58,7 +58,7 @@ def test_names_that_go_and_stay():
 
 
 @pytest.mark.parametrize("source", [SOURCE, SEED_SOURCE])
-def test_the_library_is_the_same(source, tmp_path):
+def test_the_library_is_the_same(source: str, tmp_path: Path) -> None:
     libraries = []
     for i, text in enumerate((source, minify_c(rename_c(source)))):
         path = tmp_path / f"{i}.so"
@@ -69,7 +69,7 @@ def test_the_library_is_the_same(source, tmp_path):
     assert libraries[0] == libraries[1]
 
 
-def test_a_renamed_function_computes_the_same(tmp_path: Path):
+def test_a_renamed_function_computes_the_same(tmp_path: Path) -> None:
     path = tmp_path / "a.so"
     source = rename_c(SOURCE).encode()
     subprocess.run(["cc", "-shared", "-fPIC", "-x", "c", "-", "-lm", "-o", path], input=source, check=True)
@@ -87,12 +87,12 @@ def test_a_renamed_function_computes_the_same(tmp_path: Path):
         "#define S(x) #x\nstatic int n;",
     ],
 )
-def test_what_is_not_known_to_be_ours_stays(text):
+def test_what_is_not_known_to_be_ours_stays(text: str) -> None:
     assert words(text) - words(rename_c(text)) <= {"n"}
     assert "FILE" not in words(text) or "file" in words(rename_c(text))
 
 
-def test_a_change_is_noticed(monkeypatch):
+def test_a_change_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     from toolkit.bundle.minify import crename
 
     monkeypatch.setattr(crename, "_declared", lambda tokens: {"exported"})

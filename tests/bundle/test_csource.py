@@ -30,7 +30,7 @@ extern "C" double  total(const double * values, int n) {
 """
 
 
-def test_comments_and_blanks_go():
+def test_comments_and_blanks_go() -> None:
     text = minify_c(SOURCE)
     assert len(text) < 0.8 * len(SOURCE)
     assert text.startswith("#include <math.h>\n#define SCALE(x) ((x) * 2.0e-3)\n#if defined(FAST)\n#pragma GCC ivdep\n")
@@ -55,13 +55,13 @@ def test_comments_and_blanks_go():
         ("return - 1 ; else ( x )", "return-1;else(x)"),
     ],
 )
-def test_blanks_stay_where_tokens_would_grow_together(before, after):
+def test_blanks_stay_where_tokens_would_grow_together(before: str, after: str) -> None:
     assert minify_c(before) == after
     prove_same_c(before, after)
 
 
 @pytest.mark.skipif(not (shutil.which("c++") or shutil.which("cc")), reason="no C compiler is installed")
-def test_compiles_to_the_same_object():
+def test_compiles_to_the_same_object() -> None:
     assert compiled(SOURCE) is not None
     assert compiled(minify_c(SOURCE)) == compiled(SOURCE)
     assert compiled("#include <no_such_header.h>\n") is None
@@ -82,7 +82,7 @@ def test_compiles_to_the_same_object():
         ("'a'", "'b'"),
     ],
 )
-def test_other_tokens_are_noticed(before, after):
+def test_other_tokens_are_noticed(before: str, after: str) -> None:
     with pytest.raises(NotEqual, match="tokens"):
         prove_same_c(before, after)
 
@@ -97,7 +97,7 @@ def test_other_tokens_are_noticed(before, after):
         "a = b  ??/ c",
     ],
 )
-def test_what_looks_at_its_own_layout_stays(text):
+def test_what_looks_at_its_own_layout_stays(text: str) -> None:
     assert minify_c(text) == text
 
 
@@ -115,12 +115,12 @@ def test_what_looks_at_its_own_layout_stays(text):
         ("f('// no C   at all')", False),
     ],
 )
-def test_which_strings(program, is_minified):
+def test_which_strings(program: str, is_minified: bool) -> None:
     tree = ast.parse(program.replace("SOURCE", repr("#include <math.h>\n// a\nint f ( ) ;\n")))
     assert (minify_c_sources(tree) > 0) is is_minified
 
 
-def test_packed_scripts_hold_minified_sources():
+def test_packed_scripts_hold_minified_sources() -> None:
     script = f"from torch.utils.cpp_extension import load_inline\nload_inline(name='a', cpp_sources={SOURCE!r})\n"
     source = unpack(pack_script(script.encode()).packed).source
     (text,) = [

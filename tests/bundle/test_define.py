@@ -39,7 +39,7 @@ SETTINGS = (
         ),
     ],
 )
-def test_defines(source, values, expected):
+def test_defines(source: str, values: dict[str, str], expected: str) -> None:
     expected = expected or source.replace("os.environ.get('N')", "'2'")
     assert ast.dump(ast.parse(defined(source, **values))) == ast.dump(ast.parse(expected))
 
@@ -59,13 +59,13 @@ def test_defines(source, values, expected):
         ("    n =", "    use = x\n    n ="),  # bound twice
     ],
 )
-def test_an_attribute_that_may_be_something_else_stays(change):
+def test_an_attribute_that_may_be_something_else_stays(change: tuple[str, str]) -> None:
     source = SETTINGS.replace(*change)
     assert source != SETTINGS
     assert "if h.use" in defined(source, USE="0")
 
 
-def test_what_settings_decide_is_dropped():
+def test_what_settings_decide_is_dropped() -> None:
     source = SETTINGS + "def g(x):\n    print(x)\n"
     assert pack_script(source.encode()).dropped == []
     assert pack_script(source.encode(), {"USE": "0"}).dropped == ["g"]
@@ -78,12 +78,12 @@ def test_what_settings_decide_is_dropped():
         ({"ZZZ": "1"}, "--define ZZZ: expected an environment variable or a constant, found none"),
     ],
 )
-def test_settings_that_are_not_there(values, expected):
+def test_settings_that_are_not_there(values: dict[str, str], expected: str) -> None:
     with pytest.raises(GolfError) as caught:
         defined(SETTINGS, **values)
     assert str(caught.value) == expected
 
 
-def test_a_constant_that_is_bound_twice_is_none():
+def test_a_constant_that_is_bound_twice_is_none() -> None:
     with pytest.raises(GolfError, match="found none"):
         defined("N = 4\nif x:\n    N = 5\n", N="8")

@@ -44,7 +44,7 @@ def prove(before: str, after: str) -> None:
         ),
     ],
 )
-def test_equal(before, after):
+def test_equal(before: str, after: str) -> None:
     prove(before, after or before)
 
 
@@ -84,14 +84,14 @@ def test_equal(before, after):
         ("async def f(): pass", "def f(): pass"),
     ],
 )
-def test_any_other_difference_is_noticed(before, after):
+def test_any_other_difference_is_noticed(before: str, after: str) -> None:
     with pytest.raises((NotEqual, SyntaxError)):
         prove(before, after)
 
 
 @pytest.mark.filterwarnings("ignore::SyntaxWarning")
 @pytest.mark.parametrize("path", sorted(Path(ast.__file__).parent.glob("[a-t]*.py"))[::16], ids=lambda path: path.name)
-def test_renamed_files_of_the_standard_library_are_equal(path):
+def test_renamed_files_of_the_standard_library_are_equal(path: Path) -> None:
     source = path.read_text(encoding="utf-8")
     tree = ast.parse(source)
     rename(tree)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.tiny_run import TinyRun
 from toolkit.bundle import write_build
 from toolkit.components import main as entry
 from toolkit.components.artifact.artifact import decode_artifact
@@ -19,17 +20,17 @@ SCORES = re.compile(r"^(\d+/\d+ train_loss: \S+|\S+ (?:post-ema )?val_loss:\S+ v
 
 VARIANTS = {
     "as it is": "",
-    "trie mixer": '[evaluate]\nstages = ["roundtrip", "ppm_trie"]\n[ppm_trie]\ntable_bits = 12\n',
+    "trie mixer": '[evaluate]\nstages = ["roundtrip", "sliding+ppm_trie"]\n[ppm_trie]\ntable_bits = 12\n',
     "linear trie mixer, trellis-coded weights": """
 [quantize]
 method = "tcq"
 [evaluate]
-stages = ["ppm_trie"]
+stages = ["sliding+ppm_trie"]
 [ppm_trie]
 engine = "linear"
 shards = 2
 """,
-    "seed mixer": '[evaluate]\nstages = ["roundtrip", "ppm_seed"]\n',
+    "seed mixer": '[evaluate]\nstages = ["roundtrip", "sliding+ppm_seed"]\n',
     "HybridQuant": """
 [model]
 skip_gates = false
@@ -96,7 +97,9 @@ def log_of(run_dir: Path) -> str:
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
-def test_three_forms_compute_the_same_bits(tiny_run, tmp_path, monkeypatch, variant):
+def test_three_forms_compute_the_same_bits(
+    tiny_run: TinyRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variant: str
+) -> None:
     shutil.copy(tiny_run.recipe, tmp_path / "tiny.toml")
     (tmp_path / "variant.toml").write_text('extends = "tiny"\n' + VARIANTS[variant])
     cfg = load_recipe(tmp_path / "variant.toml")
@@ -122,7 +125,7 @@ def test_three_forms_compute_the_same_bits(tiny_run, tmp_path, monkeypatch, vari
     assert decode_artifact(cfg, artifact).keys() == GPT(cfg).state_dict().keys()
 
 
-def test_packed_script_needs_four_packages_and_scores_its_artifact_again(tiny_run, tmp_path):
+def test_packed_script_needs_four_packages_and_scores_its_artifact_again(tiny_run: TinyRun, tmp_path: Path) -> None:
     write_build(load_recipe(tiny_run.recipe), tmp_path / "build")
     shutil.copy(tmp_path / "build" / "train_gpt.py", tmp_path)
     run = subprocess.run(

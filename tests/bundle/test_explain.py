@@ -19,13 +19,13 @@ DEFINITIONS = ["def f(a):\n return a\n", "TEXT='a quick brown fox jumps over it'
 TEXT = "import math\n" + "".join(DEFINITIONS) + "if 1:f(2)\n"
 
 
-def test_costs_are_what_leaving_out_saves():
+def test_costs_are_what_leaving_out_saves() -> None:
     parts = [
         make_part(text, module, "script", 1) for text, module in zip(DEFINITIONS, ["one", "two", "one"], strict=True)
     ]
     filters = default_filters(TEXT.encode())
 
-    def size(text):
+    def size(text: str) -> int:
         return len(raw_lzma(text.encode(), filters))
 
     components = {c.name: c for c in measure(Program("", TEXT, parts), size(TEXT))}
@@ -39,7 +39,7 @@ def test_costs_are_what_leaving_out_saves():
     assert sum(c.minified_bytes for c in components.values()) == len(TEXT)
 
 
-def test_explanation_of_a_recipe_adds_up(monkeypatch):
+def test_explanation_of_a_recipe_adds_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(order, "STEPS", 1)
     found = explain(load_recipe("naive_baseline"))
     assert found.code_bytes == found.stub_bytes + found.shared_bytes + sum(c.packed_bytes for c in found.components)
@@ -55,7 +55,7 @@ def test_explanation_of_a_recipe_adds_up(monkeypatch):
     st.floats(10, 1000),
     st.floats(10, 1000),
 )
-def test_treemap_fills_its_area_without_overlap(weights, width, height):
+def test_treemap_fills_its_area_without_overlap(weights: list[float], width: float, height: float) -> None:
     tiles = squarify(weights, (5.0, 7.0, width, height))
     scale = width * height / sum(weights)
     for weight, (x, y, w, h) in zip(weights, tiles, strict=True):
@@ -71,7 +71,7 @@ def test_treemap_fills_its_area_without_overlap(weights, width, height):
 
 
 @pytest.mark.parametrize("components", [0, 1, 3])
-def test_picture_is_valid_svg_with_every_definition(components):
+def test_picture_is_valid_svg_with_every_definition(components: int) -> None:
     definitions = [Definition("a<b>&", 50, 99), Definition("free", -1, 7)]
     explanation = Explanation(
         "name & 'title'",

@@ -3,7 +3,8 @@
 import pytest
 
 from toolkit.bundle.link.fold import fold
-from toolkit.components.config import Config, Model
+from toolkit.components.config import Config
+from toolkit.components.settings.model import Model
 from toolkit.errors import GolfError
 
 CFG = Config(name="r", model=Model(num_layers=6, rope_base=-1.0 * -3.5))
@@ -21,7 +22,7 @@ CFG = Config(name="r", model=Model(num_layers=6, rope_base=-1.0 * -3.5))
         ("def f(cfg):\n    return f'{cfg.name} {g(cfg, 1):>{cfg.model.num_layers}}'\n", None),
     ],
 )
-def test_bakes(source, expected):
+def test_bakes(source: str, expected: str) -> None:
     assert fold(source, CFG) == (expected or 'def f():\n    return f"r {g(1):>6}"\n')
 
 
@@ -43,7 +44,7 @@ def test_bakes(source, expected):
         ("x = getattr(cfg, 'model')", None),  # an argument for folding; the lint knows what takes cfg
     ],
 )
-def test_stray_uses_name_file_and_line(line, reason):
+def test_stray_uses_name_file_and_line(line: str, reason: str) -> None:
     source = f"# a comment\ndef f(self, cfg):\n    {line}\n"
     if reason is None:
         assert fold(source, CFG).endswith("getattr('model')\n")
@@ -63,12 +64,12 @@ def test_stray_uses_name_file_and_line(line, reason):
         ("self, cfg=None", "cfg has a default value"),
     ],
 )
-def test_refused_parameters(parameters, reason):
+def test_refused_parameters(parameters: str, reason: str) -> None:
     with pytest.raises(GolfError, match=rf"x\.py:1: {reason}"):
         fold(f"def f({parameters}):\n    return 1\n", CFG, "x.py")
 
 
-def test_folding_twice_changes_nothing():
+def test_folding_twice_changes_nothing() -> None:
     source = "def f(self, cfg, x):\n    # why\n    return x if cfg.model.ln_scale else [cfg.model.head_dim, x]\n"
     once = fold(source, CFG)
     assert once == "def f(self, x):\n    # why\n    return [64, x]\n"

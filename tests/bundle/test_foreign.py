@@ -4,6 +4,7 @@ import ast
 import subprocess
 import sys
 import zlib
+from pathlib import Path
 
 import pytest
 
@@ -18,7 +19,7 @@ def minified(source: str) -> str:
     return minify_script(ast.parse(source))[0]
 
 
-def run(script: bytes, folder, *arguments: str) -> tuple[int, str, str]:
+def run(script: bytes, folder: Path, *arguments: str) -> tuple[int, str, str]:
     path = folder / "train_gpt.py"
     path.write_bytes(script)
     done = subprocess.run([sys.executable, str(path), *arguments], capture_output=True, text=True)
@@ -127,7 +128,7 @@ if __name__ == "__main__":
 
 
 @pytest.mark.parametrize("name", BEHAVIOURS)
-def test_output_stays(name, tmp_path):
+def test_output_stays(name: str, tmp_path: Path) -> None:
     source = BEHAVIOURS[name]
     result = run(source.encode(), tmp_path)
     assert result[::2] == (0, "")
@@ -169,7 +170,7 @@ def test_output_stays(name, tmp_path):
         ),
     ],
 )
-def test_kernels_operators_and_modules(source, kept, gone):
+def test_kernels_operators_and_modules(source: str, kept: list[str], gone: list[str]) -> None:
     text = minified(source)
     for word in kept:
         assert word.replace(" ", "") in text.replace(" ", "")
@@ -198,11 +199,11 @@ def test_kernels_operators_and_modules(source, kept, gone):
         ("def exec(a): pass\nexec(1)", []),
     ],
 )
-def test_what_blocks_renaming_is_reported_with_its_line(source, expected):
+def test_what_blocks_renaming_is_reported_with_its_line(source: str, expected: list[str]) -> None:
     assert [str(blocker) for blocker in pack_script(source.encode()).blockers] == expected
 
 
-def test_a_blocker_keeps_no_more_than_it_must():
+def test_a_blocker_keeps_no_more_than_it_must() -> None:
     text = minified("def f(alpha):\n    return locals()\ndef g(beta):\n    return beta\nf(1), g(1)\nother = g\n")
     assert "alpha" in text
     assert "beta" not in text
@@ -225,11 +226,11 @@ def test_a_blocker_keeps_no_more_than_it_must():
         ("from __future__ import division\nprint()", []),
     ],
 )
-def test_definitions_that_nothing_uses(source, dropped):
+def test_definitions_that_nothing_uses(source: str, dropped: list[str]) -> None:
     assert pack_script(source.encode()).dropped == dropped
 
 
-def test_packed_scripts_are_packed_again():
+def test_packed_scripts_are_packed_again() -> None:
     inner = "value = 1\nprint('inner', value)\n" * 40
     stub = f"import os, zlib\nos.environ.setdefault('A', '1')\nexec(zlib.decompress({zlib.compress(inner.encode())!r}))"
     result = pack_script(stub.encode())
@@ -239,12 +240,12 @@ def test_packed_scripts_are_packed_again():
     assert source.count("print(") == 40
 
 
-def test_a_short_script_is_only_minified():
+def test_a_short_script_is_only_minified() -> None:
     assert pack_script(b"x = 1  # a comment\nprint( x )\n").packed == b"A=1\nprint(A)"
     assert pack_script(b"").packed == b""
 
 
-def test_equal_input_gives_equal_bytes():
+def test_equal_input_gives_equal_bytes() -> None:
     source = BEHAVIOURS["settings"].encode()
     assert pack_script(source).packed == pack_script(source).packed
 
@@ -260,7 +261,7 @@ def test_equal_input_gives_equal_bytes():
         (b"exec(open('x').read() + __import__('marshal').loads(b''))", "expected literals and known decoders"),
     ],
 )
-def test_errors_are_one_clear_line(data, expected):
+def test_errors_are_one_clear_line(data: bytes, expected: str) -> None:
     with pytest.raises(GolfError) as caught:
         pack_script(data)
     assert expected in str(caught.value)
@@ -268,18 +269,18 @@ def test_errors_are_one_clear_line(data, expected):
 
 
 @pytest.mark.skipif(sys.version_info >= (3, 12), reason="this Python writes any f-string")
-def test_an_fstring_that_this_python_cannot_write():
+def test_an_fstring_that_this_python_cannot_write() -> None:
     with pytest.raises(GolfError, match=r"expected f-strings that Python before 3\.12 can write"):
         pack_script(b'f"{a["b"]} {"\\n".join(a)}"')
 
 
-def test_nothing_is_executed(tmp_path):
+def test_nothing_is_executed(tmp_path: Path) -> None:
     target = tmp_path / "made"
     pack_script(f"import os\nopen({str(target)!r}, 'w').close()\nos.environ['X'] = '1'".encode())
     assert not target.exists()
 
 
-def test_a_changed_program_is_refused(monkeypatch):
+def test_a_changed_program_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(foreign, "print_tree", lambda tree: ast.unparse(tree).replace("1", "2"))
     with pytest.raises(NotEqual):
         pack_script(b"print(1)")

@@ -51,7 +51,7 @@ def printed(source: str | bytes) -> str:
 @pytest.mark.parametrize(
     "case", [case for case in CASES if (case / "expected.py").exists()], ids=lambda case: case.name
 )
-def test_script(case, settings):
+def test_script(case: Path, settings: None) -> None:
     modules = read_modules("main", case / "input")
     imports, parts = link(recipe_of(case), modules)
     readable = emit(imports, parts, docstrings(modules), START)
@@ -64,7 +64,7 @@ def test_script(case, settings):
 
 
 @pytest.mark.parametrize("case", [case for case in CASES if (case / "error.txt").exists()], ids=lambda case: case.name)
-def test_error(case, settings):
+def test_error(case: Path, settings: None) -> None:
     with pytest.raises(GolfError) as caught:
         link(recipe_of(case), read_modules("main", case / "input"))
     message = (
@@ -73,6 +73,6 @@ def test_error(case, settings):
     assert message == (case / "error.txt").read_text().strip()
 
 
-def test_every_case_is_one_of_both():
+def test_every_case_is_one_of_both() -> None:
     assert CASES
     assert all((case / "expected.py").exists() != (case / "error.txt").exists() for case in CASES)

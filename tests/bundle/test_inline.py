@@ -61,7 +61,7 @@ def body_of_main(body: str, *seams: str) -> str:
         ("return either(x), either(x, 3)", "return (1, 2), 3"),
     ],
 )
-def test_goes(body, expected):
+def test_goes(body: str, expected: str) -> None:
     assert body_of_main(body, *SEAMS) == expected
 
 
@@ -81,7 +81,7 @@ def test_goes(body, expected):
         "return [same(self, x) for same in x]",
     ],
 )
-def test_stays(body):
+def test_stays(body: str) -> None:
     assert body_of_main(body, *SEAMS) == body
 
 
@@ -102,22 +102,22 @@ def test_stays(body):
         "class A:\n    def f(x):\n        return x\n",
     ],
 )
-def test_other_functions_stay(function):
+def test_other_functions_stay(function: str) -> None:
     source = function + "def main(a):\n    return f(a), f()\n"
     assert inlined(source) == source
 
 
-def test_a_default_takes_the_place_of_a_call_only_as_a_literal():
+def test_a_default_takes_the_place_of_a_call_only_as_a_literal() -> None:
     source = "def f(x=y):\n    return x\ndef main(a):\n    return f(a), f()\n"
     assert inlined(source).endswith("return a, f()\n")
 
 
-def test_a_local_stays_local():
+def test_a_local_stays_local() -> None:
     source = "def same(x):\n    return x\ndef main():\n    x = same(x)\n    return x\n"
     assert inlined(source).endswith("def main():\n    x = x\n    return x\n")  # which raises, as it did
 
 
-def test_what_comes_to_nothing_in_turn():
+def test_what_comes_to_nothing_in_turn() -> None:
     source = (
         "def leaf(x):\n    return x\n"
         "def stem(self, x):\n    x = leaf(x)\n    return leaf(x)\n"

@@ -31,7 +31,7 @@ from toolkit.bundle.rewrite.locals import fold_locals
         ("a = (1, 2)\nreturn not a", "return False"),
     ],
 )
-def test_moves(body, expected):
+def test_moves(body: str, expected: str) -> None:
     wrapped = [f"def f(x):\n{''.join(f'    {line}' for line in text.splitlines(True))}\n" for text in (body, expected)]
     assert ast.dump(ast.parse(fold_locals(wrapped[0]))) == ast.dump(ast.parse(wrapped[1]))
 
@@ -60,16 +60,16 @@ def test_moves(body, expected):
         "a = []\nreturn a or x",
     ],
 )
-def test_stays(body):
+def test_stays(body: str) -> None:
     source = f"def f(x):\n{''.join(f'    {line}' for line in body.splitlines(True))}\n"
     assert fold_locals(source) == source
 
 
-def test_names_of_modules_and_parameters_stay():
+def test_names_of_modules_and_parameters_stay() -> None:
     source = "a = None\ndef f(b=None):\n    return a, b\n"
     assert fold_locals(source) == source
 
 
-def test_a_comment_goes_with_its_assignment():
+def test_a_comment_goes_with_its_assignment() -> None:
     source = "def f(x):\n    # nothing yet\n    a = None\n    # all of it\n    return x, a\n"
     assert fold_locals(source) == "def f(x):\n    # all of it\n    return x, None\n"

@@ -6,7 +6,7 @@ from typing import Self
 import pytest
 from torch import nn
 
-from tests.bundle.folding import folded, printed
+from tests.support.folding import folded, printed
 from toolkit.bundle.calls.methods import FINDS_MODULES, OF_MODULE, RETURNS_SELF
 
 # One class whose parameter is to go, and one that holds instances of it.
@@ -88,7 +88,7 @@ main()
 
 
 @pytest.mark.parametrize("name", FOLLOWED)
-def test_forward_of_followed_instances_loses_a_parameter(name):
+def test_forward_of_followed_instances_loses_a_parameter(name: str) -> None:
     source = INNER + FOLLOWED[name]
     text = folded(source, flags_only=True)
     assert "def forward(self, x):\n        return x\n" in text
@@ -157,7 +157,7 @@ main()
 
 
 @pytest.mark.parametrize("name", UNSURE)
-def test_forward_stays_where_a_call_may_be_missed(name):
+def test_forward_stays_where_a_call_may_be_missed(name: str) -> None:
     assert INNER in folded(INNER + UNSURE[name], flags_only=True)
 
 
@@ -179,7 +179,7 @@ def test_forward_stays_where_a_call_may_be_missed(name):
         ("else x + extra\n", "else x + extra\n    run = lambda self: self(1)\n"),
     ],
 )
-def test_forward_stays_where_its_class_is_no_plain_module(change):
+def test_forward_stays_where_its_class_is_no_plain_module(change: tuple[str, str]) -> None:
     assert change[0] in INNER
     source = INNER.replace(*change) + OUTER.format("x = self.inner(x, None)")
     assert folded(source, flags_only=True) == source
@@ -221,7 +221,7 @@ main(4)
 """
 
 
-def test_methods_of_a_class_without_bases():
+def test_methods_of_a_class_without_bases() -> None:
     text = folded(SCALER)
     assert text == FOLDED_SCALER
     assert printed(text) == printed(SCALER) != ""
@@ -237,7 +237,7 @@ def test_methods_of_a_class_without_bases():
         ("def other(size):\n    size.apply = size\n", "apply"),
     ],
 )
-def test_a_method_whose_name_is_used_otherwise_stays(pins, kept):
+def test_a_method_whose_name_is_used_otherwise_stays(pins: str, kept: str) -> None:
     text = folded(SCALER + pins)
     assert ("def apply(self, x, halve):" in text) == (kept == "apply")
     assert ("def scaled(self, x, power):" in text) == (kept == "scaled")
@@ -245,7 +245,7 @@ def test_a_method_whose_name_is_used_otherwise_stays(pins, kept):
 
 
 @pytest.mark.parametrize("name", ["extra_repr", "_apply", "get_extra_state", "zero_grad"])
-def test_a_method_that_torch_may_call_stays(name):
+def test_a_method_that_torch_may_call_stays(name: str) -> None:
     source = (
         INNER
         + f"    def {name}(self, flag=True):\n        return flag\n"
@@ -270,7 +270,7 @@ main(4)
 """
 
 
-def test_an_attribute_that_is_always_the_same_flag_goes():
+def test_an_attribute_that_is_always_the_same_flag_goes() -> None:
     assert "flag" not in folded(ATTRIBUTE, flags_only=True)
     assert printed(folded(ATTRIBUTE)) == printed(ATTRIBUTE) != ""
 
@@ -291,12 +291,12 @@ def test_an_attribute_that_is_always_the_same_flag_goes():
         ("return self.number", "return f'{self.flag}'"),
     ],
 )
-def test_an_attribute_that_may_be_something_else_stays(old, new):
+def test_an_attribute_that_may_be_something_else_stays(old: str, new: str) -> None:
     assert old in ATTRIBUTE
     assert "self.flag" in folded(ATTRIBUTE.replace(old, new), flags_only=True)
 
 
-def test_names_of_modules_are_those_of_torch():
+def test_names_of_modules_are_those_of_torch() -> None:
     public = {name: getattr(nn.Module(), name) for name in dir(nn.Module()) if not name.startswith("_")}
     assert {name for name in public if not OF_MODULE.fullmatch(name)} == set()
     results = {name: inspect.signature(f).return_annotation for name, f in public.items() if inspect.ismethod(f)}

@@ -32,15 +32,14 @@ from toolkit.unpack.unpack import parse_source, unpack
         ("f'''{a['''b''']}{'}'}''' ", "f'''{a[\"b\"]}{\"}\"}''' "),
     ],
 )
-def test_same_tree(newer, older):
+def test_same_tree(newer: str, older: str) -> None:
     assert ast.dump(parse_newer(newer.strip())) == ast.dump(ast.parse(older.strip()))
 
 
-def test_backslashes_and_lambdas():
+def test_backslashes_and_lambdas() -> None:
     tree = parse_newer("""f"{'\\n'.join(a)} {(lambda x: x["k"])(b)}" """.strip())
-    joined = tree.body[0].value
-    assert ast.unparse(joined.values[0].value) == "'\\n'.join(a)"
-    assert ast.unparse(joined.values[2].value) == "(lambda x: x['k'])(b)"
+    fields = [ast.unparse(node.value) for node in ast.walk(tree) if isinstance(node, ast.FormattedValue)]
+    assert fields == ["'\\n'.join(a)", "(lambda x: x['k'])(b)"]
 
 
 @pytest.mark.parametrize(
@@ -53,7 +52,7 @@ def test_backslashes_and_lambdas():
         ("x = f'{f'{a[\n\"b\"\n]}'}' + y", {"x": 1, "a": 1, "y": 3}),
     ],
 )
-def test_positions_are_those_of_the_field(source, lines):
+def test_positions_are_those_of_the_field(source: str, lines: dict[str, int]) -> None:
     assert {n.id: n.lineno for n in ast.walk(parse_newer(source)) if isinstance(n, ast.Name)} == lines
 
 
@@ -68,13 +67,15 @@ def test_positions_are_those_of_the_field(source, lines):
         ("""f"{a[\n"b"]=}" """, """a[\n"b"]='c'"""),
     ],
 )
-def test_a_field_may_show_its_own_text(source, value):
-    expression = ast.Expression(parse_newer(source.strip()).body[0].value)
+def test_a_field_may_show_its_own_text(source: str, value: str) -> None:
+    (stmt,) = parse_newer(source.strip()).body
+    assert isinstance(stmt, ast.Expr)
+    expression = ast.Expression(stmt.value)
     assert eval(compile(expression, "", "eval"), {"a": {"b": "c"}}) == value
 
 
 @pytest.mark.parametrize("path", sorted(Path(ast.__file__).parent.glob("*.py"))[::12], ids=lambda path: path.name)
-def test_ordinary_source_is_copied_as_it_is(path):
+def test_ordinary_source_is_copied_as_it_is(path: Path) -> None:
     source = path.read_text(encoding="utf-8")
     try:
         tree = parse_newer(source)
@@ -87,7 +88,7 @@ def test_ordinary_source_is_copied_as_it_is(path):
     "source",
     ["x = = 1", 'f"{a["b"]', 'f"{a["b"]} ', "'", "f'\\N{'", 'f"{a["b" c]}"', 'f"{', 'f"{a!', 'f"{a["b"]!r"'],
 )
-def test_what_cannot_be_read(source):
+def test_what_cannot_be_read(source: str) -> None:
     with pytest.raises(NotReadable):
         parse_newer(source)
     if sys.version_info < (3, 12):
@@ -96,12 +97,12 @@ def test_what_cannot_be_read(source):
 
 
 @pytest.mark.parametrize("source", ["type X = int", "def f[T](x: T): pass", "class A[T]: pass"])
-def test_syntax_of_a_newer_python_is_refused_by_all(source):
+def test_syntax_of_a_newer_python_is_refused_by_all(source: str) -> None:
     with pytest.raises(GolfError, match="expected Python source"):
         parse_source(source)
 
 
-def test_packing_writes_what_an_older_python_reads():
+def test_packing_writes_what_an_older_python_reads() -> None:
     source = 'x = {"key": 1}\nprint(f"{x["key"]} {", ".join("ab")}")\n'
     packed = unpack(pack_script(source.encode()).packed).source
     assert packed.splitlines()[-1] == """print(f"{A['key']} {', '.join('ab')}")"""

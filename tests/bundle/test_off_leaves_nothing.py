@@ -34,11 +34,13 @@ WORDS = {
     "quantize.method=percentile": r"percentile_\w+",
     "quantize.method=hybrid": r"\w+_levels level_\w+ straight_through",
     "quantize.method=tcq": r"\w*tcq\w* \w*TCQ\w* \w*trellis\w* \w*lattice\w* Lattice collect_curvatures",
+    "quantize.storage=integers": r"integer_\w+ integers_fit rounding_line",
+    "quantize.storage=points": r"point_\w+ points_fit \w*_points",
     "quantize.compressor=brotli": "brotli",
     "quantize.compressor=zlib": "zlib",
     "artifact.target_bytes": r"fill\w* FILL_\w+",
-    "evaluate.stages=ppm_seed": "mix_ppm_seed seed_strings",
-    "evaluate.stages=ppm_trie": r"\w*trie \w*Trie\w* PROGRESS_SECONDS feed",
+    "evaluate.mixers=ppm_seed": "mix_ppm_seed seed_strings",
+    "evaluate.mixers=ppm_trie": r"\w*trie \w*Trie\w* PROGRESS_SECONDS feed",
 }
 # Their zero is a value like any other, or belongs to a part above.
 NAMELESS = {
@@ -85,20 +87,20 @@ def found(recipe: str, word: str) -> set[str]:
 
 
 @pytest.mark.parametrize("recipe", recipe_names())
-def test_a_script_has_no_name_of_what_is_off(recipe):
+def test_a_script_has_no_name_of_what_is_off(recipe: str) -> None:
     off = [key for key in WORDS if not is_on(load_recipe(recipe), key)]
     assert off
     assert {key: names for key in off for word in WORDS[key].split() if (names := found(recipe, word))} == {}
 
 
 @pytest.mark.parametrize("key", WORDS)
-def test_every_word_is_a_name_where_its_part_is_on(key):
+def test_every_word_is_a_name_where_its_part_is_on(key: str) -> None:
     on = [recipe for recipe in recipe_names() if is_on(load_recipe(recipe), key)]
     assert 0 < len(on) < len(recipe_names())
     assert [word for word in WORDS[key].split() if not any(found(recipe, word) for recipe in on)] == []
 
 
-def test_every_setting_that_a_recipe_leaves_off_is_known():
+def test_every_setting_that_a_recipe_leaves_off_is_known() -> None:
     cfgs = [load_recipe(recipe) for recipe in recipe_names()]
     sections = {name: section for name, section in asdict(cfgs[0]).items() if isinstance(section, dict)}
     settings = [f"{name}.{field}" for name, section in sections.items() for field in section]

@@ -5,7 +5,7 @@ import random
 
 import pytest
 
-from toolkit.bundle.link.parts import make_part
+from toolkit.bundle.link.parts import Part, make_part
 from toolkit.bundle.minify import order
 from toolkit.bundle.minify.order import in_canonical_order, reorder, requirements
 from toolkit.bundle.pack.compress import default_filters, raw_lzma
@@ -25,12 +25,12 @@ PROGRAM = "import math\n" + "".join(
 PROGRAM = PROGRAM.replace("class f1(f2)", "class f1") + "if 1:f1(2)\n"
 
 
-def parts_of(text):
+def parts_of(text: str) -> list[Part]:
     body = [stmt for stmt in ast.parse(text).body[:-1] if not isinstance(stmt, ast.Import)]
     return [make_part(ast.unparse(stmt) + "\n", "module", "script", stmt.lineno) for stmt in body]
 
 
-def test_permutation_that_runs_and_compresses_better(monkeypatch):
+def test_permutation_that_runs_and_compresses_better(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(order, "STEPS", 40)
     parts = parts_of(PROGRAM)
     text, moved = reorder(PROGRAM, parts)
@@ -60,12 +60,12 @@ def test_permutation_that_runs_and_compresses_better(monkeypatch):
         ("C = [a for x in b]", {0, 1}),
     ],
 )
-def test_requirements(statement, needs):
+def test_requirements(statement: str, needs: set[int]) -> None:
     body = ast.parse("def a(): pass\nb = 1\n" + statement).body
     assert requirements(body)[2] == needs
 
 
-def test_canonical_order_is_that_of_names_after_what_each_needs():
+def test_canonical_order_is_that_of_names_after_what_each_needs() -> None:
     text = "def d(): pass\nb = c\nclass a(b): pass\nc = 1\ndef e(): pass\nif 1: a()\n"
     parts = parts_of(text)
     expected = ["c", "b", "a", "d", "e"]
@@ -73,7 +73,7 @@ def test_canonical_order_is_that_of_names_after_what_each_needs():
         assert ["".join(part.declares) for part in in_canonical_order(given)] == expected
 
 
-def test_one_definition_stays():
+def test_one_definition_stays() -> None:
     text = "def main(x): pass\nif 1: main(1)\n"
     parts = parts_of(text)
     assert reorder(text, parts) == (text, parts)

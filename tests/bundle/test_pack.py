@@ -5,6 +5,7 @@ import base64
 import lzma
 import subprocess
 import sys
+from pathlib import Path
 
 import brotli
 import pytest
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 
 from toolkit.bundle.pack import pack as packing
 from toolkit.bundle.pack.compress import Stream, raw_lzma, search_filters, streams
-from toolkit.bundle.pack.pack import ENCODINGS, imports_brotli, pack
+from toolkit.bundle.pack.pack import ENCODINGS, Encoder, imports_brotli, pack
 from toolkit.errors import GolfError
 from toolkit.unpack.unpack import unpack
 
@@ -34,7 +35,7 @@ if __name__ == '__main__':
 CRASH = "import brotli\n\n\ndef divide(x):\n    return 1 / x  # here\n\n\nif __name__ == '__main__':\n    divide(0)\n"
 
 
-def run(script, tmp_path, *arguments):
+def run(script: bytes, tmp_path: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     path = tmp_path / "train_gpt.py"
     path.write_bytes(script)
     return subprocess.run([sys.executable, str(path), *arguments], capture_output=True, text=True)
@@ -42,7 +43,7 @@ def run(script, tmp_path, *arguments):
 
 @pytest.mark.parametrize("encoding", ENCODINGS)
 @pytest.mark.parametrize("program", [PROGRAM, LONG, "", "x=1\n", CRASH])
-def test_round_trip(program, encoding):
+def test_round_trip(program: str, encoding: str) -> None:
     script = pack(program, encoding)
     assert script.isascii() or encoding == "latin1"
     assert unpack(script).source == program
@@ -51,20 +52,20 @@ def test_round_trip(program, encoding):
 
 
 @pytest.mark.parametrize("encoding", ENCODINGS)
-def test_script_runs_with_its_own_name_and_file(tmp_path, encoding):
+def test_script_runs_with_its_own_name_and_file(tmp_path: Path, encoding: str) -> None:
     result = run(pack(PROGRAM, encoding), tmp_path, "a")
     assert (result.stdout, result.stderr) == (f"{tmp_path / 'train_gpt.py'} 3 2 ['a']\n", "")
 
 
 @pytest.mark.parametrize("encoding", ENCODINGS)
-def test_tracebacks_are_those_of_the_plain_script(tmp_path, encoding):
+def test_tracebacks_are_those_of_the_plain_script(tmp_path: Path, encoding: str) -> None:
     packed, plain = run(pack(CRASH, encoding), tmp_path), run(CRASH.encode(), tmp_path)
     assert "return 1 / x  # here" in packed.stderr
     assert (packed.stderr, packed.returncode) == (plain.stderr, plain.returncode)
 
 
 @pytest.mark.parametrize("encoding", ENCODINGS)
-def test_inspect_finds_the_source_of_functions_methods_and_classes(tmp_path, encoding):
+def test_inspect_finds_the_source_of_functions_methods_and_classes(tmp_path: Path, encoding: str) -> None:
     packed, plain = run(pack(SOURCES, encoding), tmp_path), run(SOURCES.encode(), tmp_path)
     assert "return x.method()" in packed.stdout
     assert (packed.stdout, packed.stderr) == (plain.stdout, plain.stderr)
@@ -72,7 +73,7 @@ def test_inspect_finds_the_source_of_functions_methods_and_classes(tmp_path, enc
 
 @pytest.mark.parametrize("encode", ENCODINGS.values())
 @given(st.binary())
-def test_every_byte_survives_an_encoding(encode, data):
+def test_every_byte_survives_an_encoding(encode: Encoder, data: bytes) -> None:
     assert static_literal(encode(Stream(data, "lzma"))) == data
 
 
@@ -80,7 +81,7 @@ def test_every_byte_survives_an_encoding(encode, data):
 @pytest.mark.parametrize(
     "data", [b'"', b'""""', b'"""x', b'\\"', b"\\", b"\r\n", b"\n\r\0001", bytes(range(256)), b"\0" + b"\r" * 9]
 )
-def test_awkward_bytes_survive_an_encoding(encode, data):
+def test_awkward_bytes_survive_an_encoding(encode: Encoder, data: bytes) -> None:
     assert static_literal(encode(Stream(data, "lzma"))) == data
 
 
@@ -93,25 +94,25 @@ def static_literal(script: bytes) -> bytes:
     return base64.b85decode(next(text for text in texts if text != "exec"))
 
 
-def test_latin1_is_shorter_and_auto_takes_it():
+def test_latin1_is_shorter_and_auto_takes_it() -> None:
     sizes = {encoding: len(pack(LONG, encoding)) for encoding in ENCODINGS}
     assert sizes["latin1"] < sizes["base85"]
     assert pack(LONG, "auto") == pack(LONG, "latin1")
 
 
-def test_unknown_encoding():
+def test_unknown_encoding() -> None:
     with pytest.raises(GolfError, match="expected one of base85, latin1, auto, found 'rot13'"):
         pack("x=1", "rot13")
 
 
-def test_searched_parameters_are_no_worse_than_the_default():
+def test_searched_parameters_are_no_worse_than_the_default() -> None:
     data = LONG.encode()
     searched = raw_lzma(data, search_filters(data))
     default = raw_lzma(data, {"id": lzma.FILTER_LZMA2, "preset": 9 | lzma.PRESET_EXTREME})
     assert len(searched) < len(default)
 
 
-def test_streams_decompress_as_they_say():
+def test_streams_decompress_as_they_say() -> None:
     for stream in streams(LONG.encode(), with_brotli=True):
         decompress = {"lzma": lzma.decompress, "brotli": brotli.decompress}[stream.module]
         assert decompress(
@@ -129,23 +130,23 @@ def test_streams_decompress_as_they_say():
         ("import brotlicffi", False),
     ],
 )
-def test_brotli_only_where_the_program_cannot_start_without(program, expected):
+def test_brotli_only_where_the_program_cannot_start_without(program: str, expected: bool) -> None:
     assert imports_brotli(program) == expected
     assert (unpack(pack(program + "\n" + LONG)).layers == ["base85 + brotli"]) == expected
 
 
-def test_a_script_that_holds_another_program_is_refused(monkeypatch):
+def test_a_script_that_holds_another_program_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(packing, "streams", lambda data, with_brotli: iter([Stream(lzma.compress(b"x=2"), "lzma")]))
     with pytest.raises(AssertionError, match="changed the program"):
         pack("x=1")
 
 
-def test_a_program_that_does_not_compile_is_refused():
+def test_a_program_that_does_not_compile_is_refused() -> None:
     with pytest.raises(SyntaxError):
         pack("def f(:")
 
 
-def test_program_is_not_run_while_packing(tmp_path):
+def test_program_is_not_run_while_packing(tmp_path: Path) -> None:
     target = tmp_path / "made"
     script = pack(f"open({str(target)!r},'w').close()")
     assert ast.parse(script)

@@ -19,12 +19,12 @@ from toolkit.syntax.parse import parse
         ("if a:\n    while b: c(); d()", "if a:\n while b:c();d()"),
     ],
 )
-def test_text(source, expected):
+def test_text(source: str, expected: str) -> None:
     assert shortest_text(parse(source.strip())) == expected.strip()
 
 
 @pytest.mark.parametrize("source", ["""x = f"{'\\n'.join(a)}" """, """x = f"{a[b'\\0']}" """])
-def test_what_only_a_newer_python_can_read(source):
+def test_what_only_a_newer_python_can_read(source: str) -> None:
     with pytest.raises(ValueError, match="f-string"):
         shortest_text(parse(source.strip()))
 
@@ -44,5 +44,5 @@ def test_what_only_a_newer_python_can_read(source):
     ],
 )
 @pytest.mark.skipif(sys.version_info < (3, 12), reason="this Python reads no newer f-strings")
-def test_what_python_3_11_reads(code, is_older):
+def test_what_python_3_11_reads(code: str, is_older: bool) -> None:
     assert reads_before_3_12(code.strip()) is is_older

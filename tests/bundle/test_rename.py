@@ -130,19 +130,19 @@ CROWDED += (
 )
 
 
-def test_a_short_name_that_is_taken_by_then_is_not_kept():
+def test_a_short_name_that_is_taken_by_then_is_not_kept() -> None:
     assert printed(renamed(CROWDED)) == printed(CROWDED)
 
 
 @pytest.mark.parametrize("name", PROGRAMS)
-def test_behaviour_stays(name):
+def test_behaviour_stays(name: str) -> None:
     source = PROGRAMS[name]
     assert printed(renamed(source)) == printed(source)
     assert len(renamed(source)) < len(ast.unparse(ast.parse(source)))
 
 
 @pytest.mark.parametrize("path", sorted(Path(ast.__file__).parent.glob("[a-f]*.py"))[::7], ids=lambda path: path.name)
-def test_structure_of_the_standard_library_stays(path):
+def test_structure_of_the_standard_library_stays(path: Path) -> None:
     """Names apart, the tree is the same; and each scope tells its names apart as before."""
     source = path.read_text(encoding="utf-8")
     tree = ast.parse(source)
@@ -154,7 +154,7 @@ def test_structure_of_the_standard_library_stays(path):
     assert [type(n) for n in ast.walk(again)] == [type(n) for n in ast.walk(ast.parse(source))]
 
 
-def test_what_others_see_stays():
+def test_what_others_see_stays() -> None:
     source = """
 import os
 class Model:
@@ -172,7 +172,7 @@ def build(width):
         assert gone not in text
 
 
-def test_short_names_are_neither_keywords_nor_builtins():
+def test_short_names_are_neither_keywords_nor_builtins() -> None:
     names = [name for name, _ in zip(short_names("ab"), range(4000), strict=False)]
     assert names[:3] == ["a", "b", "c"]
     assert len(set(names)) == len(names)

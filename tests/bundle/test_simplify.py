@@ -65,21 +65,21 @@ from toolkit.bundle.rewrite.simplify import simplify
         ("match x:\n    case 1:\n        if 0:\n            a()\n", "match x:\n    case 1:\n        pass\n"),
     ],
 )
-def test_simplifies(source, expected):
+def test_simplifies(source: str, expected: str) -> None:
     assert ast.dump(ast.parse(simplify(source))) == ast.dump(ast.parse(expected))
 
 
-def test_text_that_nothing_decides_stays_as_it_is():
+def test_text_that_nothing_decides_stays_as_it_is() -> None:
     source = 'def f( x ):  # odd  spacing\n\n\n    """Doc."""\n    return  x;\n'
     assert simplify(source) == source
 
 
-def test_lines_inside_strings_keep_their_indentation():
+def test_lines_inside_strings_keep_their_indentation() -> None:
     source = 'if 1:\n    x = """a\n    b\n  c"""\n    y = f"""d\n    {x}"""\n'
     assert simplify(source) == 'x = """a\n    b\n  c"""\ny = f"""d\n    {x}"""\n'
 
 
-def test_tabs_and_characters_of_many_bytes():
+def test_tabs_and_characters_of_many_bytes() -> None:
     assert simplify("if 1:\n\tx = 'é▁' if 1 else 2\n\ty = 1 + 1  # ▁\n") == 'x = "é▁"\ny = 2  # ▁\n'
 
 
@@ -121,7 +121,7 @@ BLOCKS = st.recursive(TESTS.map(lambda test: [f"log({test})"]), grow_block, max_
 
 @pytest.mark.filterwarnings("ignore::SyntaxWarning")
 @given(BLOCKS, st.sampled_from([0, 1, "s", None]), st.sampled_from([0, 1, "", None]))
-def test_behaves_the_same(block, a, b):
+def test_behaves_the_same(block: list[str], a: object, b: object) -> None:
     source = "\n".join(["def f(a, b, log):", *indent(block), ""])
     results = []
     for text in (source, simplify(source)):

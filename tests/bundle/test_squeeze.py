@@ -58,13 +58,13 @@ def printed(source: str) -> str:
         ("def g(a, b=2, *, c=3):\n    f(a, b, c)\n\ndef main():\n    g(b=1, a=2)\n    g(1, b=h(), c=4)\n", None),
     ],
 )
-def test_rewrites(source, expected):
+def test_rewrites(source: str, expected: str) -> None:
     if expected is None:
         expected = source.replace("g(b=1, a=2)", "g(2, 1)").replace("b=h()", "h()")
     assert squeezed(source).strip() == expected.strip()
 
 
-def test_keywords_with_effects_keep_their_order():
+def test_keywords_with_effects_keep_their_order() -> None:
     source = "def g(a, b):\n    f(a, b)\n\ndef main():\n    g(b=h(), a=k())\n"
     assert squeezed(source) == source
 
@@ -73,11 +73,11 @@ def test_keywords_with_effects_keep_their_order():
     "call",
     ["g(*x, b=1)", "g(**x, b=1)", "[g][0](b=1)", "other.g(b=1)"],
 )
-def test_calls_that_are_not_direct_keep_their_keywords(call):
+def test_calls_that_are_not_direct_keep_their_keywords(call: str) -> None:
     assert call in squeezed(f"def g(a=0, b=0):\n    f(a, b)\n\ndef main():\n    {call}\n")
 
 
-def test_constructor_of_a_class_and_of_a_dataclass():
+def test_constructor_of_a_class_and_of_a_dataclass() -> None:
     source = """
 from dataclasses import dataclass, field
 @dataclass(frozen=True)
@@ -106,14 +106,14 @@ def main(path):
         "@dataclass\nclass A:\n    x: ClassVar[int] = 1\n    y: 'InitVar[int]' = 2\ndef main():\n    A()\n",
     ],
 )
-def test_annotations_that_somebody_may_read_stay(source):
+def test_annotations_that_somebody_may_read_stay(source: str) -> None:
     text = squeezed(source)
     for line in source.splitlines():
         if ":" in line and not line.startswith("from"):
             assert line in text
 
 
-def test_minified_sizes_add_up_by_module():
+def test_minified_sizes_add_up_by_module() -> None:
     constant = "X = 'ünicode' * 1000\n"
     source = f"import math\n@property\ndef a():\n    return math.pi\n{constant}def main(path):\n    print(a, X, X)\n"
     imports, parts = squeeze(*program(source), frozenset({"main"}))

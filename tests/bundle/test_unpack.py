@@ -6,6 +6,8 @@ import contextlib
 import gzip
 import lzma
 import zlib
+from collections.abc import Callable
+from pathlib import Path
 
 import brotli
 import pytest
@@ -80,21 +82,21 @@ SHAPES = {
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_every_shape(shape):
+def test_every_shape(shape: str) -> None:
     result = unpack(SHAPES[shape].encode())
     assert result.source == PROGRAM
     assert len(result.layers) == 1
     assert {"lzma", "zlib", "bz2", "gzip", "brotli"} & set(result.layers[0].split(" + "))
 
 
-def test_raw_bytes_literal_under_a_coding_cookie():
+def test_raw_bytes_literal_under_a_coding_cookie() -> None:
     literal = ZLIB.replace(b"\\", b"\\\\").replace(b"'", b"\\'").replace(b"\n", b"\\n").replace(b"\r", b"\\r")
     literal = literal.replace(b"\0", b"\\0")
     script = b"# coding: latin-1\nimport zlib\nexec(zlib.decompress('" + literal + b"'.encode('latin-1')))"
     assert unpack(script) == Unpacked(PROGRAM, ["zlib"])
 
 
-def test_stub_inside_a_stub():
+def test_stub_inside_a_stub() -> None:
     inner = SHAPES["xz"]
     script = f"import zlib\nexec(zlib.decompress({zlib.compress(inner.encode())!r}))"
     assert unpack(script.encode()) == Unpacked(PROGRAM, ["zlib", "base85 + lzma"])
@@ -113,7 +115,7 @@ FILE_STUBS = {
 
 
 @pytest.mark.parametrize("shape", FILE_STUBS)
-def test_programs_that_are_run_from_a_file(shape):
+def test_programs_that_are_run_from_a_file(shape: str) -> None:
     result = unpack(FILE_STUBS[shape].encode())
     assert result.source.endswith(PROGRAM)
     assert 'os.environ["A"]="1"' in result.source
@@ -121,12 +123,12 @@ def test_programs_that_are_run_from_a_file(shape):
     assert result.layers[0].endswith(" + file")
 
 
-def test_data_that_is_written_is_no_program():
+def test_data_that_is_written_is_no_program() -> None:
     script = f"import zlib\nopen('x','wb').write(zlib.decompress({ZLIB!r}))\n"
     assert unpack(script.encode()).layers == []
 
 
-def test_statements_around_the_program_stay():
+def test_statements_around_the_program_stay() -> None:
     script = f"import os\nos.environ.setdefault('LR','1')\n__size__=123\n{SHAPES['xz']}\nprint('end')"
     assert unpack(script.encode()).source == (
         f"import os\nos.environ.setdefault('LR','1')\n__size__=123\n{PROGRAM}\nprint('end')"
@@ -145,11 +147,11 @@ def test_statements_around_the_program_stay():
         f"import zlib\nKERNEL = zlib.decompress({ZLIB!r})\nprint(KERNEL)\n",
     ],
 )
-def test_plain_source_has_no_layers(source):
+def test_plain_source_has_no_layers(source: str) -> None:
     assert unpack(source.encode()) == Unpacked(source, [])
 
 
-def test_packed_program_of_a_newer_python_is_shown():
+def test_packed_program_of_a_newer_python_is_shown() -> None:
     source = "match = = 1\n"
     assert unpack(f"import zlib\nexec(zlib.decompress({zlib.compress(source.encode())!r}))".encode()).source == source
 
@@ -203,7 +205,7 @@ ERRORS = {
 
 
 @pytest.mark.parametrize("case", ERRORS)
-def test_errors_are_one_clear_line(case):
+def test_errors_are_one_clear_line(case: str) -> None:
     script, expected = ERRORS[case]
     with pytest.raises(GolfError) as caught:
         unpack(script.encode())
@@ -212,7 +214,7 @@ def test_errors_are_one_clear_line(case):
     assert len(str(caught.value)) < 400
 
 
-def test_a_gibibyte_of_zeros_in_a_megabyte():
+def test_a_gibibyte_of_zeros_in_a_megabyte() -> None:
     compressor = zlib.compressobj(9, zlib.DEFLATED, -15)
     block = compressor.compress(bytes(64 * 2**20)) + compressor.flush(zlib.Z_FULL_FLUSH)
     bomb = block * 16 + zlib.compressobj(9, zlib.DEFLATED, -15).flush()
@@ -221,7 +223,7 @@ def test_a_gibibyte_of_zeros_in_a_megabyte():
         unpack(f"import zlib\nexec(zlib.decompress({bomb!r},-15))".encode())
 
 
-def test_a_literal_of_50_megabytes():
+def test_a_literal_of_50_megabytes() -> None:
     script = b"import zlib\nexec(zlib.decompress(b'" + b"a" * 50_000_000 + b"'))"
     with pytest.raises(GolfError, match="expected data that can be decoded") as caught:
         unpack(script)
@@ -229,7 +231,7 @@ def test_a_literal_of_50_megabytes():
 
 
 @pytest.mark.parametrize("size", [0, 1, 4, 5, 5 * 2**17 - 1, 5 * 2**17, 5 * 2**17 + 3])
-def test_base85_in_pieces(size):
+def test_base85_in_pieces(size: int) -> None:
     data = base64.b85encode(bytes(i % 251 for i in range(size)))
     assert decoders.decode_base85(data) == decoders.decode_base85(data.decode()) == base64.b85decode(data)
 
@@ -254,7 +256,7 @@ def test_base85_in_pieces(size):
         lambda: 'x = f"' + '{f"' * 1000 + '"}' * 1000 + '"',
     ],
 )
-def test_nesting_a_thousand_deep_ends_no_process(make):
+def test_nesting_a_thousand_deep_ends_no_process(make: Callable[[], str]) -> None:
     script = make().encode()
     with contextlib.suppress(GolfError):
         unpack(script)
@@ -262,18 +264,18 @@ def test_nesting_a_thousand_deep_ends_no_process(make):
         pack_script(script)
 
 
-def test_invalid_utf8():
+def test_invalid_utf8() -> None:
     with pytest.raises(GolfError, match="expected Python source"):
         unpack(b"x = '\xff'")
 
 
-def test_input_limit(monkeypatch):
+def test_input_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(unpacking, "MAX_INPUT_BYTES", 1000)
     with pytest.raises(GolfError, match="script: expected at most 1000 bytes, found 1001"):
         unpack(b"#" * 1001)
 
 
-def test_output_limit_is_exact(monkeypatch):
+def test_output_limit_is_exact(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(decoders, "MAX_OUTPUT_BYTES", len(DATA))
     assert unpack(SHAPES["xz"].encode()).source == PROGRAM
     assert unpack(SHAPES["brotli"].encode()).source == PROGRAM
@@ -283,7 +285,7 @@ def test_output_limit_is_exact(monkeypatch):
             unpack(SHAPES[shape].encode())
 
 
-def test_nesting_limit():
+def test_nesting_limit() -> None:
     script = "x = 1"
     for _ in range(unpacking.MAX_LAYERS):
         script = f"import zlib\nexec(zlib.decompress({zlib.compress(script.encode())!r}))"
@@ -293,7 +295,7 @@ def test_nesting_limit():
         unpack(script.encode())
 
 
-def test_nothing_is_executed(tmp_path):
+def test_nothing_is_executed(tmp_path: Path) -> None:
     target = tmp_path / "made"
     make = f"open({str(target)!r},'w').close()"
     scripts = [

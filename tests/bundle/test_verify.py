@@ -8,10 +8,10 @@ from dataclasses import replace
 import pytest
 
 from toolkit.bundle.build import ENTRY, START, docstrings, link
+from toolkit.bundle.calls import arguments
 from toolkit.bundle.calls.instances import Trail
 from toolkit.bundle.calls.methods import method_callees
 from toolkit.bundle.calls.uses import Callee, Uses
-from toolkit.bundle.link import arguments
 from toolkit.bundle.link.emit import emit
 from toolkit.bundle.link.resolve import read_modules
 from toolkit.bundle.minify import order
@@ -19,7 +19,8 @@ from toolkit.bundle.pack.pack import pack
 from toolkit.bundle.proof import verify
 from toolkit.bundle.proof.miniature import same_up_to_constants, scaled_down
 from toolkit.bundle.proof.verify import STEPS, compare
-from toolkit.components.config import Config, Model
+from toolkit.components.config import Config
+from toolkit.components.settings.model import Model
 from toolkit.errors import GolfError
 from toolkit.recipe import load_recipe
 
@@ -39,7 +40,7 @@ CONFIGS["one layer"] = Config(model=Model(num_layers=1, num_heads=1, num_kv_head
 
 
 @pytest.mark.parametrize("name", CONFIGS)
-def test_miniature_is_the_same_program_up_to_numbers(name):
+def test_miniature_is_the_same_program_up_to_numbers(name: str) -> None:
     modules = read_modules(ENTRY)
     forms = [
         emit(*link(cfg, modules), docstrings(modules), START) for cfg in (CONFIGS[name], scaled_down(CONFIGS[name]))
@@ -60,14 +61,14 @@ def test_miniature_is_the_same_program_up_to_numbers(name):
         ("-x", "x", False),
     ],
 )
-def test_same_up_to_constants(one, other, expected):
+def test_same_up_to_constants(one: str, other: str, expected: bool) -> None:
     assert same_up_to_constants(one, other) == expected
 
 
 FACTS = {"numbers": ["0x1p0"] * STEPS, "states": [[{"a": [1]}, "ff"]], "log": ["line"], "artifact": b"bytes"}
 
 
-def test_equal_outcomes_agree():
+def test_equal_outcomes_agree() -> None:
     found = compare({form: copy.deepcopy(FACTS) for form in verify.FORMS})
     assert (found.steps, found.numbers, found.tensors, found.artifact_bytes) == (STEPS, STEPS, 1, 5)
 
@@ -82,20 +83,20 @@ def test_equal_outcomes_agree():
         ("artifact", b"byteZ"),
     ],
 )
-def test_any_difference_is_an_error(key, value):
+def test_any_difference_is_an_error(key: str, value: object) -> None:
     outcomes = {form: copy.deepcopy(FACTS) for form in verify.FORMS}
     outcomes["packed"][key] = value
     with pytest.raises(GolfError, match=f"{key}: expected the same bits from modules and packed"):
         compare(outcomes)
 
 
-def test_a_trial_without_results_proves_nothing():
+def test_a_trial_without_results_proves_nothing() -> None:
     with pytest.raises(GolfError, match="expected 3 losses and a decoded artifact, found 0 and 0"):
         compare({form: {"numbers": [], "states": []} for form in verify.FORMS})
 
 
 @pytest.mark.slow
-def test_recipe_passes_and_a_changed_program_does_not(monkeypatch):
+def test_recipe_passes_and_a_changed_program_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(order, "STEPS", 1)
     cfg = load_recipe("naive_baseline")
     found = verify.verify(cfg)
@@ -107,7 +108,7 @@ def test_recipe_passes_and_a_changed_program_does_not(monkeypatch):
 
 
 @pytest.mark.slow
-def test_a_call_that_folding_has_missed_is_found(monkeypatch):
+def test_a_call_that_folding_has_missed_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     """Modules run as they are written, so that a parameter which should have stayed shows in the other forms."""
 
     def missing_those_with_targets(uses: Uses, followed: dict[ast.ClassDef, Trail]) -> Iterator[Callee]:

@@ -3,10 +3,10 @@
 import json
 import math
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from tests.support.folders import Folder
 from toolkit.check.statistics.read_baseline import read_baseline
 from toolkit.check.subject.baseline import Baseline
 from toolkit.errors import GolfError
@@ -16,7 +16,7 @@ def test_numbers(tmp_path: Path) -> None:
     assert read_baseline("1.0810, 1.0812") == Baseline("1.0810, 1.0812", (1.0810, 1.0812))
 
 
-def test_a_record_folder_gives_its_logs(record: Any) -> None:
+def test_a_record_folder_gives_its_logs(record: Folder) -> None:
     baseline = read_baseline(str(record.path))
     assert baseline.seeds == (1337, 2025, 42)
     facts = record.check().facts
@@ -37,7 +37,7 @@ def test_bad_baselines_say_what_is_expected(text: str) -> None:
         read_baseline(text)
 
 
-def test_the_gain_is_in_nats_of_our_own_tokens(leaderboard: Any) -> None:
+def test_the_gain_is_in_nats_of_our_own_tokens(leaderboard: Folder) -> None:
     """One BPB of gain is ln 2 times the bytes of a token."""
     seeds = leaderboard.check().facts["seeds"]
     mean = sum(entry["val_bpb"] for entry in seeds) / len(seeds)
@@ -46,7 +46,7 @@ def test_the_gain_is_in_nats_of_our_own_tokens(leaderboard: Any) -> None:
     assert finding.found.startswith(f"{math.log(2) * 2.436:+.5f} nats")
 
 
-def test_a_baseline_of_the_same_seeds_is_paired(leaderboard: Any) -> None:
+def test_a_baseline_of_the_same_seeds_is_paired(leaderboard: Folder) -> None:
     seeds = [(entry["seed"], entry["val_bpb"] + 0.01) for entry in leaderboard.check().facts["seeds"]]
     baseline = Baseline("old", tuple(bpb for _, bpb in seeds), tuple(seed for seed, _ in seeds))
     (finding,) = [f for f in leaderboard.check(baseline).findings if f.rule == "SIGNIFICANCE"]
@@ -54,7 +54,7 @@ def test_a_baseline_of_the_same_seeds_is_paired(leaderboard: Any) -> None:
     assert finding.outcome == "PASS"
 
 
-def test_one_seed_is_not_enough(leaderboard: Any) -> None:
+def test_one_seed_is_not_enough(leaderboard: Folder) -> None:
     for seed in (1337, 2025):
         (leaderboard.path / f"train_seed{seed}.log").unlink()
     assert leaderboard.outcomes("SIGNIFICANCE", Baseline("old", (1.8,))) == {"UNKNOWN"}

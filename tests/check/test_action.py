@@ -10,11 +10,12 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
-from test_git import ENTRY, commit, git
+
+from tests.support.folders import Folder
+from tests.support.repository import ENTRY, commit, git, write_repository
 
 ROOT = Path(__file__).resolve().parents[2]
 ACTION = yaml.safe_load((ROOT / "action.yml").read_text())
@@ -76,17 +77,9 @@ def run_action(repo: Path, tmp_path: Path, **inputs: str) -> Job:
 
 
 @pytest.fixture
-def repo(record: Any) -> Path:
+def repo(record: Folder) -> Path:
     """A clone with the base checked out, as the example workflow leaves it; branch `entry` adds one record."""
-    top: Path = record.path.parents[2]
-    aside = top.parent / "aside"
-    (top / "records").rename(aside)
-    git(top, "init", "-q", "-b", "main")
-    (top / "README.md").write_text(f"## Leaderboard\n\n{LEADERBOARD}")
-    commit(top, "start")
-    git(top, "checkout", "-q", "-b", "entry")
-    aside.rename(top / "records")
-    commit(top, "entry")
+    top = write_repository(record, f"## Leaderboard\n\n{LEADERBOARD}")
     git(top, "checkout", "-q", "main")
     return top
 

@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from bench.check import judge_manifest, main, summarize
+from tests.support.folders import Folder
 from toolkit.check.subject.git import Repository
 
 ENTRY = "records/track_10min_16mb/2026-05-02_Demo"
@@ -24,7 +25,7 @@ def git(repo: Path, *arguments: str) -> str:
 
 
 @pytest.fixture
-def repo(leaderboard: Any) -> Path:
+def repo(leaderboard: Folder) -> Path:
     """A repository with one pull request, which adds an entry that downloads something at the start."""
     top: Path = leaderboard.path.parents[2]
     aside = top / "aside"

@@ -2,10 +2,10 @@
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from tests.support.folders import Folder
 from toolkit.bundle import write_build
 from toolkit.check import check_path
 from toolkit.check.rulebook.ruleset import all_rules
@@ -13,39 +13,39 @@ from toolkit.errors import GolfError
 from toolkit.recipe import load_recipe
 
 
-def test_a_build_is_checked_for_what_concerns_a_build(build: Any) -> None:
+def test_a_build_is_checked_for_what_concerns_a_build(build: Folder) -> None:
     report = build.check()
     assert report.verdict == "PASS"
     rules = {finding.rule for finding in report.findings}
     assert rules == {"SIZE-CAP", "TRACK-LABEL", "CODE-LOG-MISMATCH"} | {rule.id for rule in all_rules() if rule.static}
 
 
-def test_a_build_whose_script_changed(build: Any) -> None:
+def test_a_build_whose_script_changed(build: Folder) -> None:
     build.edit("train_gpt.py", "import", "\nimport")
     assert build.failed_rules() == {"CODE-LOG-MISMATCH"}
 
 
-def test_a_build_for_the_leaderboard_with_the_seed_mixture(build: Any) -> None:
+def test_a_build_for_the_leaderboard_with_the_seed_mixture(build: Folder) -> None:
     build.edit("recipe.toml", "ppm_trie", "ppm_seed")
     build.edit("recipe.toml", "non-record-16mb", "10min_16mb")
     assert build.failed_rules() == {"TARGET-GATE", "BYTE-SPREAD"}
 
 
-def test_a_run_is_checked_with_its_build(build: Any) -> None:
+def test_a_run_is_checked_with_its_build(build: Folder) -> None:
     report = check_path(build.path / "runs" / "seed42")
     assert report.verdict == "PASS"
     assert {"SIGNIFICANCE", "RECORD-FILES"}.isdisjoint(finding.rule for finding in report.findings)
     assert report.facts["seeds"][0]["seed"] == 42
 
 
-def test_the_artifact_of_a_run_is_measured(build: Any) -> None:
+def test_the_artifact_of_a_run_is_measured(build: Folder) -> None:
     run = build.path / "runs" / "seed42"
     (run / "final_model.ptz").write_bytes(bytes(16_000_000))
     failed = {finding.rule for finding in check_path(run).findings if finding.outcome == "FAIL"}
     assert failed == {"SIZE-CAP", "CODE-LOG-MISMATCH"}
 
 
-def test_a_run_without_its_build_is_unknown(build: Any) -> None:
+def test_a_run_without_its_build_is_unknown(build: Folder) -> None:
     (build.path / "train_gpt.py").unlink()
     assert check_path(build.path / "runs" / "seed42").verdict == "UNKNOWN"
 
@@ -106,7 +106,7 @@ def test_nothing_to_check_is_an_error(tmp_path: Path) -> None:
         check_path(tmp_path / "notes.txt")
 
 
-def test_links_that_leave_the_folder_are_not_followed(record: Any, tmp_path: Path) -> None:
+def test_links_that_leave_the_folder_are_not_followed(record: Folder, tmp_path: Path) -> None:
     outside = tmp_path / "outside.log"
     (record.path / "train_seed42.log").rename(outside)
     (record.path / "train_seed42.log").symlink_to(outside)
@@ -115,7 +115,7 @@ def test_links_that_leave_the_folder_are_not_followed(record: Any, tmp_path: Pat
 
 @pytest.mark.parametrize("name", ["submission.json", "recipe.toml"])
 @pytest.mark.parametrize("content", ["[" * 100_000, "\0", "[1, 2]", '{"seeds": {"\u0663": 1}}', '{"track": ["x"]}'])
-def test_hostile_settings_are_findings(record: Any, name: str, content: str) -> None:
+def test_hostile_settings_are_findings(record: Folder, name: str, content: str) -> None:
     (record.path / name).write_text(content)
     json.dumps(record.check().to_json(), allow_nan=False)
 

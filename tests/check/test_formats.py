@@ -2,11 +2,11 @@
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 from click.testing import CliRunner
 
+from tests.support.folders import Folder
 from toolkit.check.report.formats import annotation_lines, to_sarif
 from toolkit.check.rulebook.finding import Finding, Report
 from toolkit.cli.check import command
@@ -15,12 +15,12 @@ LOG = "train_seed42.log"
 
 
 @pytest.fixture
-def slow(record: Any) -> Any:
+def slow(record: Folder) -> Folder:
     record.edit(LOG, "train_time: 57012ms", "train_time: 600400ms")
     return record
 
 
-def test_sarif(slow: Any, tmp_path: Path) -> None:
+def test_sarif(slow: Folder, tmp_path: Path) -> None:
     """The properties that SARIF 2.1.0 requires, and those that code scanning needs."""
     path = tmp_path / "report.sarif"
     result = CliRunner().invoke(command, [str(slow.path), "--sarif", str(path)])
@@ -39,21 +39,22 @@ def test_sarif(slow: Any, tmp_path: Path) -> None:
     (late,) = [entry for entry in run["results"] if entry["ruleId"] == "TRAIN-600"]
     place = late["locations"][0]["physicalLocation"]
     assert place["artifactLocation"]["uri"].endswith(f"2026-05-02_Demo/{LOG}")
-    assert place["region"] == {"startLine": 19}
+    assert place["region"] == {"startLine": slow.line(LOG, "stopping_early")}
     assert late["level"] == "error"
     assert "#1908" in late["properties"]["references"]
 
 
-def test_a_pass_has_no_results(record: Any) -> None:
+def test_a_pass_has_no_results(record: Folder) -> None:
     assert to_sarif(record.check())["runs"][0]["results"] == []
     assert list(annotation_lines(record.check())) == ["::notice title=golf check::PASS"]
 
 
-def test_annotations(slow: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_annotations(slow: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(slow.path.parents[2])
     lines = CliRunner().invoke(command, [str(slow.path), "--annotations"]).output.splitlines()
     folder = "records/track_non_record_16mb/2026-05-02_Demo"
-    assert lines[0].startswith(f"::error file={folder}/{LOG},line=19,title=TRAIN-600 FAIL::expected <= 600 s")
+    place = f"file={folder}/{LOG},line={slow.line(LOG, 'stopping_early')}"
+    assert lines[0].startswith(f"::error {place},title=TRAIN-600 FAIL::expected <= 600 s")
     assert lines[-1] == "::notice title=golf check::FAIL"
 
 

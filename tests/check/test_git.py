@@ -1,59 +1,28 @@
 """Submissions in commits and pull requests, read from the object database of a repository that is not trusted."""
 
-import os
-import subprocess
 from pathlib import Path
-from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
 
+from tests.support.folders import Folder
+from tests.support.repository import ENTRY, commit, git, write_repository
 from toolkit.check.engine import check_source
 from toolkit.check.subject.git import GitSource, Repository, read_change, submission_folders, the_submission
 from toolkit.cli.check import command
 from toolkit.errors import GolfError
 
-ENTRY = "records/track_non_record_16mb/2026-05-02_Demo"
-
-
-def git(repo: Path, *arguments: str) -> str:
-    identity = {
-        "GIT_AUTHOR_NAME": "a",
-        "GIT_AUTHOR_EMAIL": "a@b",
-        "GIT_COMMITTER_NAME": "a",
-        "GIT_COMMITTER_EMAIL": "a@b",
-    }
-    environment = os.environ | identity | {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
-    done = subprocess.run(["git", "-C", str(repo), *arguments], env=environment, check=True, capture_output=True)
-    return done.stdout.decode().strip()
-
-
-def commit(repo: Path, message: str) -> str:
-    git(repo, "add", "-A")
-    git(repo, "commit", "-q", "-m", message)
-    return git(repo, "rev-parse", "HEAD")
-
 
 @pytest.fixture
-def repo(record: Any) -> Path:
-    """A repository whose branch `entry` adds the record to `main`."""
-    top: Path = record.path.parents[2]
-    moved = top.parent / "aside"
-    (top / "records").rename(moved)
-    git(top, "init", "-q", "-b", "main")
-    (top / "README.md").write_text("The competition\n")
-    commit(top, "start")
-    git(top, "checkout", "-q", "-b", "entry")
-    moved.rename(top / "records")
-    commit(top, "entry")
-    return top
+def repo(record: Folder) -> Path:
+    return write_repository(record, "The competition\n")
 
 
 def run(*arguments: object) -> Result:
     return CliRunner().invoke(command, [str(argument) for argument in arguments])
 
 
-def test_a_commit_reads_like_the_folder(repo: Path, record: Any) -> None:
+def test_a_commit_reads_like_the_folder(repo: Path, record: Folder) -> None:
     report = check_source(GitSource(Repository(repo), "entry", ENTRY)).to_json()
     folder = record.check().to_json()
     assert report["facts"]["seeds"] == folder["facts"]["seeds"]

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
+from tests.support.folders import Folder
 from toolkit.cli.main import golf
 
 LOG = "train_seed42.log"
@@ -43,12 +44,17 @@ def bomb(folder: Path) -> None:
     (folder / "train_gpt.py").write_text(source)
 
 
+def pipe(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
+
+
 HOSTILE: dict[str, tuple[Callable[[Path], object], str]] = {
     "a link out of the folder": (lambda f: link(f, LOG, "/etc/passwd"), "found a link that leads out of it"),
     "a link to nowhere": (lambda f: link(f, LOG, "nowhere"), "found a link that leads out of it"),
     "a link to itself": (lambda f: link(f, LOG, LOG), "found a link that leads out of it"),
     "a linked folder": (lambda f: link(f, "logs", "/etc"), "found a link that leads out of it"),
-    "a pipe instead of a log": (lambda f: ((f / LOG).unlink(), os.mkfifo(f / LOG)), "seed 42"),
+    "a pipe instead of a log": (lambda f: pipe(f / LOG), "seed 42"),
     "an endless line": (lambda f: (f / LOG).write_bytes(b"x" * (8 << 20)), "FAIL"),
     "nul bytes": (lambda f: (f / LOG).write_bytes(b"seed:1\n\0\0\n"), "found binary data"),
     "invalid UTF-8 in a log": (lambda f: (f / LOG).write_bytes(bytes(range(128, 256)) * 40), "found binary data"),
@@ -86,7 +92,7 @@ HOSTILE: dict[str, tuple[Callable[[Path], object], str]] = {
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_a_hostile_folder(name: str, record: Any, tmp_path: Path) -> None:
+def test_a_hostile_folder(name: str, record: Folder, tmp_path: Path) -> None:
     spoil, said = HOSTILE[name]
     spoil(record.path)
     before = snapshot(tmp_path)
@@ -94,7 +100,7 @@ def test_a_hostile_folder(name: str, record: Any, tmp_path: Path) -> None:
     assert snapshot(tmp_path) == before
 
 
-def test_a_deep_tree_is_not_walked(record: Any) -> None:
+def test_a_deep_tree_is_not_walked(record: Folder) -> None:
     deep = record.path
     for _ in range(200):
         deep = deep / "d"
@@ -103,12 +109,12 @@ def test_a_deep_tree_is_not_walked(record: Any) -> None:
     assert check(record.path).exit_code == 0
 
 
-def test_too_many_files_are_one_line(record: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_many_files_are_one_line(record: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("toolkit.check.subject.files.MAX_FILES", 5)
     assert "expected at most 5 files, found more" in check(record.path).output
 
 
-def test_nothing_is_executed(record: Any, tmp_path: Path) -> None:
+def test_nothing_is_executed(record: Folder, tmp_path: Path) -> None:
     witness = tmp_path / "witness"
     for name in ("train_gpt.py", "conftest.py", "sitecustomize.py", "setup.py", "lossless_caps.py"):
         (record.path / name).write_text(f"open({str(witness)!r}, 'w')\n")

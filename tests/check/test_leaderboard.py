@@ -2,11 +2,11 @@
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 from click.testing import CliRunner
 
+from tests.support.folders import Folder
 from toolkit.check.statistics.leaderboard import bar_to_beat, parse_leaderboard, read_document
 from toolkit.check.statistics.read_baseline import read_baseline
 from toolkit.cli.leaderboard import command
@@ -49,7 +49,7 @@ def test_the_bar_is_the_best_record() -> None:
         bar_to_beat(parse_leaderboard("# nothing\n"))
 
 
-def test_a_leaderboard_is_a_baseline(tmp_path: Path, leaderboard: Any) -> None:
+def test_a_leaderboard_is_a_baseline(tmp_path: Path, leaderboard: Folder) -> None:
     path = tmp_path / "README.md"
     path.write_text(TEXT.replace("1.08 ", "1.80 "))
     baseline = read_baseline(str(path))

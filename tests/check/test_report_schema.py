@@ -6,10 +6,18 @@ from typing import Any
 
 import pytest
 
+from tests.support.folders import Folder
 from toolkit import check
 
 SCHEMA = json.loads((Path(check.__file__).parent / "report" / "report.schema.json").read_text())
-TYPES = {"string": str, "integer": int, "number": (int, float), "null": type(None), "array": list, "object": dict}
+TYPES: dict[str, Any] = {
+    "string": str,
+    "integer": int,
+    "number": (int, float),
+    "null": type(None),
+    "array": list,
+    "object": dict,
+}
 
 
 def validate(value: Any, schema: dict[str, Any], place: str = "report") -> None:
@@ -37,12 +45,12 @@ def test_reports_keep_to_the_schema(kind: str, request: pytest.FixtureRequest) -
     validate(request.getfixturevalue(kind).check().to_json(), SCHEMA)
 
 
-def test_a_spoiled_record_keeps_to_it(record: Any) -> None:
+def test_a_spoiled_record_keeps_to_it(record: Folder) -> None:
     record.edit("train_seed42.log", "val_loss:2.90004200 val_bpb:", "val_loss:nan val_bpb:nan ")
     record.edit("train_seed42.log", "  seed: 42", "  seed: 43")
     (record.path / "submission.json").write_text('{"val_bpb": 1e999, "seeds": ["x"]}')
     validate(record.check().to_json(), SCHEMA)
 
 
-def test_the_version_is_that_of_the_reports(record: Any) -> None:
+def test_the_version_is_that_of_the_reports(record: Folder) -> None:
     assert record.check().to_json()["schema_version"] == SCHEMA["properties"]["schema_version"]["const"]

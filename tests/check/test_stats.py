@@ -2,12 +2,12 @@
 
 import json
 import math
-from typing import Any
 
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
+from tests.support.folders import Folder
 from toolkit.check.statistics.compare import tokenizer_ratio
 from toolkit.check.statistics.power import power, seeds_needed
 from toolkit.cli.stats import command
@@ -17,7 +17,7 @@ def run(*arguments: str) -> Result:
     return CliRunner().invoke(command, arguments)
 
 
-def test_logs_against_a_number(leaderboard: Any) -> None:
+def test_logs_against_a_number(leaderboard: Folder) -> None:
     content = json.loads(run(str(leaderboard.path), "--against", "1.75", "--json").output)
     assert content["new"]["n"] == 3
     assert content["bytes_per_token"] == pytest.approx(2.436, abs=1e-6)
@@ -28,7 +28,7 @@ def test_logs_against_a_number(leaderboard: Any) -> None:
     assert content["tests"]["readme"]["test"] == "one-sample"
 
 
-def test_the_same_seeds_are_paired(leaderboard: Any) -> None:
+def test_the_same_seeds_are_paired(leaderboard: Folder) -> None:
     content = json.loads(run(str(leaderboard.path), "--against", str(leaderboard.path), "--json").output)
     assert content["tests"]["frontier"]["test"] == "paired"
     assert (content["gain_nats"], content["meets_frontier"]) == (0.0, False)
@@ -72,7 +72,7 @@ def test_seeds_needed_is_the_fewest() -> None:
     assert seeds_needed(0.007, 0.0, 1, 0.005, 0.01, 0.8) == 2
 
 
-def test_a_plan(leaderboard: Any) -> None:
+def test_a_plan(leaderboard: Folder) -> None:
     result = run("--plan", "--gain", "0.007", "--deviation", "0.001")
     assert result.output.splitlines()[1] == "README: 6 seeds, 6 more"
     content = json.loads(run(str(leaderboard.path), "--against", "1.75", "--plan", "--json").output)

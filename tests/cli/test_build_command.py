@@ -2,27 +2,30 @@
 
 import json
 import xml.etree.ElementTree as ElementTree
+from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 
 from toolkit.bundle.minify import order
 from toolkit.bundle.proof import verify
-from toolkit.cli.build import command
 from toolkit.cli.main import golf
+from toolkit.components.config import Config
 from toolkit.errors import GolfError
 from toolkit.unpack.unpack import unpack
 
 
-@pytest.fixture
-def invoke(tmp_path, monkeypatch):
+@pytest.fixture(autouse=True)
+def _quick_in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(order, "STEPS", 1)
-    monkeypatch.setitem(golf.commands, "build", command)
-    return lambda *arguments: CliRunner().invoke(golf, ["build", *arguments])
 
 
-def test_default_folder_and_table(invoke, tmp_path):
+def invoke(*arguments: str) -> Result:
+    return CliRunner().invoke(golf, ["build", *arguments])
+
+
+def test_default_folder_and_table(tmp_path: Path) -> None:
     result = invoke("naive_baseline")
     assert result.exit_code == 0, result.output
     folder = tmp_path / "build" / "naive_baseline"
@@ -31,7 +34,7 @@ def test_default_folder_and_table(invoke, tmp_path):
         assert text in result.output
 
 
-def test_object_and_folder(invoke, tmp_path):
+def test_object_and_folder(tmp_path: Path) -> None:
     result = invoke("naive_baseline", "-o", "elsewhere", "--json")
     facts = json.loads(result.stdout)
     assert facts["recipe"] == "naive_baseline"
@@ -49,7 +52,7 @@ def test_object_and_folder(invoke, tmp_path):
         (["naive_baseline", "-o", "taken"], "taken"),
     ],
 )
-def test_errors_are_one_line(invoke, tmp_path, arguments, expected):
+def test_errors_are_one_line(tmp_path: Path, arguments: list[str], expected: str) -> None:
     (tmp_path / "taken").write_text("a file")
     result = invoke(*arguments)
     assert result.exit_code in (1, 2)
@@ -59,7 +62,7 @@ def test_errors_are_one_line(invoke, tmp_path, arguments, expected):
     assert not (tmp_path / "build").exists()
 
 
-def test_encoding(invoke, tmp_path):
+def test_encoding(tmp_path: Path) -> None:
     sizes = {}
     for encoding in ("base85", "latin1", "auto"):
         assert invoke("naive_baseline", "--encoding", encoding).exit_code == 0
@@ -71,7 +74,7 @@ def test_encoding(invoke, tmp_path):
     assert "rot13" in invoke("naive_baseline", "--encoding", "rot13").output
 
 
-def test_explanation_as_table_object_and_picture(invoke, tmp_path):
+def test_explanation_as_table_object_and_picture(tmp_path: Path) -> None:
     result = invoke("naive_baseline", "--explain")
     assert result.exit_code == 0, result.output
     assert "log_settings" in result.output
@@ -84,8 +87,8 @@ def test_explanation_as_table_object_and_picture(invoke, tmp_path):
     assert any("log_settings" in (node.text or "") for node in picture.iter("{http://www.w3.org/2000/svg}title"))
 
 
-def test_failed_proof_writes_nothing(invoke, tmp_path, monkeypatch):
-    def fail(cfg, encoding):
+def test_failed_proof_writes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(cfg: Config, encoding: str) -> None:
         raise GolfError("numbers: expected the same bits from modules and packed")
 
     monkeypatch.setattr(verify, "verify", fail)

@@ -1,5 +1,7 @@
 """Progress on a terminal and elsewhere."""
 
+import pytest
+
 from toolkit.cli.display import Display
 
 
@@ -11,7 +13,7 @@ def show_some() -> None:
         display.show("seed 42", "int6 sliding window: 2.0 BPB", 1.0)
 
 
-def test_plain_lines_are_few_and_uncoloured(capsys):
+def test_plain_lines_are_few_and_uncoloured(capsys: pytest.CaptureFixture[str]) -> None:
     show_some()
     captured = capsys.readouterr()
     assert captured.out == ""
@@ -22,7 +24,7 @@ def test_plain_lines_are_few_and_uncoloured(capsys):
     ]
 
 
-def test_terminal_gets_a_bar(capsys, monkeypatch):
+def test_terminal_gets_a_bar(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FORCE_COLOR", "1")
     show_some()
     shown = capsys.readouterr().err

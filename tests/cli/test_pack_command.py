@@ -1,9 +1,10 @@
 """`golf pack`: a file, a table or an object, and one-line errors."""
 
 import json
+from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 
 from toolkit.cli.main import golf
 from toolkit.unpack.unpack import unpack
@@ -13,14 +14,17 @@ PROGRAM = "import os\nimport math\nWIDTH = int(os.environ.get('WIDTH', '4'))\n" 
 )
 
 
-@pytest.fixture
-def invoke(tmp_path, monkeypatch):
+@pytest.fixture(autouse=True)
+def _folder_of_one_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "train_gpt.py").write_text(PROGRAM)
-    return lambda *arguments: CliRunner().invoke(golf, ["pack", *arguments])
 
 
-def test_default_file_and_table(invoke, tmp_path):
+def invoke(*arguments: str) -> Result:
+    return CliRunner().invoke(golf, ["pack", *arguments])
+
+
+def test_default_file_and_table(tmp_path: Path) -> None:
     result = invoke("train_gpt.py")
     assert result.exit_code == 0, result.output
     packed = (tmp_path / "train_gpt_packed.py").read_bytes()
@@ -30,7 +34,7 @@ def test_default_file_and_table(invoke, tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["train_gpt.py", "train_gpt_packed.py"]
 
 
-def test_object_encoding_and_define(invoke, tmp_path):
+def test_object_encoding_and_define(tmp_path: Path) -> None:
     result = invoke("train_gpt.py", "-o", "out.py", "--define", "WIDTH=7", "--encoding", "latin1", "--json")
     facts = json.loads(result.stdout)
     packed = (tmp_path / "out.py").read_bytes()
@@ -41,7 +45,7 @@ def test_object_encoding_and_define(invoke, tmp_path):
     assert "environ" not in unpack(packed).source
 
 
-def test_blockers_are_listed(invoke, tmp_path):
+def test_blockers_are_listed(tmp_path: Path) -> None:
     (tmp_path / "train_gpt.py").write_text("def f(a):\n    return eval(a)\n")
     assert "line 2: eval() keeps the names of its function and all global names" in invoke("train_gpt.py").output
 
@@ -57,7 +61,7 @@ def test_blockers_are_listed(invoke, tmp_path):
         (["train_gpt.py", "-o", "missing/out.py"], "missing"),
     ],
 )
-def test_errors_write_nothing(invoke, tmp_path, arguments, expected):
+def test_errors_write_nothing(tmp_path: Path, arguments: list[str], expected: str) -> None:
     (tmp_path / "broken.py").write_text("x = = 1")
     result = invoke(*arguments)
     assert result.exit_code in (1, 2)

@@ -1,6 +1,7 @@
 """`golf train` on a stand-in build, through torchrun."""
 
 import json
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -8,7 +9,7 @@ from click.testing import CliRunner
 from toolkit.cli.train import command
 
 
-def test_trains_each_seed_shows_its_stages_and_reuses_it(stand_in_build, tmp_path):
+def test_trains_each_seed_shows_its_stages_and_reuses_it(stand_in_build: Path, tmp_path: Path) -> None:
     data = ["--data-root", str(tmp_path / "data")]
     arguments = [str(stand_in_build), "--seed", "1", "--seed", "2", *data, "--set", "ITERATIONS=9"]
     result = CliRunner().invoke(command, arguments)
@@ -33,7 +34,7 @@ def test_trains_each_seed_shows_its_stages_and_reuses_it(stand_in_build, tmp_pat
         (["--seed", "1", "--set", "ITERATIONS"], 2, "expected NAME=VALUE, found 'ITERATIONS'"),
     ],
 )
-def test_wrong_usage(stand_in_build, arguments, code, expected):
+def test_wrong_usage(stand_in_build: Path, arguments: list[str], code: int, expected: str) -> None:
     result = CliRunner().invoke(command, [str(stand_in_build), *arguments])
     assert result.exit_code == code
     assert expected in result.output

@@ -2,31 +2,29 @@
 
 import json
 import zlib
+from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 
 from toolkit.bundle.pack.pack import pack
 from toolkit.cli.main import golf
-from toolkit.cli.unpack import command
 from toolkit.unpack import unpack as unpacking
 
 PROGRAM = "print('héllo')\nx=1"
 
 
-@pytest.fixture
-def invoke(tmp_path, monkeypatch):
-    monkeypatch.setitem(golf.commands, "unpack", command)
-
-    def call(script: bytes, *options: str):
-        path = tmp_path / "script.py"
-        path.write_bytes(script)
-        return CliRunner().invoke(golf, ["unpack", str(path), *options])
-
-    return call
+@pytest.fixture(autouse=True)
+def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
 
 
-def test_prints_the_program(invoke):
+def invoke(script: bytes, *options: str) -> Result:
+    Path("script.py").write_bytes(script)
+    return CliRunner().invoke(golf, ["unpack", "script.py", *options])
+
+
+def test_prints_the_program() -> None:
     script = pack(PROGRAM)
     result = invoke(script)
     assert result.exit_code == 0
@@ -34,7 +32,7 @@ def test_prints_the_program(invoke):
     assert result.stderr == f"{len(script)} bytes -> {len(PROGRAM.encode())} bytes: base85 + lzma\n"
 
 
-def test_object(invoke):
+def test_object() -> None:
     script = pack(PROGRAM)
     facts = json.loads(invoke(script, "--json").stdout)
     assert facts == {
@@ -55,7 +53,7 @@ def test_object(invoke):
         (f"import zlib\nexec(zlib.decompress({zlib.compress(b'x')[:-5]!r}))".encode(), "the stream ends early"),
     ],
 )
-def test_errors_are_one_line(invoke, script, expected):
+def test_errors_are_one_line(script: bytes, expected: str) -> None:
     result = invoke(script)
     assert result.exit_code == 1
     assert result.stdout == ""
@@ -63,7 +61,7 @@ def test_errors_are_one_line(invoke, script, expected):
     assert len(result.stderr.splitlines()) == 1
 
 
-def test_large_file_is_not_read(invoke, monkeypatch):
+def test_large_file_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(unpacking, "MAX_INPUT_BYTES", 10)
     result = invoke(b"x" * 11)
     assert result.exit_code == 1

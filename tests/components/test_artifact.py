@@ -8,6 +8,7 @@ import sys
 import tracemalloc
 import zlib
 from dataclasses import replace
+from typing import Any
 
 import brotli
 import numpy as np
@@ -16,14 +17,16 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.components.artifact_fuzz import run as run_mutations
+from tests.support.artifact_fuzz import run as run_mutations
 from toolkit.components.artifact.artifact import decode_artifact, encode_artifact, read_payload, write_payload
 from toolkit.components.artifact.coders import split_stream
 from toolkit.components.artifact.quantized import SCHEME_FP16, SCHEME_FP32, QuantizedTensor
 from toolkit.components.base.failure import InputError
-from toolkit.components.config import Config, Model, Quantize
+from toolkit.components.config import Config
 from toolkit.components.model.gpt import GPT
 from toolkit.components.quantizing.methods import quantize_weights
+from toolkit.components.settings.model import Model
+from toolkit.components.settings.quantize import Quantize
 
 TINY = Config(
     model=Model(vocab_size=6, model_dim=4, num_heads=1, num_kv_heads=1, num_layers=1, mlp_mult=1),
@@ -219,7 +222,7 @@ def test_streams_that_do_not_decompress_to_the_declared_size_are_refused(cfg: Co
 
 @pytest.mark.parametrize("cfg", [TINY, ZLIB], ids=["brotli", "zlib"])
 def test_a_decompression_bomb_is_stopped_at_the_declared_size(cfg: Config) -> None:
-    compressor = zlib.compressobj() if cfg is ZLIB else brotli.Compressor(quality=1)
+    compressor: Any = zlib.compressobj() if cfg is ZLIB else brotli.Compressor(quality=1)
     step = compressor.compress if cfg is ZLIB else compressor.process
     end = compressor.flush if cfg is ZLIB else compressor.finish
     blob = forge(b"".join([*(step(bytes(2**20)) for _ in range(64)), end()]), 1000, cfg)

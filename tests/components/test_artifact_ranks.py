@@ -4,13 +4,16 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from tests.components.calibration import ALONE, noisy_model, on_two_ranks, random_shards
+from tests.support.calibration import ALONE, noisy_model, on_two_ranks, random_shards
 from toolkit.components.artifact.artifact import encode_artifact
 from toolkit.components.base.ranks import Ranks
-from toolkit.components.config import Config, Model, Quantize, Train
+from toolkit.components.config import Config
 from toolkit.components.quantizing.fisher import collect_curvatures
 from toolkit.components.quantizing.gptq import collect_hessians
 from toolkit.components.quantizing.methods import quantize_weights
+from toolkit.components.settings.model import Model
+from toolkit.components.settings.quantize import Quantize
+from toolkit.components.settings.train import Train
 from toolkit.components.text.loader import make_loader
 
 GPTQ = Config(

@@ -2,21 +2,24 @@
 
 import math
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from toolkit.components.config import Config, Model, Train
+from toolkit.components.config import Config
 from toolkit.components.model.attention import Attention
 from toolkit.components.model.context import Context
 from toolkit.components.model.rotary import rotary_tables
 from toolkit.components.model.xsa import exclude_own_value
+from toolkit.components.settings.model import Model
+from toolkit.components.settings.train import Train
 
 
 def recipe(**model: object) -> Config:
-    shape: dict = {"model_dim": 32, "num_heads": 4, "num_kv_heads": 2, "num_layers": 3} | model
+    shape: dict[str, Any] = {"model_dim": 32, "num_heads": 4, "num_kv_heads": 2, "num_layers": 3} | model
     return Config(model=Model(**shape), train=Train(batch_tokens=512, seq_len=64))
 
 
@@ -77,7 +80,9 @@ def naive_attention(attention: Attention, cfg: Config, x: Tensor, value_embed: T
     ],
 )
 @pytest.mark.parametrize("with_value_embed", [False, True])
-def test_attention_equals_the_naive_definition(model: dict, layer: int, xsa: bool, with_value_embed: bool) -> None:
+def test_attention_equals_the_naive_definition(
+    model: dict[str, Any], layer: int, xsa: bool, with_value_embed: bool
+) -> None:
     if with_value_embed:
         model = model | {"value_embed_dim": 8, "value_embed_layers": (layer,)}
     cfg = recipe(**model)

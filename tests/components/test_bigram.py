@@ -3,8 +3,9 @@
 import pytest
 import torch
 
-from toolkit.components.config import Config, Model
+from toolkit.components.config import Config
 from toolkit.components.model.bigram import BigramHash, hash_pairs
+from toolkit.components.settings.model import Model
 
 
 def test_rows_depend_on_the_last_two_tokens_and_the_first_has_its_own() -> None:

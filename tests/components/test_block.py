@@ -5,10 +5,12 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from toolkit.components.config import Config, Model, Train
+from toolkit.components.config import Config
 from toolkit.components.model.block import Block
 from toolkit.components.model.context import Context
 from toolkit.components.model.rotary import rotary_tables
+from toolkit.components.settings.model import Model
+from toolkit.components.settings.train import Train
 
 
 def recipe(ln_scale: bool = False) -> Config:

@@ -5,7 +5,8 @@ from dataclasses import replace
 import torch
 from torch import nn
 
-from toolkit.components.config import Config, Optimizer
+from toolkit.components.config import Config
+from toolkit.components.settings.optimizer import Optimizer
 from toolkit.components.training.ema import WeightAverage
 
 DECAY = 0.9

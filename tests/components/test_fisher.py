@@ -1,5 +1,6 @@
 """Curvatures against a direct computation from the model's own gradients."""
 
+from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 
@@ -9,11 +10,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from tests.components.calibration import ALONE, noisy_model, on_two_ranks, random_shards
+from tests.support.calibration import ALONE, noisy_model, on_two_ranks, random_shards
 from toolkit.components.base.ranks import Ranks
-from toolkit.components.config import Config, Model, Quantize, Train
+from toolkit.components.config import Config
 from toolkit.components.model.gpt import GPT
 from toolkit.components.quantizing.fisher import Curvature, add_tied_head, collect_curvatures
+from toolkit.components.settings.model import Model
+from toolkit.components.settings.quantize import Quantize
+from toolkit.components.settings.train import Train
 from toolkit.components.text.loader import make_loader
 
 CFG = Config(
@@ -68,13 +72,18 @@ def direct(model: GPT, module: nn.Module, paths: list[Path]) -> list[tuple[Tenso
     return [(x.flatten(0, 1), output.grad.flatten(0, 1)) for x, output in uses if output.grad is not None]
 
 
+def gram(matrices: Iterable[Tensor]) -> Tensor:
+    """The sum of X^T X."""
+    return torch.stack([X.T @ X for X in matrices]).sum(0).detach()
+
+
 @pytest.mark.parametrize("name", ["blocks.0.attn.c_q", "blocks.1.mlp.proj"])
 def test_a_linear_map_has_the_moments_of_its_inputs_and_gradients(paths: list[Path], name: str) -> None:
     curvature = curvatures_of(paths, noisy_model(CFG))[f"{name}.weight"]
     model = noisy_model(CFG)
     uses = direct(model, model.get_submodule(name), paths)
-    torch.testing.assert_close(curvature.inputs.float(), sum(x.T @ x for x, _ in uses).detach() / POSITIONS)
-    torch.testing.assert_close(curvature.outputs.float(), sum(g.T @ g for _, g in uses) / POSITIONS)
+    torch.testing.assert_close(curvature.inputs.float(), gram(x for x, _ in uses) / POSITIONS)
+    torch.testing.assert_close(curvature.outputs.float(), gram(g for _, g in uses) / POSITIONS)
 
 
 def test_a_layer_run_twice_counts_both(paths: list[Path]) -> None:
@@ -82,19 +91,19 @@ def test_a_layer_run_twice_counts_both(paths: list[Path]) -> None:
     model = noisy_model(CFG)
     model.blocks[1] = model.blocks[0]
     curvature = curvatures_of(paths, model)["blocks.0.mlp.fc.weight"]
-    uses = direct(model, model.blocks[0].mlp.fc, paths)
+    uses = direct(model, model.get_submodule("blocks.0.mlp.fc"), paths)
     assert len(uses) == 6
-    torch.testing.assert_close(curvature.inputs.float(), sum(x.T @ x for x, _ in uses).detach() / POSITIONS)
-    torch.testing.assert_close(curvature.outputs.float(), sum(g.T @ g for _, g in uses) / POSITIONS / 2)
+    torch.testing.assert_close(curvature.inputs.float(), gram(x for x, _ in uses) / POSITIONS)
+    torch.testing.assert_close(curvature.outputs.float(), gram(g for _, g in uses) / POSITIONS / 2)
 
 
 def test_a_table_that_is_looked_up_has_frequencies_for_its_rows(paths: list[Path]) -> None:
     curvature = curvatures_of(paths, noisy_model(CFG))["ve.embed.weight"]
     model = noisy_model(CFG)
-    uses = direct(model, model.ve.embed, paths)
+    uses = direct(model, model.get_submodule("ve.embed"), paths)
     tokens = torch.cat([x for x, _ in uses])
     torch.testing.assert_close((curvature.outputs * POSITIONS).float(), 0.5 + tokens.bincount(minlength=48).float())
-    torch.testing.assert_close(curvature.inputs.float(), sum(g.T @ g for _, g in uses) / POSITIONS)
+    torch.testing.assert_close(curvature.inputs.float(), gram(g for _, g in uses) / POSITIONS)
 
 
 def test_a_tied_table_has_the_sum_of_both_uses_for_each_row() -> None:

@@ -7,8 +7,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from toolkit.components.config import Config, Model
+from toolkit.components.config import Config
 from toolkit.components.model.flash import attend, flash_attention_3
+from toolkit.components.settings.model import Model
 
 CFG = Config(model=Model(flash_attention=True))
 

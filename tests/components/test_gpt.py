@@ -1,20 +1,23 @@
 """The whole model: published parameter counts, wiring against a plain re-implementation, causality, initial values."""
 
 import math
+from typing import Any
 
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from toolkit.components.config import Config, Model, Train
+from toolkit.components.config import Config
 from toolkit.components.model import gpt as gpt_module
 from toolkit.components.model.gpt import GPT, parameter_kind
+from toolkit.components.settings.model import Model
+from toolkit.components.settings.train import Train
 from toolkit.recipe import load_recipe
 
-SHAPE: dict = {"vocab_size": 48, "model_dim": 32, "num_heads": 4, "num_kv_heads": 2}
-BASELINE: dict = SHAPE | {"num_layers": 4}
-GATED: dict = SHAPE | {
+SHAPE: dict[str, Any] = {"vocab_size": 48, "model_dim": 32, "num_heads": 4, "num_kv_heads": 2}
+BASELINE: dict[str, Any] = SHAPE | {"num_layers": 4}
+GATED: dict[str, Any] = SHAPE | {
     "num_layers": 5,
     "mlp_mult": 4,
     "activation": "leaky_relu2",
@@ -27,7 +30,7 @@ GATED: dict = SHAPE | {
     "value_embed_dim": 8,
     "value_embed_layers": (3, 4),
 }
-HASHED: dict = SHAPE | {  # S2
+HASHED: dict[str, Any] = SHAPE | {  # S2
     "num_layers": 5,
     "mlp_mult": 5,
     "activation": "leaky_relu2",
@@ -48,7 +51,7 @@ ALL = pytest.mark.parametrize(
 )
 
 
-def recipe(model: dict) -> Config:
+def recipe(model: dict[str, Any]) -> Config:
     return Config(model=Model(**model), train=Train(batch_tokens=512, seq_len=64))
 
 
@@ -58,7 +61,7 @@ def random_model(cfg: Config) -> GPT:
     gpt = GPT(cfg)
     with torch.no_grad():
         for parameter in gpt.parameters():
-            parameter += 0.3 * torch.randn_like(parameter)
+            parameter.add_(0.3 * torch.randn_like(parameter))
     return gpt
 
 
@@ -160,7 +163,7 @@ def reference_logits(cfg: Config, weights: dict[str, Tensor], tokens: Tensor) ->
 
 
 @ALL
-def test_logits_equal_the_plain_reimplementation(model: dict) -> None:
+def test_logits_equal_the_plain_reimplementation(model: dict[str, Any]) -> None:
     cfg = recipe(model)
     gpt = random_model(cfg)
     tokens = torch.randint(48, (2, 12))
@@ -171,7 +174,7 @@ def test_logits_equal_the_plain_reimplementation(model: dict) -> None:
 
 
 @ALL
-def test_loss_is_the_mean_cross_entropy_of_the_logits(model: dict) -> None:
+def test_loss_is_the_mean_cross_entropy_of_the_logits(model: dict[str, Any]) -> None:
     gpt = random_model(recipe(model))
     tokens, targets = torch.randint(48, (2, 2, 12))
     log_probabilities = torch.log_softmax(gpt(tokens), -1)
@@ -181,7 +184,7 @@ def test_loss_is_the_mean_cross_entropy_of_the_logits(model: dict) -> None:
 
 @ALL
 @pytest.mark.parametrize("t", [1, 13, 31])
-def test_a_changed_token_leaves_earlier_logits_bit_identical(model: dict, t: int) -> None:
+def test_a_changed_token_leaves_earlier_logits_bit_identical(model: dict[str, Any], t: int) -> None:
     gpt = random_model(recipe(model)).eval()
     tokens = torch.randint(48, (2, 32))
     changed = tokens.clone()
@@ -193,7 +196,7 @@ def test_a_changed_token_leaves_earlier_logits_bit_identical(model: dict, t: int
 
 
 @ALL
-def test_rows_of_a_batch_do_not_see_each_other(model: dict) -> None:
+def test_rows_of_a_batch_do_not_see_each_other(model: dict[str, Any]) -> None:
     gpt = random_model(recipe(model))
     tokens = torch.randint(48, (3, 9))
     with torch.no_grad():
@@ -226,7 +229,7 @@ def test_softcap_bounds_every_logit_and_keeps_the_order() -> None:
 
 
 @ALL
-def test_every_parameter_learns(model: dict) -> None:
+def test_every_parameter_learns(model: dict[str, Any]) -> None:
     gpt = random_model(recipe(model))
     gpt(*torch.randint(48, (2, 2, 12))).backward()
     idle = [name for name, p in gpt.named_parameters() if p.grad is None or not p.grad.any()]
@@ -260,7 +263,7 @@ def test_initial_values() -> None:
 
 
 @ALL
-def test_one_seed_determines_the_initial_weights(model: dict) -> None:
+def test_one_seed_determines_the_initial_weights(model: dict[str, Any]) -> None:
     cfg = recipe(model)
 
     def weights(seed: int) -> Tensor:
@@ -299,7 +302,7 @@ def assert_equal_in_bf16(found: Tensor, expected: Tensor) -> None:
 
 
 @ALL
-def test_bf16_activations_reach_the_head_and_leave_fp32_gradients(model: dict) -> None:
+def test_bf16_activations_reach_the_head_and_leave_fp32_gradients(model: dict[str, Any]) -> None:
     """What happens on CUDA, brought about on CPU by casting where the embeddings do."""
     gpt = random_model(recipe(model))
     tokens, targets = torch.randint(48, (2, 2, 12))
@@ -316,7 +319,7 @@ def test_bf16_activations_reach_the_head_and_leave_fp32_gradients(model: dict) -
 
 
 @ALL
-def test_compiles_as_one_graph(model: dict) -> None:
+def test_compiles_as_one_graph(model: dict[str, Any]) -> None:
     gpt = random_model(recipe(model))
     tokens, targets = torch.randint(48, (2, 2, 12))
     compiled = torch.compile(gpt, backend="eager", fullgraph=True, dynamic=False)
@@ -326,7 +329,7 @@ def test_compiles_as_one_graph(model: dict) -> None:
 @pytest.mark.cuda
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 @ALL
-def test_cuda_multiplies_in_bf16_and_agrees_with_cpu(model: dict) -> None:
+def test_cuda_multiplies_in_bf16_and_agrees_with_cpu(model: dict[str, Any]) -> None:
     gpt = random_model(recipe(model))
     tokens = torch.randint(48, (2, 12))
     with torch.no_grad():

@@ -9,12 +9,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from tests.components.calibration import ALONE, noisy_model, on_two_ranks, random_shards
+from tests.support.calibration import ALONE, noisy_model, on_two_ranks, random_shards
 from toolkit.components.base.failure import InputError
 from toolkit.components.base.ranks import Ranks
-from toolkit.components.config import Config, Model, Quantize, Train
+from toolkit.components.config import Config
 from toolkit.components.model.linear import rms_norm
 from toolkit.components.quantizing.gptq import collect_hessians, gptq_symbols, inverse_factor
+from toolkit.components.settings.model import Model
+from toolkit.components.settings.quantize import Quantize
+from toolkit.components.settings.train import Train
 from toolkit.components.text.loader import make_loader
 
 Q_MAX = 7
@@ -139,14 +142,17 @@ def test_hessians_are_the_second_moments_of_each_layers_inputs(paths: list[Path]
     model, hessians = noisy_model(CALIBRATED), hessians_of(paths)
     large = ("c_q.weight", "attn.proj.weight", "fc.weight", "mlp.proj.weight", "tok_emb.weight")  # above 600
     assert set(hessians) == {name for name, _ in model.named_parameters() if name.endswith(large)}
-    loader, block = make_loader(CALIBRATED, paths, 0, 1, 0), model.blocks[0]
+    loader, block = make_loader(CALIBRATED, paths, 0, 1, 0), model.get_submodule("blocks.0")
     expected: dict[str, Tensor | float] = dict.fromkeys(hessians, 0.0)
     for _ in range(3):
         tokens, _ = loader.next_batch()
         embedded = rms_norm(model.tok_emb(tokens))
-        mixed = block.resid_mix[0] * embedded + block.resid_mix[1] * embedded
+        first, second = block.get_parameter("resid_mix")
+        mixed = first * embedded + second * embedded
         hidden: list[Tensor] = []
-        hook = block.mlp.fc.register_forward_hook(lambda module, args, out, hidden=hidden: hidden.append(out))
+        hook = block.get_submodule("mlp.fc").register_forward_hook(
+            lambda module, args, out, hidden=hidden: hidden.append(out)
+        )
         final = model.final_hidden(tokens)
         hook.remove()
         inputs = {

@@ -12,11 +12,14 @@ from toolkit.components.artifact.level_coder import decode_levels, encode_levels
 from toolkit.components.artifact.quantized import SCHEME_FP16
 from toolkit.components.artifact.schemes import dequantize_weights
 from toolkit.components.base.failure import InputError
-from toolkit.components.config import Config, Hybrid, Model, Quantize
+from toolkit.components.config import Config
 from toolkit.components.model.gpt import GPT
 from toolkit.components.model.levels import quantize_levels, straight_through
 from toolkit.components.quantizing.hybrid import level_tensor
 from toolkit.components.quantizing.methods import quantize_weights
+from toolkit.components.settings.hybrid import Hybrid
+from toolkit.components.settings.model import Model
+from toolkit.components.settings.quantize import Quantize
 from toolkit.recipe import load_recipe
 
 CFG = Config(
@@ -103,6 +106,7 @@ def test_the_gradient_passes_straight_through() -> None:
     symbols, step = quantize_levels(weight.detach(), 5)
     torch.testing.assert_close(out.detach(), symbols * step)
     (out * torch.arange(24.0).view(4, 6)).sum().backward()
+    assert weight.grad is not None
     assert torch.equal(weight.grad, torch.arange(24.0).view(4, 6))
 
 

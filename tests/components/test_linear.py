@@ -3,8 +3,9 @@
 import pytest
 import torch
 
-from toolkit.components.config import Config, Model
+from toolkit.components.config import Config
 from toolkit.components.model.linear import CastedEmbedding, CastedLinear, rms_norm
+from toolkit.components.settings.model import Model
 
 ORTHOGONAL = Config(model=Model(orthogonal_init=True))
 
@@ -23,6 +24,7 @@ def test_linear_multiplies_in_the_input_dtype_and_keeps_its_fp32_weight() -> Non
     half = layer(x.bfloat16())
     assert half.dtype == torch.bfloat16
     half.float().sum().backward()
+    assert layer.weight.grad is not None
     assert layer.weight.dtype == layer.weight.grad.dtype == torch.float32
     assert layer.bias is None
 

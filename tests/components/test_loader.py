@@ -9,7 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from toolkit.components.base.failure import InputError
-from toolkit.components.config import Config, Data, Evaluate, Model, Train
+from toolkit.components.config import Config
+from toolkit.components.settings.data import Data
+from toolkit.components.settings.evaluate import Evaluate
+from toolkit.components.settings.model import Model
+from toolkit.components.settings.train import Train
 from toolkit.components.text.coprime import BlockOrder, coprime_steps
 from toolkit.components.text.loader import make_loader
 from toolkit.data.shards import write_shard

@@ -7,10 +7,10 @@ import signal
 from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from tests.support.tiny_run import TinyRun
 from toolkit.components.base.native import compile_native
 from toolkit.components.main import main
 from toolkit.components.training.ema import WeightAverage
@@ -54,7 +54,7 @@ total_eval_time:\d+\.\ds
 
 @pytest.fixture
 def run(
-    tiny_run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tiny_run: TinyRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Iterator[Run]:
     """Run the recipe with overrides of the environment; returns what it printed."""
     handler = signal.getsignal(signal.SIGTERM)
@@ -102,13 +102,13 @@ def test_log_says_what_the_files_hold(run: Run, tmp_path: Path) -> None:
     assert log.number("model_bytes") == model_bytes
     assert log.artifact_bytes == code_bytes + model_bytes
     assert log.val_bpb == float(scores(output)[-1].split(":")[1])
-    assert log.number("val_targets") == log.number("val_tokens") - 1  # type: ignore[operator]
+    assert log.number("val_targets") == log.number("val_tokens") - 1
     assert [path.name for path in sorted((tmp_path / "run").iterdir())] == ["final_model.ptz", "train_seed42.log"]
 
 
-@pytest.mark.parametrize("setting", ['[evaluate]\nstages = ["ppm_seed"]', '[quantize]\nmethod = "tcq"'])
+@pytest.mark.parametrize("setting", ['[evaluate]\nstages = ["sliding+ppm_seed"]', '[quantize]\nmethod = "tcq"'])
 def test_without_a_compiler_no_time_is_spent_on_training(
-    run: Run, tiny_run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, setting: str
+    run: Run, tiny_run: TinyRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, setting: str
 ) -> None:
     compile_native.cache_clear()
     shutil.copy(tiny_run.recipe, tmp_path / "tiny.toml")
@@ -130,7 +130,7 @@ def test_a_seed_decides_every_bit(run: Run, tmp_path: Path) -> None:
 
 
 def test_evaluation_alone_needs_no_training_data_and_gives_the_same_scores(
-    run: Run, tiny_run: Any, tmp_path: Path
+    run: Run, tiny_run: TinyRun, tmp_path: Path
 ) -> None:
     trained = run()
     (tmp_path / "val").mkdir()
@@ -162,7 +162,7 @@ def test_sigterm_ends_training_and_the_artifact_is_written(
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL  # from here on a second signal ends the process
 
 
-def test_baseline_settings_train_too(run: Run, tiny_run: Any, tmp_path: Path) -> None:
+def test_baseline_settings_train_too(run: Run, tiny_run: TinyRun, tmp_path: Path) -> None:
     """No average, no Hessians, iterations of warm-down, validation on the way."""
     recipe = tmp_path / "plain.toml"
     recipe.write_text(
@@ -179,7 +179,7 @@ def test_baseline_settings_train_too(run: Run, tiny_run: Any, tmp_path: Path) ->
     assert re.search(r"^final_int8_roundtrip val_loss", output, re.MULTILINE)
 
 
-def test_trellis_coded_weights_fill_the_target(run: Run, tiny_run: Any, tmp_path: Path) -> None:
+def test_trellis_coded_weights_fill_the_target(run: Run, tiny_run: TinyRun, tmp_path: Path) -> None:
     recipe, target = tmp_path / "tcq.toml", Path(SCRIPT).stat().st_size + 25_000
     recipe.write_text(
         'extends = "tiny"\n[quantize]\nmethod = "tcq"\n[tcq]\nstates = 4\n'
@@ -195,7 +195,7 @@ def test_trellis_coded_weights_fill_the_target(run: Run, tiny_run: Any, tmp_path
 
 
 def test_trellis_coded_weights_by_torch_need_no_compiler(
-    run: Run, tiny_run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    run: Run, tiny_run: TinyRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     compile_native.cache_clear()
     shutil.copy(tiny_run.recipe, tmp_path)
@@ -240,7 +240,7 @@ def test_bad_input_is_one_line(run: Run, overrides: dict[str, str], expected: st
     assert "\n" not in message
 
 
-def test_a_damaged_training_shard_is_found_before_training(run: Run, tiny_run: Any, tmp_path: Path) -> None:
+def test_a_damaged_training_shard_is_found_before_training(run: Run, tiny_run: TinyRun, tmp_path: Path) -> None:
     shutil.copytree(tiny_run.root / "datasets" / "tiny", tmp_path / "data")
     cut(tmp_path / "data" / "fineweb_train_000001.bin")
     with pytest.raises(SystemExit, match=r"fineweb_train_000001.bin: expected 1024 \+ 2N bytes"):
@@ -269,7 +269,7 @@ def test_a_full_disk_is_one_line_and_no_artifact(run: Run, tmp_path: Path, name:
     ],
 )
 def test_a_diverging_run_is_one_line(
-    run: Run, tiny_run: Any, tmp_path: Path, rates: tuple[str, ...], expected: str
+    run: Run, tiny_run: TinyRun, tmp_path: Path, rates: tuple[str, ...], expected: str
 ) -> None:
     shutil.copy(tiny_run.recipe, tmp_path)
     wild = tmp_path / "wild.toml"

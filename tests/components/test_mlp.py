@@ -3,8 +3,9 @@
 import pytest
 import torch
 
-from toolkit.components.config import Config, Model
+from toolkit.components.config import Config
 from toolkit.components.model.mlp import MLP
+from toolkit.components.settings.model import Model
 
 
 @pytest.mark.parametrize(("activation", "slope"), [("relu2", 0.0), ("leaky_relu2", 0.5)])

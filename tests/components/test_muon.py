@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from toolkit.components.base.ranks import Ranks
-from toolkit.components.config import Config, Optimizer
+from toolkit.components.config import Config
+from toolkit.components.settings.optimizer import Optimizer
 from toolkit.components.training.muon import NEWTON_SCHULZ, Muon, zeropower_via_newtonschulz5
 
 ALONE = Ranks(0, 1, torch.device("cpu"))

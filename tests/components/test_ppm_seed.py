@@ -17,9 +17,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from toolkit.components.base.failure import InputError
-from toolkit.components.config import Config, PpmSeed
+from toolkit.components.config import Config
 from toolkit.components.mixing import ppm_seed
 from toolkit.components.mixing.ppm_seed import SEED_SOURCE, mix_ppm_seed, seed_strings
+from toolkit.components.settings.ppm_seed import PpmSeed
 from toolkit.data.tokenizer import train_tokenizer
 
 GATES = ("v1", "v2", "strict", "documented")
@@ -93,7 +94,8 @@ class PlainMixer:
         return [self.history[start:] for start in range(len(self.history) + 1)]
 
     def predict(self, byte: int) -> tuple[float, float]:
-        probability, at_found, at_longest = 1.0, {1: 1}, {}
+        probability, at_found = 1.0, {1: 1}
+        at_longest: dict[int, int] = {}
         for context in self.contexts():
             counts = self.counts.get(context)
             if not counts:

@@ -12,11 +12,12 @@ import numpy as np
 import pytest
 import torch
 
-from tests.components.ppm_fuzz import try_one
+from tests.support.ppm_fuzz import try_one
 from toolkit.components.base.failure import InputError
-from toolkit.components.config import Config, PpmTrie
+from toolkit.components.config import Config
 from toolkit.components.mixing.ppm_trie import mix_ppm_trie
 from toolkit.components.mixing.trie import Trie, TrieFeed
+from toolkit.components.settings.ppm_trie import PpmTrie
 
 CPU = torch.device("cpu")
 WORDS = [b"", b"", b"a", b"b", b"c", b" ", b"ab", b"abc", b" a", b"ca", b"\xc3", b"\xa9", b"\xc3\xa9", b"a"]
@@ -57,7 +58,7 @@ def test_no_sanitizer_complains() -> None:
         "LD_PRELOAD": str(runtime),
         "ASAN_OPTIONS": "detect_leaks=0",
     }
-    script = Path(__file__).with_name("ppm_fuzz.py")
+    script = Path(__file__).parents[1] / "support" / "ppm_fuzz.py"
     done = subprocess.run([sys.executable, str(script), "20"], env=env, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
 

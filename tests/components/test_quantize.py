@@ -10,10 +10,12 @@ from torch import Tensor
 from toolkit.components.artifact.quantized import SCHEME_FP16, SCHEME_FP32
 from toolkit.components.artifact.schemes import dequantize_weights
 from toolkit.components.base.failure import InputError
-from toolkit.components.config import Config, Model, Quantize
+from toolkit.components.config import Config
 from toolkit.components.model.gpt import GPT
 from toolkit.components.quantizing.gptq import sd_clip_scale
 from toolkit.components.quantizing.methods import quantize_weights
+from toolkit.components.settings.model import Model
+from toolkit.components.settings.quantize import Quantize
 
 SDCLIP = Config(quantize=Quantize(passthrough_max_numel=0))
 PERCENTILE = Config(quantize=Quantize(method="percentile", matrix_bits=8, passthrough_max_numel=0))
@@ -29,7 +31,9 @@ def test_sdclip_takes_the_sample_deviation_of_each_row() -> None:
     quantized = quantize_weights(SDCLIP, {MATRIX: weight}, {})[MATRIX]
     deviation = weight.numpy().astype(np.float64).std(axis=1, ddof=1)
     np.testing.assert_allclose(quantized.side[0], 12.85 * deviation / 31, rtol=2**-11 + 1e-6)
-    assert (quantized.scheme, quantized.values.dtype, quantized.side[0].dtype) == (6, np.int8, np.float16)
+    assert quantized.scheme == 6
+    assert quantized.values.dtype == np.int8
+    assert quantized.side[0].dtype == np.float16
 
 
 def test_embeddings_have_their_own_bits_and_clip() -> None:

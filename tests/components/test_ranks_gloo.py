@@ -8,18 +8,19 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
+from tests.support.tiny_run import TinyRun
 from toolkit.components import main as entry
 from toolkit.components.base.ranks import Ranks, open_ranks
-from toolkit.components.config import Config, Optimizer
+from toolkit.components.config import Config
 from toolkit.components.mixing import trie
 from toolkit.components.mixing.trie import Trie, TrieFeed
+from toolkit.components.settings.optimizer import Optimizer
 from toolkit.components.training.muon import Muon
 from toolkit.recipe import load_recipe
 
@@ -42,7 +43,7 @@ def muon_weights(ranks: Ranks) -> list[Tensor]:
 
 
 def fed_stretches(ranks: Ranks, num_targets: int) -> Tensor:
-    """Stretches after `gather`; windows of two targets are shared out as in `window_logits`."""
+    """Stretches after `gather`; windows of two targets are shared out as in `window_rows`."""
     rng = torch.Generator().manual_seed(num_targets)
     targets = torch.randint(len(STRINGS), (num_targets,), generator=rng)
     logits = torch.randn(num_targets, len(STRINGS), generator=rng)
@@ -64,7 +65,7 @@ def work(recipe: str, out_dir: Path) -> None:
     trie.PIECE_DECISIONS = 5  # several of them to a share, the last one short
     stretches = [fed_stretches(ranks, num_targets) for num_targets in FEED_LENGTHS]
     torch.save({"sums": mine, "muon": muon_weights(ranks), "stretches": stretches}, out_dir / f"rank{ranks.rank}.pt")
-    entry.open_ranks = lambda: ranks  # a process can join its group only once
+    vars(entry)["open_ranks"] = lambda: ranks  # a process can join its group only once
     entry.main(load_recipe(recipe), __file__)
     threads = [path.read_text() for path in Path("/proc/self/task").glob("*/comm")]
     assert not [name for name in threads if "gloo" in name]  # one left could abort the interpreter's exit
@@ -99,7 +100,7 @@ def train_losses(log: Path) -> Tensor:
     return torch.tensor([float(loss) for loss in re.findall(r"train_loss: (\S+)", log.read_text())])
 
 
-def test_two_ranks_do_what_one_does(tiny_run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_ranks_do_what_one_does(tiny_run: TinyRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     recipe = tmp_path / "wide.toml"  # two micro-batches a rank, so that sums over ranks come in another order
     recipe.write_text(tiny_run.recipe.read_text().replace("micro_batches = 2", "micro_batches = 4"))
     environment = tiny_run.environment(tmp_path / "two")
@@ -129,7 +130,7 @@ def test_two_ranks_do_what_one_does(tiny_run: Any, tmp_path: Path, monkeypatch: 
         assert float(one) == pytest.approx(float(two), abs=2e-3)  # a weight may round to the neighbouring level
 
 
-def test_a_rank_that_fails_alone_says_why_and_takes_the_other_along(tiny_run: Any, tmp_path: Path) -> None:
+def test_a_rank_that_fails_alone_says_why_and_takes_the_other_along(tiny_run: TinyRun, tmp_path: Path) -> None:
     """A token that is none, in a window that one rank alone reads."""
     data = shutil.copytree(tiny_run.root / "datasets" / "tiny", tmp_path / "data")
     shard = data / "fineweb_train_000001.bin"

@@ -5,8 +5,10 @@ import math
 import pytest
 import torch
 
-from toolkit.components.config import Config, Model, Train
+from toolkit.components.config import Config
 from toolkit.components.model.rotary import rotary_tables, rotate
+from toolkit.components.settings.model import Model
+from toolkit.components.settings.train import Train
 
 
 def recipe(rope_dims: int) -> Config:

@@ -1,17 +1,20 @@
 """Schedule: values worked out by hand, and what holds for every setting."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from toolkit.components.config import Config, Optimizer, Train
+from toolkit.components.config import Config
+from toolkit.components.settings.optimizer import Optimizer
+from toolkit.components.settings.train import Train
 from toolkit.components.training.progress import Progress
 from toolkit.components.training.schedule import learning_rate_scale, muon_momentum
 
 
-def config(**train: float) -> Config:
+def config(**train: Any) -> Config:
     return replace(Config(), train=replace(Train(), **train))
 
 

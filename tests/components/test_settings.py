@@ -39,7 +39,14 @@ def with_new_key(section: Section, default: Any) -> Section:
     longer = make_dataclass(
         kind.__name__, [("new_key", type(default), setting(default, "a new one"))], bases=(kind,), frozen=True
     )
-    return longer(**{field.name: getattr(section, field.name) for field in fields(section)})
+    made: Section = longer(**{field.name: getattr(section, field.name) for field in fields(section)})
+    return made
+
+
+def with_new_keys(cfg: Config, default: Any) -> Config:
+    """The recipe with one more setting in every section."""
+    longer: dict[str, Any] = {section.name: with_new_key(section, default) for section in cfg.sections()}
+    return replace(cfg, **longer)
 
 
 @pytest.mark.parametrize("section", Config().sections(), ids=lambda section: section.name)
@@ -66,20 +73,20 @@ def test_names_in_the_log_are_unique() -> None:
 @pytest.mark.parametrize("recipe", recipe_names())
 def test_a_new_key_in_every_section_changes_neither_log_nor_artifact_id(recipe: str, default: Any) -> None:
     cfg = load_recipe(recipe)
-    longer = replace(cfg, **{section.name: with_new_key(section, default) for section in cfg.sections()})
-    assert all(section.new_key == default for section in longer.sections())
+    longer = with_new_keys(cfg, default)
+    assert all(vars(section)["new_key"] == default for section in longer.sections())
     assert (longer.settings, longer.artifact_id) == (cfg.settings, cfg.artifact_id)
 
 
 @pytest.mark.parametrize("recipe", ["demo", "hybridquant"])
 def test_a_new_key_in_every_section_changes_no_script(recipe: str) -> None:
     cfg, modules = load_recipe(recipe), read_modules(ENTRY)
-    longer = replace(cfg, **{section.name: with_new_key(section, 1.5) for section in cfg.sections()})
+    longer = with_new_keys(cfg, 1.5)
     assert make_readable(longer, modules)[0] == make_readable(cfg, modules)[0]
 
 
 def test_a_key_that_is_changed_is_in_log_and_artifact_id() -> None:
-    model = with_new_key(Model(), 1.5)
+    model: Any = with_new_key(Model(), 1.5)
     cfg = Config(model=replace(model, new_key=2.5))
     assert logged(cfg)["new_key"] == "2.5"
     assert cfg.artifact_id != Config(model=model).artifact_id
@@ -132,7 +139,7 @@ def test_the_artifact_id_covers_what_decides_how_an_artifact_is_read(
         (one_of("a", "b"), ["a", "b"], ["c", ""], "one of a, b"),
     ],
 )
-def test_a_value_that_is_not_allowed_is_an_error(allowed: Any, good: list, bad: list, text: str) -> None:
+def test_a_value_that_is_not_allowed_is_an_error(allowed: Any, good: list[Any], bad: list[Any], text: str) -> None:
     @dataclass(frozen=True)
     class Part(Section):
         name: ClassVar[str] = "part"
@@ -181,7 +188,7 @@ def test_settings_of_a_section_that_need_each_other(section: type, values: dict[
         ),
     ],
 )
-def test_sections_that_do_not_go_together(sections: dict[str, Section], message: str) -> None:
+def test_sections_that_do_not_go_together(sections: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError, match=f"^{message}$"):
         Config(**sections)
 

@@ -5,8 +5,9 @@ from types import SimpleNamespace
 import torch
 from torch import Tensor
 
-from toolkit.components.config import Config, Model
+from toolkit.components.config import Config
 from toolkit.components.model.smear import smear
+from toolkit.components.settings.model import Model
 
 CFG = Config(model=Model(smear_gate=True))
 

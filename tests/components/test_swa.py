@@ -3,7 +3,8 @@
 import torch
 from torch import nn
 
-from toolkit.components.config import Config, Optimizer
+from toolkit.components.config import Config
+from toolkit.components.settings.optimizer import Optimizer
 from toolkit.components.training.swa import SnapshotMean
 
 CFG = Config(optimizer=Optimizer(swa_every_steps=3, swa_below=0.5))

@@ -12,9 +12,11 @@ from toolkit.components.artifact.quantized import QuantizedTensor
 from toolkit.components.artifact.schemes import dequantize_weights
 from toolkit.components.artifact.tcq_coder import SCHEME_TCQ, next_states
 from toolkit.components.base.failure import InputError
-from toolkit.components.config import Config, Quantize, Tcq
+from toolkit.components.config import Config
 from toolkit.components.quantizing.fisher import Curvature
 from toolkit.components.quantizing.tcq import Lattice, make_lattice, make_lattices, trellis_tensors
+from toolkit.components.settings.quantize import Quantize
+from toolkit.components.settings.tcq import Tcq
 
 CFG = Config(quantize=Quantize(method="tcq"))
 SCALAR = replace(CFG, tcq=Tcq(states=1))
@@ -165,7 +167,8 @@ def test_steps_are_finer_where_errors_cost_more() -> None:
 def test_weights_are_those_of_the_grid() -> None:
     weight, curvature = problem(7, 9, table=True)
     tensor = quantized(CFG, make_lattice(CFG, weight, curvature), 0.3)
-    assert (tensor.scheme, tensor.values.dtype) == (SCHEME_TCQ, np.int16)
+    assert tensor.scheme == SCHEME_TCQ
+    assert tensor.values.dtype == np.int16
     expected = torch.from_numpy(tensor.values) * grid_of(tensor)
     torch.testing.assert_close(dequantize_weights(CFG, {"w": tensor})["w"].double(), expected, rtol=1e-5, atol=0)
 

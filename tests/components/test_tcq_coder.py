@@ -20,7 +20,10 @@ from toolkit.components.artifact.tcq_coder import (
     trellis_taps,
 )
 from toolkit.components.base.failure import InputError
-from toolkit.components.config import Config, Model, Quantize, Tcq
+from toolkit.components.config import Config
+from toolkit.components.settings.model import Model
+from toolkit.components.settings.quantize import Quantize
+from toolkit.components.settings.tcq import Tcq
 
 Matrix = tuple[np.ndarray, tuple[np.ndarray, ...]]
 NOTHING = np.empty(0)

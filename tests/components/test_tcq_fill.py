@@ -16,13 +16,17 @@ from toolkit.components.artifact.quantized import SCHEME_FP32, QuantizedTensor
 from toolkit.components.artifact.schemes import dequantize_weights
 from toolkit.components.artifact.tcq_coder import SCHEME_TCQ
 from toolkit.components.base.failure import InputError
-from toolkit.components.config import Artifact, Config, Model, Quantize, Tcq
+from toolkit.components.config import Config
 from toolkit.components.model.gpt import GPT
 from toolkit.components.quantizing import tcq_fill
 from toolkit.components.quantizing.fisher import Curvature
 from toolkit.components.quantizing.methods import quantize_model
 from toolkit.components.quantizing.tcq import loss_step
 from toolkit.components.quantizing.tcq_fill import FILL_BYTES, fill
+from toolkit.components.settings.artifact import Artifact
+from toolkit.components.settings.model import Model
+from toolkit.components.settings.quantize import Quantize
+from toolkit.components.settings.tcq import Tcq
 
 CFG = Config(
     model=Model(vocab_size=200, model_dim=64, num_heads=4, num_kv_heads=2, num_layers=2),
@@ -58,7 +62,8 @@ def make_trained() -> tuple[dict[str, Tensor], dict[str, Curvature]]:
 def artifact(
     trained: tuple[dict[str, Tensor], dict[str, Curvature]], **settings: int
 ) -> tuple[Config, bytes, list[str]]:
-    cfg, lines = replace(CFG, artifact=Artifact(**settings)), []
+    cfg = replace(CFG, artifact=Artifact(**settings))
+    lines: list[str] = []
     return cfg, encode_artifact(cfg, quantize_model(cfg, *trained, CODE_BYTES, lines.append)), lines
 
 

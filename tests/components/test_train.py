@@ -10,12 +10,15 @@ from typing import Any
 import pytest
 import torch
 
+from tests.support.tiny_run import TinyRun
 from toolkit.components.base.failure import InputError
 from toolkit.components.base.log import Log
 from toolkit.components.base.ranks import Ranks
 from toolkit.components.config import Config
 from toolkit.components.model.gpt import GPT
 from toolkit.components.quantizing import methods
+from toolkit.components.quantizing.gptq import collect_hessians
+from toolkit.components.scoring.roundtrip import score_blocks
 from toolkit.components.setup.device import model_on
 from toolkit.components.setup.environment import Environment, read_environment
 from toolkit.components.setup.inputs import read_inputs
@@ -37,12 +40,12 @@ def _keep_signal_handler() -> Iterator[None]:
 
 
 @pytest.fixture
-def cfg(tiny_run: Any) -> Config:
+def cfg(tiny_run: TinyRun) -> Config:
     return load_recipe(tiny_run.recipe)
 
 
 @pytest.fixture
-def make_trainer(tiny_run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MakeTrainer:
+def make_trainer(tiny_run: TinyRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MakeTrainer:
     """A trainer of the tiny recipe, some of its settings changed; the log is tmp_path/train_seed42.log."""
     for name, value in tiny_run.environment(tmp_path).items():
         monkeypatch.setenv(name, value)
@@ -87,8 +90,8 @@ def test_gradients_do_not_depend_on_the_number_of_micro_batches(make_trainer: Ma
         trainer, model = make_trainer(cfg, micro_batches=micro_batches)
         losses = [trainer.step(number) for number in (1, 2, 3)]
         outcomes.append((torch.tensor(losses), torch.cat([parameter.flatten() for parameter in model.parameters()])))
-    for losses, weights in outcomes[1:]:
-        torch.testing.assert_close(losses, outcomes[0][0], atol=1e-5, rtol=0)
+    for loss, weights in outcomes[1:]:
+        torch.testing.assert_close(loss, outcomes[0][0], atol=1e-5, rtol=0)
         torch.testing.assert_close(weights, outcomes[0][1], atol=1e-3, rtol=0)
 
 
@@ -130,8 +133,8 @@ def test_clock_ends_training_before_the_cap_and_stands_still_in_validation(
     cfg = replace(cfg, quantize=replace(cfg.quantize, reserve_seconds=2.0))
     trainer, model = make_trainer(cfg, env={"max_wallclock_seconds": 10.5}, val_every=2, iterations=100, warmup_steps=2)
     monkeypatch.setattr(trainer, "step", takes(fake_time, 1.0, trainer.step))
-    monkeypatch.setattr(trainer_module, "score_blocks", takes(fake_time, 500.0, trainer_module.score_blocks))
-    monkeypatch.setattr(methods, "collect_hessians", takes(fake_time, 1.25, methods.collect_hessians))
+    monkeypatch.setattr(trainer_module, "score_blocks", takes(fake_time, 500.0, score_blocks))
+    monkeypatch.setattr(methods, "collect_hessians", takes(fake_time, 1.25, collect_hessians))
     train(trainer.cfg, trainer)
     assert trainer.clock.read() == 8
     hessians = methods.collect(cfg, model, trainer.loader, ALONE, trainer.clock, trainer.log)
@@ -174,10 +177,11 @@ def test_a_loss_that_is_not_finite_ends_training(make_trainer: MakeTrainer, cfg:
     trainer.step(1)
     with torch.no_grad():
         model.tok_emb.weight[7] = float("nan")
-    before = model.blocks[0].attn.c_q.weight.clone()  # type: ignore[union-attr]
+    weight = model.get_parameter("blocks.0.attn.c_q.weight")
+    before = weight.clone()
     with pytest.raises(InputError, match="step 2: expected a finite training loss, found nan; lower the learning"):
         trainer.step(2)
-    assert torch.equal(before, model.blocks[0].attn.c_q.weight)  # type: ignore[union-attr]
+    assert torch.equal(before, weight)
 
 
 def test_averaged_weights_are_what_comes_out(make_trainer: MakeTrainer, cfg: Config, tmp_path: Path) -> None:

@@ -3,8 +3,9 @@
 import pytest
 import torch
 
-from toolkit.components.config import Config, Model
+from toolkit.components.config import Config
 from toolkit.components.model.value_embedding import ValueEmbedding
+from toolkit.components.settings.model import Model
 
 
 def test_rows_are_projected_and_scaled() -> None:

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from toolkit.components.base.failure import InputError
-from toolkit.components.config import Config, Data
+from toolkit.components.config import Config
+from toolkit.components.settings.data import Data
 from toolkit.components.text.byte_tables import byte_tables, count_target_bytes, load_tokenizer
 from toolkit.components.text.loader import make_loader
 from toolkit.components.text.shards import find_shards, read_tokens

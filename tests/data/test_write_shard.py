@@ -34,7 +34,7 @@ def test_a_stream_is_cut_into_shards(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("tokens", [[], [65_536], [-1], [[1, 2]]])
-def test_refuses_tokens_that_are_no_shard(tokens: list, tmp_path: Path) -> None:
+def test_refuses_tokens_that_are_no_shard(tokens: list[object], tmp_path: Path) -> None:
     path = tmp_path / "fineweb_val_000000.bin"
     with pytest.raises(GolfError, match=r"val_000000.bin: expected one row of at least one token id"):
         write_shard(path, np.array(tokens, np.int64))

@@ -17,7 +17,7 @@ from toolkit.errors import GolfError
 from toolkit.probe import blackbox
 from toolkit.run.sandbox import find_sandbox
 
-SCRIPT = Path(__file__).with_name("black_box_script.py")
+SCRIPT = Path(__file__).parents[1] / "support" / "black_box_script.py"
 
 
 @pytest.fixture(scope="module", autouse=True)

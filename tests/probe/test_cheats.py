@@ -14,6 +14,7 @@ from toolkit.bundle.link.resolve import COMPONENTS_DIR, read_modules
 from toolkit.errors import GolfError
 from toolkit.probe import contained, independence, repeat
 from toolkit.probe.causal import moved_nats, moved_states
+from toolkit.probe.cheats.__main__ import main as print_table
 from toolkit.probe.cheats.cheat import CHEATS, HONEST, find_cheat
 from toolkit.probe.cheats.stage import cheat_recipe, staged
 from toolkit.probe.normalized import TOLERANCE, kraft_sums
@@ -140,3 +141,8 @@ def test_a_probed_stream_has_a_document_in_its_middle(honest: Scene) -> None:
     assert bos in honest.text[1:-1]
     assert len(np.unique(honest.unique[0])) == honest.length
     assert os.path.basename(honest.tiny.tokenizer_path) == honest.tiny.cfg.data.tokenizer
+
+
+def test_the_table_is_of_known_cheats() -> None:
+    with pytest.raises(SystemExit, match=r"error: cheats: expected names of gate, .*; found nothing, slots"):
+        print_table(["gate", "nothing", "slots"])

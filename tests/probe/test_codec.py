@@ -8,8 +8,11 @@ import pytest
 import torch
 
 from toolkit.components.base.failure import InputError
-from toolkit.components.config import Config, Evaluate, Model, Train
+from toolkit.components.config import Config
 from toolkit.components.model.gpt import GPT
+from toolkit.components.settings.evaluate import Evaluate
+from toolkit.components.settings.model import Model
+from toolkit.components.settings.train import Train
 from toolkit.probe.codec import decode, encode, pack_code, unpack_code
 from toolkit.probe.steps.step import Choose, stage_predictor
 
@@ -35,21 +38,28 @@ def tokens() -> list[int]:
 
 @pytest.mark.parametrize(
     ("stage", "engine"),
-    [("roundtrip", "logistic"), ("sliding", "logistic"), ("ppm_trie", "logistic"), ("ppm_trie", "linear")],
+    [
+        ("roundtrip", "logistic"),
+        ("sliding", "logistic"),
+        ("sliding+ppm_trie", "logistic"),
+        ("roundtrip+ppm_trie", "linear"),
+    ],
 )
 def test_round_trip_at_the_length_that_is_charged(
     cfg: Config, model: GPT, tokens: list[int], stage: str, engine: str
 ) -> None:
     cfg = replace(cfg, ppm_trie=replace(cfg.ppm_trie, engine=engine))
-    code, nats = encode(stage_predictor(cfg, stage, model, STRINGS, tokens[0]), tokens[1:])
-    assert decode(stage_predictor(cfg, stage, model, STRINGS, tokens[0]), code, len(tokens) - 1) == tokens[1:]
+    count = len(tokens) - 1
+    code, nats = encode(stage_predictor(cfg, stage, model, STRINGS, tokens[0], count), tokens[1:])
+    assert decode(stage_predictor(cfg, stage, model, STRINGS, tokens[0], count), code, count) == tokens[1:]
     assert 0 <= 8 * len(code) - nats / np.log(2) < 64
 
 
 def test_another_model_does_not_decode_it(cfg: Config, model: GPT, tokens: list[int]) -> None:
-    code, _ = encode(stage_predictor(cfg, "sliding", model, STRINGS, tokens[0]), tokens[1:])
+    count = len(tokens) - 1
+    code, _ = encode(stage_predictor(cfg, "sliding", model, STRINGS, tokens[0], count), tokens[1:])
     torch.manual_seed(1)
-    assert decode(stage_predictor(cfg, "sliding", GPT(cfg), STRINGS, tokens[0]), code, len(tokens) - 1) != tokens[1:]
+    assert decode(stage_predictor(cfg, "sliding", GPT(cfg), STRINGS, tokens[0], count), code, count) != tokens[1:]
 
 
 class Sure:

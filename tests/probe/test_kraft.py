@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -10,15 +9,21 @@ import sentencepiece as spm
 import torch
 from click.testing import CliRunner
 
+from tests.support.tiny_run import TinyRun
 from toolkit.components.artifact.artifact import encode_artifact
 from toolkit.components.base.ranks import Ranks
-from toolkit.components.config import Config, Evaluate, Model, PpmTrie, Train
+from toolkit.components.config import Config
 from toolkit.components.mixing.ppm_seed import mix_ppm_seed
 from toolkit.components.mixing.ppm_trie import mix_ppm_trie
 from toolkit.components.mixing.trie import Trie, TrieFeed
 from toolkit.components.model.gpt import GPT
 from toolkit.components.quantizing.methods import quantize_weights
-from toolkit.components.scoring.score import score_windows
+from toolkit.components.scoring.score import charge
+from toolkit.components.scoring.sliding import sliding_rows
+from toolkit.components.settings.evaluate import Evaluate
+from toolkit.components.settings.model import Model
+from toolkit.components.settings.ppm_trie import PpmTrie
+from toolkit.components.settings.train import Train
 from toolkit.components.text.byte_tables import load_tokenizer, token_strings
 from toolkit.components.text.shards import find_shards, read_tokens
 from toolkit.probe.kraft import choose_targets, main, vocabulary_sums
@@ -36,7 +41,7 @@ class Scene:
 
 
 @pytest.fixture(scope="module")
-def scene(tiny_run: Any) -> Scene:
+def scene(tiny_run: TinyRun) -> Scene:
     """The tiny recipe's vocabulary and validation text, with characters that it lacks, under an untrained network."""
     cfg = load_recipe(tiny_run.recipe)
     torch.manual_seed(0)
@@ -80,14 +85,14 @@ def test_a_fork_charges_what_the_whole_stream_would() -> None:
         tokens[-1] = token
         targets = tokens[1:].numpy()
         feed = TrieFeed(Trie(strings, ALONE.device), targets)
-        nats = score_windows(cfg, gpt, tokens, ALONE, cfg.evaluate.stride, feed.add)
+        nats = charge("sliding", feed.tap(sliding_rows(cfg, gpt, tokens, ALONE)), tokens, ALONE)
         trie_sum += mix_ppm_trie(cfg, targets, feed)[-1].neg().exp().item()
         seed_sum += mix_ppm_seed(cfg, strings, targets, nats)[-1].neg().exp().item()
     assert z.ppm_trie == pytest.approx(trie_sum, rel=1e-9)
     assert z.ppm_seed == pytest.approx(seed_sum, rel=1e-6)
 
 
-def test_the_command_prints_both_columns(scene: Scene, tiny_run: Any, tmp_path: Path) -> None:
+def test_the_command_prints_both_columns(scene: Scene, tiny_run: TinyRun, tmp_path: Path) -> None:
     artifact = tmp_path / "final_model.ptz"
     artifact.write_bytes(encode_artifact(scene.cfg, quantize_weights(scene.cfg, scene.model.state_dict(), {})))
     data, tokenizer = tiny_run.root / "datasets" / "tiny", tiny_run.root / "tokenizers" / "tiny.model"

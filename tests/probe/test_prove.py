@@ -2,13 +2,14 @@
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
 
+from tests.support.tiny_run import TinyRun
 from toolkit.bundle import write_build
 from toolkit.bundle.minify import order
 from toolkit.cli.main import golf
@@ -22,10 +23,10 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def trained(tiny_run: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def trained(tiny_run: TinyRun, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A build of the tiny recipe with all legal stages and an illegal one, and its run seed42."""
     recipe = tmp_path_factory.mktemp("recipe") / "tiny.toml"
-    stages = 'stages = ["roundtrip", "sliding", "ppm_seed", "ppm_trie"]'
+    stages = 'stages = ["roundtrip", "sliding", "sliding+ppm_seed", "sliding+ppm_trie"]'
     recipe.write_text(tiny_run.recipe.read_text().replace('stages = ["roundtrip", "sliding"]', stages))
     build = tmp_path_factory.mktemp("build") / "tiny"
     with pytest.MonkeyPatch.context() as patch:
@@ -41,7 +42,7 @@ def build(trained: Path, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def golf_prove(tiny_run: Any, build: Path):
+def golf_prove(tiny_run: TinyRun, build: Path) -> Callable[..., Result]:
     def run(*arguments: str) -> Result:
         return CliRunner().invoke(golf, ["prove", str(build), "--data-root", str(tiny_run.root), *arguments])
 
@@ -55,14 +56,14 @@ def flip(path: Path, at: int) -> None:
 
 
 @pytest.fixture(scope="module")
-def proven(trained: Path, tiny_run: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def proven(trained: Path, tiny_run: TinyRun, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same with a proof of its last stage."""
     build = tmp_path_factory.mktemp("proven") / "tiny"
     shutil.copytree(trained, build)
     arguments = ["prove", str(build), "--data-root", str(tiny_run.root), "--bytes", "300"]
     result = CliRunner().invoke(golf, arguments)
     assert result.exit_code == 0, result.output
-    assert result.output.splitlines()[-2].startswith("ppm_trie: 30")
+    assert result.output.splitlines()[-2].startswith("sliding+ppm_trie: 30")
     assert "; decoded equal\n" in result.output
     return build
 
@@ -75,7 +76,7 @@ def check_lengths(proof: dict[str, Any]) -> None:
 def test_text_comes_back_at_the_length_of_the_score(proven: Path) -> None:
     run = proven / "runs" / "seed42"
     proof = json.loads((run / "proof.json").read_text())
-    assert proof["stage"] == "ppm_trie"
+    assert proof["stage"] == "sliding+ppm_trie"
     assert proof["text_bytes"] >= 300
     assert proof["code_bytes"] == (run / "proof.bin").stat().st_size
     check_lengths(proof)
@@ -83,7 +84,9 @@ def test_text_comes_back_at_the_length_of_the_score(proven: Path) -> None:
     assert find_proof(run) == proof
 
 
-def test_any_stage_and_without_a_sandbox_it_says_so(golf_prove, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_any_stage_and_without_a_sandbox_it_says_so(
+    golf_prove: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
+) -> None:
     def refuse() -> None:
         raise GolfError("sandbox: expected one, found none")
 
@@ -95,7 +98,7 @@ def test_any_stage_and_without_a_sandbox_it_says_so(golf_prove, monkeypatch: pyt
     check_lengths(proof)
 
 
-def test_a_proof_can_be_repeated_and_a_flipped_byte_is_found(proven: Path, tiny_run: Any) -> None:
+def test_a_proof_can_be_repeated_and_a_flipped_byte_is_found(proven: Path, tiny_run: TinyRun) -> None:
     def again() -> Result:
         return CliRunner().invoke(golf, ["prove", str(proven), "--data-root", str(tiny_run.root), "--again"])
 
@@ -115,11 +118,14 @@ def test_a_proof_can_be_repeated_and_a_flipped_byte_is_found(proven: Path, tiny_
     flip(run / "final_model.ptz", 5000)
 
 
-def test_what_cannot_be_proven_is_refused(golf_prove, build: Path) -> None:
+def test_what_cannot_be_proven_is_refused(golf_prove: Callable[..., Result], build: Path) -> None:
     run = build / "runs" / "seed42"
     for arguments, expected in [
-        (("--stage", "ppm_seed"), "ppm_seed has no form of one token at a time"),
-        (("--stage", "slot"), "stage: expected one of roundtrip, sliding, ppm_seed, ppm_trie, found slot"),
+        (("--stage", "sliding+ppm_seed"), "ppm_seed has no form of one token at a time"),
+        (
+            ("--stage", "slot"),
+            "--stage: expected one of roundtrip, sliding, sliding+ppm_seed, sliding+ppm_trie, found slot",
+        ),
         (("--seed", "7"), "expected a finished run seed7, found none"),
         (("--bytes", "10000000"), "--bytes: expected at most the"),
         (("--again",), "expected a proof of version 1, found none"),

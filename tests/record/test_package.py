@@ -7,10 +7,13 @@ import shutil
 import statistics
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from tests.support.log import bits_per_byte, final_nats
 from toolkit.check import check_path
 from toolkit.check.evidence.probes import NAMES
 from toolkit.errors import GolfError
@@ -30,9 +33,10 @@ FILES = [
 ]
 
 
-def pack(runs: list[Path], **options: object) -> Path:
-    given = {"author": "A. Person", "github_id": "a-person", "date": "2026-05-02", "allow_unknown": True} | options
-    return package(runs, records_dir=runs[0].parents[3] / "records", **given)  # type: ignore[arg-type]
+def pack(runs: list[Path], **options: Any) -> Path:
+    details: dict[str, Any] = {"author": "A. Person", "github_id": "a-person", "date": "2026-05-02"}
+    details |= {"allow_unknown": True} | options
+    return package(runs, records_dir=runs[0].parents[3] / "records", **details)
 
 
 def edit(path: Path, old: str, new: str) -> None:
@@ -42,14 +46,14 @@ def edit(path: Path, old: str, new: str) -> None:
 
 
 @pytest.fixture
-def untouched(stand_in_runs):
+def untouched(stand_in_runs: list[Path]) -> Iterator[Path]:
     """Asserts at the end that no record was written and nothing else was left behind."""
     root = stand_in_runs[0].parents[3]
     yield root
     assert sorted(path.name for path in root.iterdir()) == ["build"]
 
 
-def test_record_holds_what_a_pull_request_needs(stand_in_runs):
+def test_record_holds_what_a_pull_request_needs(stand_in_runs: list[Path]) -> None:
     record = pack(stand_in_runs)
     track = stand_in_runs[0].parents[3] / "records" / "track_non_record_16mb"
     assert record == track / "2026-05-02_Demo"
@@ -61,12 +65,12 @@ def test_record_holds_what_a_pull_request_needs(stand_in_runs):
         assert (record / name).read_bytes() == (build / name).read_bytes()
 
 
-def test_every_number_follows_from_logs_and_files(stand_in_runs):
+def test_every_number_follows_from_logs_and_files(stand_in_runs: list[Path]) -> None:
     record = pack(stand_in_runs, blurb="Ünïcode | and pipes")
     submission = json.loads((record / "submission.json").read_text(encoding="utf-8"))
     code_bytes = (record / "train_gpt.py").stat().st_size
-    losses = {seed: 3.0 + seed / 1e5 - 0.1 for seed in (42, 1337, 2025)}
-    bpb = {seed: round(loss / 1.6885, 8) for seed, loss in losses.items()}
+    losses = {seed: round(final_nats(seed), 8) for seed in (42, 1337, 2025)}
+    bpb = {seed: round(bits_per_byte(loss), 8) for seed, loss in losses.items()}
     assert submission["val_loss"] == pytest.approx(statistics.fmean(losses.values()), abs=2e-8)
     assert submission["val_bpb"] == pytest.approx(statistics.fmean(bpb.values()), abs=2e-8)
     assert submission["val_bpb_std"] == pytest.approx(statistics.stdev(bpb.values()), abs=2e-8)
@@ -79,7 +83,7 @@ def test_every_number_follows_from_logs_and_files(stand_in_runs):
         "val_bpb": bpb[42],
         "val_loss": pytest.approx(losses[42]),
         "artifact_bytes": code_bytes + 1_000_000 + 42,
-        "steps": 842,
+        "steps": 812,
         "train_time_s": 59.112,
         "eval_time_s": 4.5,
     }
@@ -92,7 +96,7 @@ def test_every_number_follows_from_logs_and_files(stand_in_runs):
     assert "{{" not in readme
 
 
-def test_readme_submission_and_checker_tell_the_same_seconds_and_bytes(stand_in_runs):
+def test_readme_submission_and_checker_tell_the_same_seconds_and_bytes(stand_in_runs: list[Path]) -> None:
     """The stand-in's clock stops at 57.0 s and reads 59.1 s after calibration; its last pass took 1.5 s of 4.5 s."""
     record = pack(stand_in_runs)
     checked = {entry["seed"]: entry for entry in check_path(record).facts["seeds"]}
@@ -109,7 +113,7 @@ def test_readme_submission_and_checker_tell_the_same_seconds_and_bytes(stand_in_
         assert (told["train s"], told["eval s"], told["total"]) == ("59.1", "4.5", f"{found['artifact_bytes']:,}")
 
 
-def test_one_seed_has_no_deviation(stand_in_runs):
+def test_one_seed_has_no_deviation(stand_in_runs: list[Path]) -> None:
     record = pack(stand_in_runs[:1])
     submission = json.loads((record / "submission.json").read_text())
     assert submission["val_bpb_std"] is None
@@ -117,14 +121,14 @@ def test_one_seed_has_no_deviation(stand_in_runs):
     assert "with one seed" in (record / "README.md").read_text()
 
 
-def test_a_packaged_script_runs_inside_its_folder(stand_in_runs, tmp_path):
+def test_a_packaged_script_runs_inside_its_folder(stand_in_runs: list[Path], tmp_path: Path) -> None:
     record = pack(stand_in_runs)
     environment = {"SEED": "5", "RUN_ID": "again", "RUN_DIR": str(tmp_path / "again")}
     subprocess.run([sys.executable, "train_gpt.py"], cwd=record, env=environment, check=True, capture_output=True)
     assert (tmp_path / "again" / "train_again.log").is_file()
 
 
-def test_a_second_record_of_the_same_name_is_refused_and_found(stand_in_runs):
+def test_a_second_record_of_the_same_name_is_refused_and_found(stand_in_runs: list[Path]) -> None:
     records = stand_in_runs[0].parents[3] / "records"
     assert find_record(stand_in_runs, records) is None
     record = pack(stand_in_runs)
@@ -138,7 +142,7 @@ def test_a_second_record_of_the_same_name_is_refused_and_found(stand_in_runs):
     assert find_record(stand_in_runs[:2], records) is None
 
 
-def test_failing_check_writes_nothing(stand_in_runs, untouched):
+def test_failing_check_writes_nothing(stand_in_runs: list[Path], untouched: Path) -> None:
     log = stand_in_runs[1] / "train_seed1337.log"
     edit(log, "train_time: 57012ms", "train_time: 600400ms")
     edit(log, "train_time_with_calibration: 59112ms", "train_time_with_calibration: 603400ms")
@@ -147,64 +151,64 @@ def test_failing_check_writes_nothing(stand_in_runs, untouched):
     assert caught.value.report.verdict == "FAIL"
 
 
-def same_seed_twice(runs):
+def same_seed_twice(runs: list[Path]) -> list[Path]:
     return [runs[0], runs[0]]
 
 
-def other_overrides(runs):
+def other_overrides(runs: list[Path]) -> list[Path]:
     edit(runs[1] / "run.json", '"environment": {}', '"environment": {"ITERATIONS": "5"}')
     return runs
 
 
-def rebuilt_script(runs):
+def rebuilt_script(runs: list[Path]) -> list[Path]:
     with (runs[0].parents[1] / "train_gpt.py").open("a") as file:
         file.write("# one more line\n")
     return runs
 
 
-def another_build(runs):
+def another_build(runs: list[Path]) -> list[Path]:
     other = runs[0].parents[2] / "other"
     shutil.copytree(runs[0].parents[1], other)
-    edit(other / "train_gpt.py", "1e5", "1e4")
+    edit(other / "train_gpt.py", "1e6", "1e5")
     return [other / "runs" / "seed42", *runs[1:]]
 
 
-def failed_run(runs):
+def failed_run(runs: list[Path]) -> list[Path]:
     edit(runs[2] / "run.json", '"exit_code": 0', '"exit_code": 1')
     return runs
 
 
-def foreign_run(runs):
+def foreign_run(runs: list[Path]) -> list[Path]:
     (runs[2] / "run.json").write_text("[1, 2]")
     return runs
 
 
-def cut_artifact(runs):
+def cut_artifact(runs: list[Path]) -> list[Path]:
     (runs[2] / "final_model.ptz").write_bytes(b"short")
     return runs
 
 
-def cut_log(runs):
+def cut_log(runs: list[Path]) -> list[Path]:
     edit(runs[2] / "train_seed2025.log", "total_eval_time:4.5s", "")
     return runs
 
 
-def empty_log(runs):
+def empty_log(runs: list[Path]) -> list[Path]:
     (runs[2] / "train_seed2025.log").write_text("")
     return runs
 
 
-def binary_log(runs):
+def binary_log(runs: list[Path]) -> list[Path]:
     (runs[2] / "train_seed2025.log").write_bytes(bytes(range(256)) * 9)
     return runs
 
 
-def no_log(runs):
+def no_log(runs: list[Path]) -> list[Path]:
     (runs[2] / "train_seed2025.log").unlink()
     return runs
 
 
-def no_run(runs):
+def no_run(runs: list[Path]) -> list[Path]:
     return [runs[0].parents[1]]
 
 
@@ -225,7 +229,9 @@ def no_run(runs):
         (no_run, "expected a run folder with run.json"),
     ],
 )
-def test_runs_that_do_not_belong_together(stand_in_runs, untouched, spoil, expected):
+def test_runs_that_do_not_belong_together(
+    stand_in_runs: list[Path], untouched: Path, spoil: Callable[[list[Path]], list[Path]], expected: str
+) -> None:
     with pytest.raises(GolfError, match=expected) as caught:
         pack(spoil(stand_in_runs))
     assert "\n" not in str(caught.value)
@@ -240,12 +246,14 @@ def test_runs_that_do_not_belong_together(stand_in_runs, untouched, spoil, expec
         ({"name": "two\nlines"}, "name: expected one line"),
     ],
 )
-def test_details_that_make_no_submission(stand_in_runs, untouched, options, expected):
+def test_details_that_make_no_submission(
+    stand_in_runs: list[Path], untouched: Path, options: dict[str, str], expected: str
+) -> None:
     with pytest.raises(GolfError, match=expected):
         pack(stand_in_runs, **options)
 
 
-def test_failing_writes_leave_nothing(stand_in_runs, untouched):
+def test_failing_writes_leave_nothing(stand_in_runs: list[Path], untouched: Path) -> None:
     """A limit on the size of files stands for a disk that fills up in the middle of a copy."""
     unlimited = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, unlimited[1]))
@@ -256,7 +264,7 @@ def test_failing_writes_leave_nothing(stand_in_runs, untouched):
         resource.setrlimit(resource.RLIMIT_FSIZE, unlimited)
 
 
-def test_requirements_are_the_imports_at_the_top(tmp_path):
+def test_requirements_are_the_imports_at_the_top(tmp_path: Path) -> None:
     script = "import os, numpy as np\nimport torch.nn as nn\nfrom torch import Tensor\n\ndef f():\n    import flash\n"
     assert render_requirements(script, {"torch": "2.13.0"}) == "numpy\ntorch==2.13.0\n"
 
@@ -269,7 +277,7 @@ def write_probes(build: Path, names: tuple[str, ...] = NAMES) -> None:
     (build / "probe.json").write_text(json.dumps({"bundle_sha256": digest, "probes": probes}))
 
 
-def test_probes_go_with_the_record_and_into_its_readme(stand_in_runs):
+def test_probes_go_with_the_record_and_into_its_readme(stand_in_runs: list[Path]) -> None:
     write_probes(stand_in_runs[0].parents[1])
     record = pack(stand_in_runs)
     assert (record / "probe.json").is_file()
@@ -277,7 +285,7 @@ def test_probes_go_with_the_record_and_into_its_readme(stand_in_runs):
     assert readme.count("| C2-NORMALIZED | PASS | kraft probe | 1 \\| one |") == len(NAMES)
 
 
-def test_probes_of_another_script_stay_behind(stand_in_runs):
+def test_probes_of_another_script_stay_behind(stand_in_runs: list[Path]) -> None:
     build = stand_in_runs[0].parents[1]
     write_probes(build)
     edit(build / "probe.json", '"bundle_sha256": "', '"bundle_sha256": "0')
@@ -287,7 +295,7 @@ def test_probes_of_another_script_stay_behind(stand_in_runs):
 
 
 @pytest.mark.parametrize(("names", "found"), [((), "kraft, causal, "), (NAMES[:-1], "none of repeat;"), (NAMES, "")])
-def test_the_record_track_asks_for_all_probes(names, found, stand_in_runs):
+def test_the_record_track_asks_for_all_probes(names: tuple[str, ...], found: str, stand_in_runs: list[Path]) -> None:
     build = stand_in_runs[0].parents[1]
     for path in (build / "recipe.toml", build / "bundle.json", *build.glob("runs/*/*.log")):
         edit(path, "non-record-16mb", "10min_16mb")
@@ -299,7 +307,7 @@ def test_the_record_track_asks_for_all_probes(names, found, stand_in_runs):
     assert all(found in finding.found and "run `golf probe " in finding.found for finding in missing)
 
 
-def test_the_codec_proof_of_a_run_goes_with_the_record(stand_in_runs):
+def test_the_codec_proof_of_a_run_goes_with_the_record(stand_in_runs: list[Path]) -> None:
     run = stand_in_runs[1]
     (run / "proof.bin").write_bytes(b"code")
     files = [run / "proof.bin", run / "final_model.ptz", run.parents[1] / "train_gpt.py"]
@@ -319,7 +327,7 @@ def test_the_codec_proof_of_a_run_goes_with_the_record(stand_in_runs):
     assert "5,000 bytes, 2.0000 bits per byte where the script claims 1.9900" in (record / "README.md").read_text()
 
 
-def test_a_proof_of_another_artifact_stays_behind(stand_in_runs):
+def test_a_proof_of_another_artifact_stays_behind(stand_in_runs: list[Path]) -> None:
     run = stand_in_runs[0]
     digests = dict.fromkeys(("proof.bin", "final_model.ptz", "train_gpt.py"), "0" * 64)
     (run / "proof.bin").write_bytes(b"code")

@@ -16,9 +16,9 @@ def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
-def test_finished_run_is_complete_and_not_repeated(stand_in_build, monkeypatch):
+def test_finished_run_is_complete_and_not_repeated(stand_in_build: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
-    lines = []
+    lines: list[str] = []
     run = launch(stand_in_build, 42, nproc=2, on_line=lines.append)
     assert names(run) == ["final_model.ptz", "run.json", "train_seed42.log"]
     assert names(run.parent) == ["seed42"]
@@ -32,12 +32,12 @@ def test_finished_run_is_complete_and_not_repeated(stand_in_build, monkeypatch):
     assert facts["exit_code"] == 0
     assert facts["environment"] == {}
     assert "--nproc_per_node=2" in facts["command"]
-    repeated = []
+    repeated: list[str] = []
     assert launch(stand_in_build, 42, nproc=2, on_line=repeated.append) == run
     assert repeated == []
 
 
-def test_failed_run_shows_the_script_s_line_and_keeps_its_output(stand_in_build):
+def test_failed_run_shows_the_script_s_line_and_keeps_its_output(stand_in_build: Path) -> None:
     with pytest.raises(GolfError) as caught:
         launch(stand_in_build, 7, env={"STAND_IN": "fail"})
     assert "seed 7 failed: error: data/datasets: expected shards" in str(caught.value)
@@ -49,11 +49,11 @@ def test_failed_run_shows_the_script_s_line_and_keeps_its_output(stand_in_build)
     assert names(runs) == ["seed7"]
 
 
-def test_overrides_decide_whether_a_run_is_the_same(stand_in_build, monkeypatch):
-    first = []
+def test_overrides_decide_whether_a_run_is_the_same(stand_in_build: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first: list[str] = []
     launch(stand_in_build, 1, env={"ITERATIONS": "5"}, on_line=first.append)
     monkeypatch.setenv("ITERATIONS", "6")  # an exported variable reaches the script, so it counts as well
-    second = []
+    second: list[str] = []
     run = launch(stand_in_build, 1, on_line=second.append)
     assert first
     assert second
@@ -61,14 +61,14 @@ def test_overrides_decide_whether_a_run_is_the_same(stand_in_build, monkeypatch)
     assert names(run.parent) == ["seed1"]
 
 
-def test_timeout_is_a_failure(stand_in_build):
+def test_timeout_is_a_failure(stand_in_build: Path) -> None:
     with pytest.raises(GolfError, match=r"seed 1 failed: it took more than 0.3 s"):
         launch(stand_in_build, 1, env={"STAND_IN": "hang"}, timeout_seconds=0.3)
     assert names(stand_in_build / "runs") == ["seed1.failed"]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_interrupt_leaves_nothing(stand_in_build, number):
+def test_interrupt_leaves_nothing(stand_in_build: Path, number: int) -> None:
     def interrupt(line: str) -> None:
         if line == "waiting":
             os.kill(os.getpid(), number)
@@ -82,7 +82,7 @@ def test_interrupt_leaves_nothing(stand_in_build, number):
     assert names(stand_in_build / "runs") == []
 
 
-def test_bad_calls_are_one_line(stand_in_build, tmp_path, monkeypatch):
+def test_bad_calls_are_one_line(stand_in_build: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(GolfError, match=r"expected a build with train_gpt.py.*golf build"):
         launch(tmp_path, 1)
     with pytest.raises(GolfError, match="SEED: expected a variable that the launch leaves free"):
@@ -95,7 +95,7 @@ def test_bad_calls_are_one_line(stand_in_build, tmp_path, monkeypatch):
     assert not (stand_in_build / "runs").exists()
 
 
-def test_data_environment_names_no_home_folder(stand_in_build, tmp_path):
+def test_data_environment_names_no_home_folder(stand_in_build: Path, tmp_path: Path) -> None:
     environment = data_environment(stand_in_build, tmp_path / "data")
     assert environment == {
         "DATA_PATH": "../../data/datasets/demo_sp1024",
@@ -119,5 +119,5 @@ FAILURE = "E1121 10:03:12.809000 91 torch/distributed/elastic/multiprocessing/ap
         ([FAILURE.format(1)], "it printed nothing"),
     ],
 )
-def test_own_error_is_what_the_script_said_last(lines, expected):
+def test_own_error_is_what_the_script_said_last(lines: list[str], expected: str) -> None:
     assert own_error(lines) == expected

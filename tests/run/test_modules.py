@@ -2,17 +2,17 @@
 
 import hashlib
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from tests.support.tiny_run import TinyRun
 from toolkit.components import main as entry
 from toolkit.run.modules import run_modules
 
 
 @pytest.mark.parametrize("script", [None, __file__])
 def test_the_named_file_counts_as_the_code(
-    tiny_run: Any,
+    tiny_run: TinyRun,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],

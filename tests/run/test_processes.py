@@ -44,7 +44,7 @@ def is_alive(pid: int) -> bool:
 
 
 @pytest.mark.parametrize("child", [SLEEPER, DEAF])
-def test_exception_ends_the_whole_tree(child):
+def test_exception_ends_the_whole_tree(child: str) -> None:
     process, pid = start(child)
     with pytest.raises(ZeroDivisionError), process, ending(process, None):
         raise ZeroDivisionError
@@ -52,7 +52,7 @@ def test_exception_ends_the_whole_tree(child):
     assert not is_alive(pid)
 
 
-def test_timeout_ends_the_whole_tree_and_is_told():
+def test_timeout_ends_the_whole_tree_and_is_told() -> None:
     process, pid = start(SLEEPER)
     with process, ending(process, 0.2) as timed_out:
         assert process.stdout is not None
@@ -61,7 +61,7 @@ def test_timeout_ends_the_whole_tree_and_is_told():
     assert not is_alive(pid)
 
 
-def test_children_that_begin_while_it_ends_are_ended_too(monkeypatch):
+def test_children_that_begin_while_it_ends_are_ended_too(monkeypatch: pytest.MonkeyPatch) -> None:
     """By a parent that is deaf to the interrupt."""
     monkeypatch.setattr(processes, "_GRACE_SECONDS", 3.0)
     late = (
@@ -80,7 +80,7 @@ def test_children_that_begin_while_it_ends_are_ended_too(monkeypatch):
     assert not is_alive(pid)
 
 
-def test_a_process_that_ends_by_itself_is_left_alone():
+def test_a_process_that_ends_by_itself_is_left_alone() -> None:
     process = subprocess.Popen([sys.executable, "-c", ""], start_new_session=True, text=True)
     with process, ending(process, 60) as timed_out:
         pass

@@ -1,11 +1,13 @@
 """Hostile commands are stopped, and nothing of them is left. Every script gives up by itself after a bounded harm."""
 
 import os
+import shutil
 import socket
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 
@@ -25,8 +27,14 @@ def here(request: pytest.FixtureRequest) -> Sandbox:
         pytest.skip(str(error))
 
 
+class Run(Protocol):
+    def __call__(
+        self, code: str, readable: dict[Path, Path] | None = None, limits: Limits = LIMITS, **env: str
+    ) -> Outcome: ...
+
+
 @pytest.fixture
-def run(here: Sandbox, tmp_path: Path):
+def run(here: Sandbox, tmp_path: Path) -> Run:
     """Runs Python text in the sandbox; its folder is `tmp_path`/work."""
     (tmp_path / "work").mkdir()
 
@@ -47,7 +55,7 @@ def alive(mark: str) -> list[str]:
     return [line for line in lines if mark in line]
 
 
-def test_a_command_has_its_files_its_output_and_its_exit_code(run, tmp_path: Path) -> None:
+def test_a_command_has_its_files_its_output_and_its_exit_code(run: Run, tmp_path: Path) -> None:
     (tmp_path / "given.txt").write_text("given")
     code = "import sys; print(open('/in/given.txt').read()); open('made', 'w').write('x'); print('e', file=sys.stderr)"
     outcome = run(code + "; sys.exit(3)", {tmp_path / "given.txt": Path("/in/given.txt")})
@@ -55,13 +63,13 @@ def test_a_command_has_its_files_its_output_and_its_exit_code(run, tmp_path: Pat
     assert (tmp_path / "work" / "made").read_text() == "x"
 
 
-def test_environment_is_the_given_one_and_a_minimal_one(run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_environment_is_the_given_one_and_a_minimal_one(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOST_SECRET", "x")
     outcome = run("import os; print(os.environ.get('HOST_SECRET'), os.environ['SEED'], os.getcwd())", SEED="7")
     assert outcome.stdout == f"None 7 {WORK_DIR}\n"
 
 
-def test_no_network(run) -> None:
+def test_no_network(run: Run) -> None:
     """Neither a host outside nor a service of this machine."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
@@ -77,7 +85,7 @@ def test_no_network(run) -> None:
     assert outcome.refused == ("network: 192.0.2.1:80",)
 
 
-def test_loopback_works(run) -> None:
+def test_loopback_works(run: Run) -> None:
     outcome = run(
         "import socket\ns = socket.create_server(('127.0.0.1', 0))\n"
         "socket.create_connection(s.getsockname()); print('connected')"
@@ -85,7 +93,7 @@ def test_loopback_works(run) -> None:
     assert outcome.stdout == "connected\n"
 
 
-def test_a_training_shard_is_not_there_and_the_attempt_is_told(run, tmp_path: Path) -> None:
+def test_a_training_shard_is_not_there_and_the_attempt_is_told(run: Run, tmp_path: Path) -> None:
     for split in ("train", "val"):
         (tmp_path / f"fineweb_{split}_000000.bin").write_bytes(b"tokens")
     val = tmp_path / "fineweb_val_000000.bin"
@@ -101,7 +109,7 @@ def test_a_training_shard_is_not_there_and_the_attempt_is_told(run, tmp_path: Pa
 
 
 @pytest.mark.parametrize("path", ["/usr/written", "/written", "/in/given.txt", "/proc/sys/kernel/core_pattern", "{}/x"])
-def test_writing_outside(run, tmp_path: Path, path: str) -> None:
+def test_writing_outside(run: Run, tmp_path: Path, path: str) -> None:
     given = tmp_path / "given.txt"
     given.write_text("given")
     outcome = run(f"open({path.format(tmp_path)!r}, 'w').write('harm')", {given: Path("/in/given.txt")})
@@ -111,7 +119,7 @@ def test_writing_outside(run, tmp_path: Path, path: str) -> None:
     assert sorted(os.listdir(tmp_path)) == ["given.txt", "work"]
 
 
-def test_forking_endlessly(run) -> None:
+def test_forking_endlessly(run: Run) -> None:
     """Doubling, up to 128 processes."""
     mark = f"bomb{time.monotonic_ns()}"
     outcome = run(
@@ -121,7 +129,7 @@ def test_forking_endlessly(run) -> None:
     assert alive(mark) == []
 
 
-def test_the_kernel_alone_stops_forking(run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_kernel_alone_stops_forking(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """At most 200 times, with nobody to watch: what outruns the watch does no harm either."""
     with bounded_group(10) as enter:
         if os.geteuid() == 0 and not enter:
@@ -160,14 +168,14 @@ def test_no_group_is_left_where_no_limit_can_be_set(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-def test_starting_threads_endlessly(run) -> None:
+def test_starting_threads_endlessly(run: Run) -> None:
     outcome = run(
         "import threading, time\nfor _ in range(500):\n    threading.Thread(target=time.sleep, args=(30,)).start()"
     )
     assert outcome.stopped == "processes"
 
 
-def test_allocating_endlessly(run) -> None:
+def test_allocating_endlessly(run: Run) -> None:
     """Up to 4 GiB, by two processes."""
     mark = f"hoard{time.monotonic_ns()}"
     outcome = run(
@@ -177,27 +185,27 @@ def test_allocating_endlessly(run) -> None:
     assert alive(mark) == []
 
 
-def test_allocating_100_gb_at_once(run) -> None:
+def test_allocating_100_gb_at_once(run: Run) -> None:
     outcome = run("x = bytearray(100 << 30)\nx[::4096] = bytes(len(x) // 4096)")
     assert outcome.stopped == "memory" or "MemoryError" in outcome.stderr
 
 
 @pytest.mark.parametrize("folder", ["/tmp", "/dev/shm"])
-def test_filling_memory_with_files(run, folder: str) -> None:
+def test_filling_memory_with_files(run: Run, folder: str) -> None:
     outcome = run(
         f"with open('{folder}/x', 'wb') as file:\n    for _ in range(32):\n        file.write(bytes(16 << 20))"
     )
     assert outcome.stderr.endswith("OSError: [Errno 28] No space left on device\n")
 
 
-def test_filling_the_disk(run, tmp_path: Path) -> None:
+def test_filling_the_disk(run: Run, tmp_path: Path) -> None:
     """Up to 1 GB. What was written is the caller's, who made the folder."""
     limits = Limits(memory_bytes=64 << 20, seconds=60, processes=50)
     code = "import time\nfor i in range(64):\n    open(f'{i}', 'wb').write(b'x' * (16 << 20))\n    time.sleep(0.05)"
     assert run(code, limits=limits).stopped == "files"
 
 
-def test_sleeping_past_the_limit_with_children_of_their_own_session(run) -> None:
+def test_sleeping_past_the_limit_with_children_of_their_own_session(run: Run) -> None:
     mark = f"sleeper{time.monotonic_ns()}"
     code = (
         f"import subprocess, sys, time\nprint('start', flush=True)\n"
@@ -209,7 +217,7 @@ def test_sleeping_past_the_limit_with_children_of_their_own_session(run) -> None
     assert alive(mark) == []
 
 
-def test_a_background_process_ends_with_the_command(run) -> None:
+def test_a_background_process_ends_with_the_command(run: Run) -> None:
     mark = f"daemon{time.monotonic_ns()}"
     child = f"[sys.executable, '-c', 'import time; time.sleep(50)  # {mark}']"
     outcome = run(f"import subprocess, sys\nsubprocess.Popen({child}, start_new_session=True)\nprint('done')")
@@ -217,21 +225,21 @@ def test_a_background_process_ends_with_the_command(run) -> None:
     assert alive(mark) == []
 
 
-def test_no_process_outside_can_be_seen_or_ended(run) -> None:
+def test_no_process_outside_can_be_seen_or_ended(run: Run) -> None:
     code = "import os\nprint(sum(name.isdigit() for name in os.listdir('/proc')))\nos.kill({}, 9)"
     outcome = run(code.format(os.getpid()))
     assert int(outcome.stdout) <= 3
     assert "ProcessLookupError" in outcome.stderr
 
 
-def test_output_is_cut(run) -> None:
+def test_output_is_cut(run: Run) -> None:
     outcome = run("for _ in range(100):\n    print('x' * (1 << 20))")
     assert outcome.stdout.startswith("x" * (1 << 20) + "\n")
     assert outcome.stdout.endswith("bytes more\n")
     assert len(outcome.stdout) < OUTPUT_BYTES + 100
 
 
-def test_an_error_on_our_side_leaves_nothing(run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_on_our_side_leaves_nothing(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupt(pid: int) -> list[int]:
         raise KeyboardInterrupt
 
@@ -269,14 +277,14 @@ def test_killing_the_caller_ends_what_is_inside(here: Sandbox, tmp_path: Path) -
     assert not left
 
 
-def test_torch_works_inside(run) -> None:
+def test_torch_works_inside(run: Run) -> None:
     pytest.importorskip("torch")
     outcome = run("import torch; print(torch.ones(3).sum().item())", limits=Limits(4 << 30, 120, 200))
     assert outcome == Outcome(0, "3.0\n", "", "", ())
 
 
 def test_reasons_are_told_where_none_works(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sandbox.shutil, "which", lambda name: None)
+    monkeypatch.setattr(shutil, "which", lambda name: None)
     with pytest.raises(
         GolfError, match=r"expected bwrap or user namespaces that work, found bwrap: not installed; ins"
     ):

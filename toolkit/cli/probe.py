@@ -20,6 +20,10 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.command("probe")
 @click.argument("what", metavar="[BUILD|RECIPE]", required=False)
 @click.argument("names", nargs=-1, metavar="[NAME]...")
+@click.option("--stage", help="Run this of the recipe's stages alone; all by default.")
+@click.option(
+    "--positions", type=click.IntRange(min=1), help="Places that kraft and causal look at; 8 and 12 by default."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print an object instead of a table.")
 @click.option("--script", type=_FILE, help="Any script instead, as a black box in the sandbox.")
 @click.option("--run", "shell", help="How the shell has it evaluate, in a folder with script, --with and data/.")
@@ -31,7 +35,15 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.option("--jobs", default=1, show_default=True, type=click.IntRange(min=1), help="Runs of the script at a time.")
 @click.pass_context
 def command(
-    ctx: click.Context, what: str | None, names: tuple[str, ...], as_json: bool, script: Path | None, **black_box: Any
+    ctx: click.Context,
+    /,
+    what: str | None,
+    names: tuple[str, ...],
+    stage: str | None,
+    positions: int | None,
+    as_json: bool,
+    script: Path | None,
+    **black_box: Any,
 ) -> None:
     """Show by running that a recipe's scores are code lengths: all probes, or those that are named.
 
@@ -46,6 +58,9 @@ def command(
     What is run is the recipe's miniature, on the CPU, in two minutes or so. Outcomes for a BUILD are kept in
     BUILD/probe.json, which `golf check` reads and `golf package` asks for in the record track.
 
+    While you work on a stage, try it in seconds: `golf probe R kraft --stage sliding+ppm_trie --positions 1`. What has
+    fewer stages or positions than by default is no evidence and is not kept in probe.json.
+
     With --script it is any script's printed totals: do they form a code at the end of a stream? Each token of the
     vocabulary takes a run there, so that a PASS takes long; a FAIL takes fewer.
 
@@ -57,7 +72,7 @@ def command(
         report = _probe_script(script, **black_box)
         content = report.to_json()
     elif what:
-        report, content = _probe_recipe(what, names)
+        report, content = _probe_recipe(what, names, stage, positions)
     else:
         raise click.UsageError("expected BUILD or RECIPE, or --script FILE")
     if as_json:
@@ -68,7 +83,9 @@ def command(
         ctx.exit(1)
 
 
-def _probe_recipe(what: str, names: tuple[str, ...]) -> tuple[Report, dict[str, Any]]:
+def _probe_recipe(
+    what: str, names: tuple[str, ...], stage: str | None, positions: int | None
+) -> tuple[Report, dict[str, Any]]:
     """Findings of the probes, and what --json prints."""
     from toolkit.check.evidence.probes import NAMES
     from toolkit.check.rulebook.finding import Report
@@ -82,16 +99,21 @@ def _probe_recipe(what: str, names: tuple[str, ...]) -> tuple[Report, dict[str, 
         raise click.UsageError(f"probes: expected names of {', '.join(NAMES)}, found {', '.join(sorted(unknown))}")
     build = read_build(Path(what)) if (Path(what) / BUNDLE_NAME).is_file() else None
     cfg = build.cfg if build else load_recipe(what)
+    options = [f"--stage {stage}"] * bool(stage) + [f"--positions {positions}"] * bool(positions)
     with interrupt_on_termination(), Display() as display:
         probed = run_probes(
             cfg,
             [name for name in NAMES if name in names] or NAMES,
-            f"golf probe {what}",
+            " ".join(["golf probe", what, *options]),
             lambda name, share: display.show(name, f"{share:.0%}", share),
             readable_script(build.folder) if build else None,
+            stage,
+            positions,
         )
     if build:
         write_probes(build.folder, build.sha256, probed)
+    if tries := [one.name for one in probed if not one.is_whole]:
+        click.echo(f"{', '.join(tries)}: a try, with fewer stages or positions than evidence takes; not kept", err=True)
     report = Report(tuple(finding for one in probed for finding in one.findings), {})
     return report, _to_json(cfg.name, report, probed)
 
@@ -124,5 +146,12 @@ def _probe_script(
 
 def _to_json(recipe: str, report: Report, probed: list[Probed]) -> dict[str, object]:
     content = report.to_json()
-    seconds = {one.name: round(one.seconds, 1) for one in probed}
-    return {"recipe": recipe, "verdict": content["verdict"], "findings": content["findings"], "seconds": seconds}
+    return {
+        "recipe": recipe,
+        "verdict": content["verdict"],
+        "findings": content["findings"],
+        "seconds": {one.name: round(one.seconds, 1) for one in probed},
+        "stages": list(probed[0].stages),
+        "positions": {one.name: one.positions for one in probed if one.positions},
+        "tries": [one.name for one in probed if not one.is_whole],
+    }

@@ -16,18 +16,16 @@ from toolkit.components.artifact.artifact import decode_artifact, encode_artifac
 from toolkit.components.artifact.schemes import dequantize_weights
 from toolkit.components.base.failure import InputError
 from toolkit.components.base.log import Log, unwritable
-from toolkit.components.base.native import compile_native
 from toolkit.components.base.ranks import Ranks, close_ranks, open_ranks
 from toolkit.components.config import Config
-from toolkit.components.mixing.ppm_seed import SEED_SOURCE
-from toolkit.components.mixing.ppm_trie import compile_engine
 from toolkit.components.model.levels import stop_rounding
 from toolkit.components.quantizing.methods import collect, compile_quantizer, quantize_model
-from toolkit.components.scoring.score import score_blocks, score_line
+from toolkit.components.scoring.roundtrip import score_blocks
+from toolkit.components.scoring.score import score_line
 from toolkit.components.setup.device import hardware_name, model_on
 from toolkit.components.setup.environment import Environment, read_environment
 from toolkit.components.setup.inputs import Inputs, read_inputs
-from toolkit.components.stages import run_stages
+from toolkit.components.stages import prepare_stages, run_stages
 from toolkit.components.training.train import train
 from toolkit.components.training.trainer import Trainer
 
@@ -41,10 +39,7 @@ def main(cfg: Config, script_path: str) -> None:
     try:
         env = read_environment(cfg)
         inputs = read_inputs(cfg, env, ranks)
-        if "ppm_seed" in cfg.evaluate.stages:
-            compile_native(SEED_SOURCE)
-        if "ppm_trie" in cfg.evaluate.stages:
-            compile_engine(cfg)
+        prepare_stages(cfg)
         compile_quantizer(cfg, env)
         log = Log(env.log_path, ranks.is_main)
         code = Path(script_path).read_bytes()

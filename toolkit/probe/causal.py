@@ -89,9 +89,10 @@ def _compare(before: StageTrace, after: StageTrace, target: int) -> list[Movemen
     return found
 
 
-def probe(scene: Scene, positions: int = POSITIONS) -> list[Finding]:
+def probe(scene: Scene) -> list[Finding]:
     """C1-CAUSAL for every stage, on text and on a stream of unique tokens."""
     unique, spare = scene.unique
+    positions = scene.positions or POSITIONS
     moved = []
     for done, target in enumerate(scene.targets(positions)):
         moved += moved_nats(scene.evaluate, scene.text, [target], spare)
@@ -103,7 +104,7 @@ def probe(scene: Scene, positions: int = POSITIONS) -> list[Finding]:
 def _causal(scene: Scene, stage: str, moved: list[Movement], positions: int) -> Finding:
     expected = "nats, logits and adapted weights before a change of the stream, the same bits again"
     if not moved:
-        found = f"the same bits for {positions} places, each token alone and with all that follow"
+        found = f"the same bits at {positions} of {scene.length - 1} targets, alone and with all that follow"
         return scene.finding("causal", "C1-CAUSAL", "PASS", expected, found, stage)
     worst = max(moved, key=lambda one: (one.what == "nats", one.difference))
     found = f"a change at target {worst.changed} moves the {worst.what} of target {worst.moved}"

@@ -93,12 +93,13 @@ def main(action: str, recipe: str, stage: str, artifact: str, tokenizer_path: st
     model.eval()
     if action == "encode":
         tokens = read_tokens([Path(source)], cfg.model.vocab_size).tolist()
-        code, nats = encode(stage_predictor(cfg, stage, model, strings, tokens[0]), tokens[1:])
+        code, nats = encode(stage_predictor(cfg, stage, model, strings, tokens[0], len(tokens) - 1), tokens[1:])
         Path(target).write_bytes(pack_code(tokens, code))
         print(json.dumps({"nats": nats}))
     else:
         count, first_token, code = unpack_code(Path(source).read_bytes(), Path(source))
-        tokens = [first_token, *decode(stage_predictor(cfg, stage, model, strings, first_token), code, count)]
+        predictor = stage_predictor(cfg, stage, model, strings, first_token, count)
+        tokens = [first_token, *decode(predictor, code, count)]
         write_shard(Path(target), np.array(tokens))
 
 

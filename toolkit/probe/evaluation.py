@@ -4,11 +4,13 @@ The probes know nothing else of it: not how many stages there are, whether a net
 charges, or in which order. Target i is token i + 1; the first token is context alone.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Protocol
 
 import numpy as np
 from torch import Tensor
+
+from toolkit.components.config import Config
 
 Report = Callable[[str, np.ndarray], None]
 
@@ -19,6 +21,11 @@ class Evaluation(Protocol):
     def __call__(self, tokens: Tensor, report: Report) -> None:
         """Score a stream int64[N]; `report` is given each stage's name and nats float64[N - 1] when they are final."""
         ...
+
+
+def label_stages(cfg: Config, labels: Iterable[str]) -> dict[str, str]:
+    """A recipe's stages by the labels of a run's scores: stages report as `final_...`, in the recipe's order."""
+    return dict(zip((label for label in labels if label.startswith("final_")), cfg.evaluate.stages, strict=True))
 
 
 def nats_by_stage(evaluate: Evaluation, tokens: Tensor) -> dict[str, np.ndarray]:

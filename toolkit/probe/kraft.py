@@ -25,11 +25,11 @@ from toolkit.components.config import Config
 from toolkit.components.mixing.ppm_seed import mix_ppm_seed
 from toolkit.components.mixing.trie import Trie, TrieFeed
 from toolkit.components.model.gpt import GPT
-from toolkit.components.scoring.windows import window_logits
+from toolkit.components.scoring.sliding import sliding_rows
 from toolkit.components.text.byte_tables import load_tokenizer, token_strings
 from toolkit.components.text.shards import find_shards, read_tokens
 from toolkit.errors import GolfError
-from toolkit.probe.steps.stepping import SteppingMixer
+from toolkit.probe.steps.ppm_trie import SteppingMixer
 from toolkit.recipe import load_recipe
 
 _CPU = Ranks(0, 1, torch.device("cpu"))
@@ -55,7 +55,7 @@ def vocabulary_sums(
     feed = TrieFeed(Trie(strings, _CPU.device), stream[1:].numpy())
     nats: list[float] = []
     rows: dict[int, Tensor] = {}
-    for first, logits, part in window_logits(cfg, model, stream, _CPU, cfg.evaluate.stride):
+    for first, logits, part in sliding_rows(cfg, model, stream, _CPU):
         feed.add(first, logits, part)
         nats += F.cross_entropy(logits, part, reduction="none").tolist()
         rows |= {target: logits[target - first].clone() for target in targets if first <= target < first + len(part)}
@@ -90,7 +90,7 @@ def trie_sums(
     rows: dict[int, Tensor],  # logits [V] of the targets to look at
 ) -> dict[int, float]:
     """Z of the mixture on the trie at these targets, from one walk up to the last of them."""
-    mixer = SteppingMixer(cfg, feed.trie)
+    mixer = SteppingMixer(cfg, feed.trie, len(targets))
     nodes = torch.arange(len(feed.trie.partials))
     sums = {}
     for target in range(max(rows) + 1):

@@ -72,9 +72,9 @@ def excess_bits_per_byte(sums: Iterable[KraftSum], target_bytes: np.ndarray) -> 
     return sum(gains) / len(gains) / float(target_bytes.mean())
 
 
-def probe(scene: Scene, positions: int = POSITIONS) -> list[Finding]:
+def probe(scene: Scene) -> list[Finding]:
     """C2-NORMALIZED for every stage, and C1-CAUSAL where a token put in moves a charge before it."""
-    kinds = choose_targets(scene.evaluate.tokenizer, scene.text.numpy(), positions)
+    kinds = choose_targets(scene.evaluate.tokenizer, scene.text.numpy(), scene.positions or POSITIONS)
     done = 0
 
     def on_variant() -> None:
@@ -99,9 +99,10 @@ def _normalized(scene: Scene, sums: list[KraftSum], kinds: dict[int, str]) -> Fi
     by_excess = sorted(sums, key=lambda one: -one.excess)
     outcome = "PASS" if by_excess[0].excess <= TOLERANCE else "FAIL"
     expected = f"the sum of exp(-nats) over all {scene.vocab_size} tokens within {TOLERANCE:g} of 1"
-    found = f"{len(sums)} targets: largest |Z - 1| {by_excess[0].excess:.1e}"
+    looked_at = f"{len(sums)} of {scene.length - 1} targets"
+    found = f"{looked_at}: largest |Z - 1| {by_excess[0].excess:.1e}"
     if outcome == "FAIL":
         bits = excess_bits_per_byte(sums, scene.evaluate.target_bytes(scene.text))
-        found = f"{len(sums)} targets: mean Z {np.mean([one.z for one in sums]):.4f}, worth {bits:.4f} bits per byte"
+        found = f"{looked_at}: mean Z {np.mean([one.z for one in sums]):.4f}, worth {bits:.4f} bits per byte"
     worst = ", ".join(f"{one.z:.7f} at target {one.target} ({kinds[one.target]})" for one in by_excess[:3])
     return scene.finding("kraft", "C2-NORMALIZED", outcome, expected, found, sums[0].stage, f"worst Z {worst}")

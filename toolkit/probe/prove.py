@@ -39,6 +39,7 @@ from toolkit.folders import (
     seed_of,
     write_files,
 )
+from toolkit.probe.evaluation import label_stages
 from toolkit.record.proof import read_proof, sha256_of
 from toolkit.record.runs import Build, read_build
 from toolkit.run.launch import data_environment
@@ -55,7 +56,6 @@ _COMMANDS = {
 }
 _SCORE_ENV = {"EVAL_ONLY": "1", "DATA_PATH": "{shards}", "TOKENIZER_PATH": "{tokenizer}", "ARTIFACT_PATH": "{artifact}"}
 _PACKAGES = ("torch", "numpy", "constriction")
-_LOG_NAMES = {"sliding": "sliding_window"}  # of stages whose log line says something else
 
 
 @dataclass(frozen=True)
@@ -167,7 +167,7 @@ def _case(build: Path, seed: int | None, stage: str | None, data_root: Path) -> 
     found = read_build(build.resolve())
     stage = stage or found.cfg.evaluate.stages[-1]
     if stage not in found.cfg.evaluate.stages:
-        raise GolfError(f"stage: expected one of {', '.join(found.cfg.evaluate.stages)}, found {stage}")
+        raise GolfError(f"--stage: expected one of {', '.join(found.cfg.evaluate.stages)}, found {stage}")
     script = (found.folder / SCRIPT_NAME).read_bytes()
     if script != bundle(found.cfg, "base85" if script.isascii() else "latin1").packed:
         raise GolfError(
@@ -193,11 +193,13 @@ def _claim(place: "_Place", case: _Case, work: Path, shard: Path) -> float:
     inputs = {"script": case.build.folder / SCRIPT_NAME, "shards": shard.parent}
     place.run("score", case, work, inputs, _SCORE_ENV)
     (log_path,) = (work / "score").glob("eval_*.log")
-    name = f"final_{case.build.cfg.quantize.symbols}_{_LOG_NAMES.get(case.stage, case.stage)}"
-    scores = [score for log in read_runs(log_path) for score in log.scores if score.key == name]
-    if not scores:
-        raise GolfError(f"{log_path.name}: expected a line `{name} val_loss:...`, found none")
-    return scores[-1].val_bpb
+    scores = {score.key: score.val_bpb for log in read_runs(log_path) for score in log.scores}
+    try:
+        stages = label_stages(case.build.cfg, scores)
+    except ValueError:
+        expected = ", ".join(case.build.cfg.evaluate.stages)
+        raise GolfError(f"{log_path.name}: expected scores of {expected}, found {', '.join(scores)}") from None
+    return next(scores[label] for label, stage in stages.items() if stage == case.stage)
 
 
 def _decode(place: "_Place", case: _Case, work: Path, shard: Path, code: Path) -> None:

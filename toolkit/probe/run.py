@@ -1,6 +1,7 @@
 """All probes of a recipe, and the file in a build that keeps what they found.
 
-`probe.json` belongs to one script, whose SHA-256 it carries; `golf check` reads it and `golf package` asks for it.
+`probe.json` belongs to one script, whose SHA-256 it carries; `golf check` reads it and `golf package` asks for it. What
+looks at less than all stages, or at fewer places than a probe's own number, is a try and never gets there.
 """
 
 import hashlib
@@ -8,7 +9,7 @@ import json
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from toolkit.errors import GolfError
 from toolkit.folders import BUNDLE_NAME, PROBES_NAME, READABLE_NAME, SCRIPT_NAME, write_atomically
 from toolkit.probe import causal, contained, independence, normalized, order, repeat
 from toolkit.probe.scene import Scene
-from toolkit.probe.tiny import Tiny
+from toolkit.probe.tiny import Tiny, miniature_script
 
 PROBES: dict[str, Callable[[Scene], list[Finding]]] = {
     "kraft": normalized.probe,
@@ -32,6 +33,7 @@ PROBES: dict[str, Callable[[Scene], list[Finding]]] = {
     "self-contained": contained.probe,
     "repeat": repeat.probe,
 }
+SAMPLED = {"kraft": normalized.POSITIONS, "causal": causal.POSITIONS}  # places that these probes look at
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,9 @@ class Probed:
     command: str
     seconds: float
     findings: tuple[Finding, ...]
+    stages: tuple[str, ...]
+    positions: int | None = None  # that it has sampled
+    is_whole: bool = True  # evidence; False for a try
 
 
 def run_probes(
@@ -50,19 +55,26 @@ def run_probes(
     command: str,  # what repeats all probes, such as `golf probe demo`
     show: Callable[[str, float], None] = lambda name, share: None,  # name of a probe, and its share that is done
     readable: str | None = None,  # readable script of the build that the outcomes are to hold for
+    stage: str | None = None,  # of the recipe's stages, to run it alone; all by default
+    positions: int | None = None,  # places for the probes that sample; their own number by default
 ) -> list[Probed]:
     """Probe the miniature of a recipe. `GolfError` for a build that is no program of this recipe and this toolkit."""
+    stages = (stage,) if stage else cfg.evaluate.stages
+    if not set(stages) <= set(cfg.evaluate.stages):
+        raise GolfError(f"--stage: expected one of {', '.join(cfg.evaluate.stages)}, found {stage}")
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # as in the runs; the tensors are too small for more
     try:
         with tempfile.TemporaryDirectory(prefix="golf-probe-") as folder:
             show(names[0], 0.0)
-            tiny = Tiny(cfg, Path(folder))
-            if readable is not None and not same_up_to_constants(readable, tiny.text):
+            tiny = Tiny(replace(cfg, evaluate=replace(cfg.evaluate, stages=stages)), Path(folder))
+            is_whole = stages == cfg.evaluate.stages
+            script = tiny.text if is_whole else miniature_script(cfg)
+            if readable is not None and not same_up_to_constants(readable, script):
                 raise GolfError(
                     f"{cfg.name}: expected a build by this state of the toolkit, found another program; build it again"
                 )
-            return [_run_probe(tiny, name, command, show) for name in names]
+            return [_run_probe(tiny, name, command, show, positions, is_whole) for name in names]
     finally:
         torch.set_num_threads(threads)
 
@@ -80,22 +92,37 @@ def readable_script(build: Path) -> str:
     return (build / READABLE_NAME).read_text(encoding="utf-8")
 
 
-def _run_probe(tiny: Tiny, name: str, command: str, show: Callable[[str, float], None]) -> Probed:
+def _run_probe(
+    tiny: Tiny, name: str, command: str, show: Callable[[str, float], None], positions: int | None, is_whole: bool
+) -> Probed:
     started = time.perf_counter()
     show(name, 0.0)
-    findings = PROBES[name](Scene(tiny, command, lambda share: show(name, share)))
+    findings = PROBES[name](Scene(tiny, command, lambda share: show(name, share), positions))
     show(name, 1.0)
-    return Probed(name, f"{command} {name}", time.perf_counter() - started, tuple(findings))
+    sampled = (positions or SAMPLED[name]) if name in SAMPLED else None
+    return Probed(
+        name,
+        f"{command} {name}",
+        time.perf_counter() - started,
+        tuple(findings),
+        tiny.cfg.evaluate.stages,
+        sampled,
+        is_whole and (sampled is None or sampled >= SAMPLED[name]),
+    )
 
 
 def write_probes(build: Path, bundle_sha256: str, probed: Sequence[Probed]) -> None:
-    """Put outcomes into a build's file; those of other probes of the same script stay."""
+    """Put outcomes into a build's file, except those of tries; what it has of other probes of the same script stays."""
+    whole = [one for one in probed if one.is_whole]
+    if not whole:
+        return
     before = read_probes(build)
     kept: dict[str, Any] = {}
     if set(missing_probes(before, bundle_sha256)) != set(NAMES) and before.get("schema_version") == SCHEMA_VERSION:
         kept = dict(before["probes"])
-    for one in probed:
+    for one in whole:
         facts = {"command": one.command, "seconds": round(one.seconds, 1), "torch": torch.__version__}
+        facts |= {"stages": one.stages} | ({"positions": one.positions} if one.positions else {})
         kept[one.name] = facts | {"findings": [asdict(finding) for finding in one.findings]}
     ordered = {name: kept[name] for name in NAMES if name in kept}
     content = {"schema_version": SCHEMA_VERSION, "bundle_sha256": bundle_sha256, "probes": ordered}

@@ -11,6 +11,7 @@ from torch import Tensor
 from toolkit.check.rulebook.finding import Finding
 from toolkit.check.rulebook.ruleset import find_rule
 from toolkit.components.text.byte_tables import token_strings
+from toolkit.probe.evaluation import label_stages
 from toolkit.probe.steps.step import Predictor, stage_predictor
 from toolkit.probe.tiny import ProgramEvaluation, Tiny
 from toolkit.run.progress import stage_title
@@ -25,6 +26,7 @@ class Scene:
     tiny: Tiny
     command: str = "golf probe"
     show: Callable[[float], None] = lambda share: None
+    positions: int | None = None  # places that a probe samples; None for its own number
 
     @property
     def evaluate(self) -> ProgramEvaluation:
@@ -57,20 +59,21 @@ class Scene:
     @property
     def stages(self) -> dict[str, str]:
         """Names of the recipe's stages by the labels that the script reports them under."""
-        labels = [label for label in self.tiny.trained.scores if label.startswith("final_")]
-        return dict(zip(labels, self.tiny.cfg.evaluate.stages, strict=True))
+        return label_stages(self.tiny.cfg, self.tiny.trained.scores)
 
     def predictor(self, label: str) -> Predictor:
         """The form of one token at a time of a stage, at the start of `text`; `LookupError` for a stage without."""
         if self.tiny.is_edited:
             raise LookupError("no form of one token at a time is that of edited components")
         strings = token_strings(self.evaluate.tokenizer)
-        stage = self.stages[label]
-        return stage_predictor(self.tiny.cfg, stage, self.evaluate.model, strings, int(self.text[0]))
+        first_token, num_targets = int(self.text[0]), self.length - 1
+        return stage_predictor(
+            self.tiny.cfg, self.stages[label], self.evaluate.model, strings, first_token, num_targets
+        )
 
     def targets(self, count: int) -> list[int]:
-        """Targets spread over a probed stream, its first and its last among them."""
-        return np.linspace(0, self.length - 2, count).astype(int).tolist()
+        """Targets spread over a probed stream, its first and its last among them; one alone is the last."""
+        return np.linspace(self.length - 2, 0, count).astype(int)[::-1].tolist()
 
     def finding(
         self, probe: str, rule_id: str, outcome: str, expected: str, found: str, stage: str = "", detail: str = ""

@@ -47,11 +47,14 @@ class TinyRun:
     scores: dict[str, str]
 
 
-class Tiny:
-    """The miniature's script and data in a folder, and what is done with them.
+def miniature_script(cfg: Config, edit: Callable[[list[Module]], list[Module]] | None = None) -> str:
+    """The readable script of a recipe's miniature; `edit` changes the components first, see `cheats`."""
+    modules = read_modules(ENTRY)
+    return make_readable(scaled_down(cfg), edit(modules) if edit else modules)[0]
 
-    `edit` changes the components before they are joined: see `cheats`.
-    """
+
+class Tiny:
+    """The miniature's script and data in a folder, and what is done with them."""
 
     def __init__(
         self,
@@ -64,8 +67,7 @@ class Tiny:
         self.variables = variables or {}
         self.is_edited = edit is not None
         self.folder = folder
-        modules = read_modules(ENTRY)
-        self.text, _, _ = make_readable(self.cfg, edit(modules) if edit else modules)
+        self.text = miniature_script(cfg, edit)
         (folder / SCRIPT_NAME).write_text(self.text, encoding="utf-8")
         write_data(self.cfg, folder)
 

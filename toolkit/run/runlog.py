@@ -128,11 +128,12 @@ class RunLog:
 
     @property
     def script_sha256(self) -> str | None:
-        return self.number("bundle_sha256")
+        digest: str | None = self.number("bundle_sha256")
+        return digest
 
     @property
     def seed(self) -> int | None:
-        return self.number(*_READ_FROM["seed"])
+        return self._count("seed")
 
     @property
     def headline(self) -> Score | None:
@@ -214,28 +215,32 @@ class RunLog:
         readings = [self.facts[name] for name in _READ_FROM["train_seconds"] if name in self.facts]
         return max(readings, key=lambda fact: fact.value, default=None)
 
+    def _count(self, measure: str) -> int | None:
+        count: int | None = self.number(*_READ_FROM[measure])
+        return count
+
     def _seconds(self, names: Iterable[str]) -> float | None:
         milliseconds = self.number(*names)
         return None if milliseconds is None else milliseconds / 1000
 
     @property
     def steps(self) -> int | None:
-        return self.number(*_READ_FROM["steps"])
+        return self._count("steps")
 
     @property
     def artifact_bytes(self) -> int | None:
         """Code and compressed model together, as the log counts them."""
-        return self.number(*_READ_FROM["artifact_bytes"])
+        return self._count("artifact_bytes")
 
     @property
     def code_bytes(self) -> int | None:
         """Code as the log counts it, packed or not."""
-        return self.number(*_READ_FROM["code_bytes"])
+        return self._count("code_bytes")
 
     @property
     def model_bytes(self) -> int | None:
         """The compressed model."""
-        return self.number(*_READ_FROM["model_bytes"])
+        return self._count("model_bytes")
 
     @property
     def trained(self) -> bool:

@@ -27,7 +27,8 @@ class NotReadable(Exception):
 def parse(source: str) -> ast.Module:
     """The tree of untrusted source; `NotReadable` instead of anything that the parser may raise."""
     try:
-        return _parse(source)
+        tree: ast.Module = _parse(source)
+        return tree
     except SyntaxError as error:
         reason = f"{error.msg} in line {error.lineno}"
     try:
@@ -43,7 +44,8 @@ def parse_newer(source: str) -> ast.Module:
     if not reader.fields:
         raise NotReadable("there is no such f-string")
     try:
-        return ast.fix_missing_locations(_Restore(reader.fields, reader.shown).visit(_parse(text)))
+        tree: ast.Module = _Restore(reader.fields, reader.shown).visit(_parse(text))
+        return ast.fix_missing_locations(tree)
     except SyntaxError as error:
         raise NotReadable(str(error)) from None
 

@@ -46,7 +46,7 @@ def decompress_bz2(data: bytes) -> bytes:
 
 def decompress_brotli(data: bytes) -> bytes:
     decompressor = brotli.Decompressor()
-    output = decompressor.process(data, output_buffer_limit=MAX_OUTPUT_BYTES)
+    output: bytes = decompressor.process(data, output_buffer_limit=MAX_OUTPUT_BYTES)
     while not decompressor.can_accept_more_data() and len(output) <= MAX_OUTPUT_BYTES:
         output += decompressor.process(b"", output_buffer_limit=MAX_OUTPUT_BYTES)
     _check_size(output)
@@ -57,7 +57,7 @@ def decompress_brotli(data: bytes) -> bytes:
 
 def _streams(make: Callable[[], Any], data: bytes, single: bool = False) -> bytes:
     """Decompress one stream after the other, as the standard library does; what follows the first may be no stream."""
-    output = b""
+    output: bytes = b""
     while True:
         decompressor = make()
         try:

@@ -6,7 +6,8 @@ The cases of `test_static_rules.py` go further; this table is what makes a new r
 from typing import NamedTuple
 
 import pytest
-from test_static_rules import (
+
+from tests.support.scripts import (
     ADAPT,
     BLEND,
     CALIBRATE,
@@ -24,7 +25,6 @@ from test_static_rules import (
     scoring,
     script,
 )
-
 from toolkit.check.rulebook.ruleset import all_rules
 from toolkit.check.static.analyze import analyze
 from toolkit.check.static.context.settings import Settings

@@ -5,120 +5,42 @@ from collections.abc import Callable
 
 import pytest
 
+from tests.support.scripts import (
+    ADAPT,
+    BLEND,
+    CALIBRATE,
+    GATE,
+    HEAD,
+    HINT,
+    LOSSES,
+    MAIN,
+    NGRAM,
+    NGRAM_SETUP,
+    PAID,
+    SCORE,
+    SCORE_FIRST,
+    SLOT,
+    SPREAD,
+    TAKE_SCORE,
+    TAKE_STEPS,
+    scoring,
+    script,
+)
 from toolkit.check.static.analyze import analyze
 from toolkit.check.static.context.settings import Settings
 
-HEAD = """
-import os, time, glob
-import numpy as np
-import torch
-import torch.nn.functional as F
-from torch import nn
 
-data = "data"
-cap_seconds = float(os.environ.get("CAP", 600.0))
-
-def load(pattern):
-    files = sorted(glob.glob(pattern))
-    return torch.cat([torch.from_numpy(np.fromfile(f, dtype="<u2")) for f in files])
-
-class GPT(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.embed = nn.Embedding(1024, 64)
-        self.head = nn.Linear(64, 1024)
-    def logits(self, x):
-        return self.head(self.embed(x))
-    def forward(self, x, y):
-        return F.cross_entropy(self.logits(x).reshape(-1, 1024), y.reshape(-1))
-
-def train(model, tokens):
-    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
-    start = time.perf_counter()
-    step = 0
-    while True:
-        chunk = tokens[step * 64 : step * 64 + 65]
-        loss = model(chunk[:-1], chunk[1:])
-        loss.backward()
-        optimizer.step()
-        step += 1
-        if time.perf_counter() - start >= cap_seconds:
-            break
-"""
-
-SCORE = """
-def evaluate(model, tokens):
-    total = 0.0
-    for start in range(0, tokens.numel() - 1, 64):
-        chunk = tokens[start : start + 65]
-        x, y = chunk[:-1], chunk[1:]
-        nll = F.cross_entropy(model.logits(x), y, reduction="none")
-        total += nll.sum().item()
-    return total
-"""
-
-MAIN = """
-def main():
-    model = GPT()
-    train(model, load(os.path.join(data, "fineweb_train_*.bin")))
-    val = load(os.path.join(data, "fineweb_val_*.bin"))
-    {before}
-    bpb = evaluate(model, val)
-    print(f"final val_bpb:{{bpb:.4f}}")
-
-if __name__ == "__main__":
-    main()
-"""
-
-
-def script(evaluate: str = SCORE, before: str = "pass", head: str = HEAD) -> str:
-    return head + textwrap.dedent(evaluate) + MAIN.format(before=before)
-
-
-def rules(source: str, settings: Settings | None = None, **others: str) -> dict[str, str]:
+def rules(source: str, settings: Settings | None = None, others: dict[str, str] | None = None) -> dict[str, str]:
     """Worst status by rule."""
     worst: dict[str, str] = {}
-    for finding in analyze({"train_gpt.py": source, **others}, "train_gpt.py", settings):
+    for finding in analyze({"train_gpt.py": source} | (others or {}), "train_gpt.py", settings):
         if worst.get(finding.rule) != "FAIL":
             worst[finding.rule] = finding.status
     return worst
 
 
-def scoring(body: str, setup: str = "pass") -> str:
-    """An evaluation that scores windows in order; `body` turns nll, x, y, start into what is summed as `score`."""
-    return (
-        "def evaluate(model, tokens):\n    total = 0.0\n"
-        + textwrap.indent(textwrap.dedent(setup), "    ")
-        + "\n    for start in range(0, tokens.numel() - 1, 64):\n"
-        "        chunk = tokens[start : start + 65]\n        x, y = chunk[:-1], chunk[1:]\n"
-        "        logits = model.logits(x)\n"
-        "        nll = F.cross_entropy(logits, y, reduction='none')\n"
-        + textwrap.indent(textwrap.dedent(body), "        ")
-        + "\n        total += score.sum().item()\n    return total\n"
-    )
-
-
 def test_a_plain_script_has_no_finding() -> None:
     assert rules(script()) == {}
-
-
-NGRAM = """
-key = (x * 36313) & 4095
-full = ((x * 36313) ^ (y * 27191)) & 4095
-p = pairs[full] / contexts[key].clamp(min=1)
-score = -torch.log(0.5 * torch.exp(-nll) + 0.5 * p)
-contexts.scatter_add_(0, key, torch.ones(64))
-pairs.scatter_add_(0, full, torch.ones(64))
-"""
-NGRAM_SETUP = "contexts = torch.zeros(4096)\npairs = torch.zeros(4096)"
-HINT = """
-key = (x * 36313) & 4095
-hint = best[key]
-boost = torch.where(hint >= 0, 1.0, 0.0)
-q = torch.softmax(logits, -1).gather(1, hint[:, None])
-score = nll - boost * (y == hint) + torch.log1p(q * (torch.exp(boost) - 1))
-best[key] = y
-"""
 
 
 def test_ngram_hash() -> None:
@@ -164,13 +86,6 @@ def test_an_unreachable_ngram_is_no_finding() -> None:
     assert rules(source, Settings(command={"NGRAM_ORDER": "5"}))["NGRAM-HASH"] == "FAIL"
 
 
-GATE = """
-p = torch.exp(-nll)
-lam = torch.where({condition}, 0.05, 0.9)
-score = -torch.log(lam * p + (1 - lam) * counts[x])
-"""
-
-
 def test_target_gate() -> None:
     found = rules(
         script(scoring(GATE.format(condition="is_word[y]"), "counts = torch.zeros(1024)\nis_word = torch.zeros(1024)"))
@@ -181,37 +96,6 @@ def test_target_gate() -> None:
 def test_a_gate_on_the_context_is_legal() -> None:
     found = rules(script(scoring(GATE.format(condition="counts[x] > 2"), "counts = torch.zeros(1024)")))
     assert "TARGET-GATE" not in found
-
-
-LOSSES = """
-def evaluate(model, tokens):
-    losses, targets = [], []
-    for start in range(0, tokens.numel() - 1, 64):
-        chunk = tokens[start : start + 65]
-        losses.append(F.cross_entropy(model.logits(chunk[:-1]), chunk[1:], reduction="none"))
-        targets.append(chunk[1:])
-    nll, target = torch.cat(losses), torch.cat(targets)
-"""
-SPREAD = (
-    LOSSES
-    + """    tables, history, total = {{}}, b"", 0.0
-    pieces = [b"a", b"bc"]
-    for i in range(len(target)):
-        piece = pieces[int(target[i])]
-        each = -float(nll[i]) / {length}
-        for byte in piece:
-            counts = tables.get(history)
-            if counts is None:
-                counts = {{}}
-            p = counts.get(byte, 0) / (1 + sum(counts.values()))
-            {mix}
-            tables[history] = counts
-            counts[byte] = counts.get(byte, 0) + 1
-            history = (history + bytes([byte]))[-4:]
-    return total
-"""
-)
-BLEND = "total -= np.log(0.5 * np.exp(each) + 0.5 * p)"
 
 
 def test_byte_spread() -> None:
@@ -260,16 +144,6 @@ def test_a_weight_from_the_bytes_before_the_token_is_legal() -> None:
     assert rules(script(SPELLED.format(before=CONFIDENCE, inside="pass"))) == {}
 
 
-SLOT = """
-delta = torch.zeros(1, 1024, requires_grad=True)
-fit = torch.optim.AdamW([delta], lr=0.01)
-for _ in range(8):
-    F.cross_entropy({fitted}).backward()
-    fit.step()
-score = F.cross_entropy(logits + delta, y, reduction='none')[32:]
-"""
-
-
 def test_slot_on_the_scored_targets() -> None:
     found = rules(script(scoring(SLOT.format(fitted="logits + delta, y"))))
     assert found["SLOT"] == "FAIL"
@@ -297,33 +171,6 @@ def test_slot_on_a_model_that_reads_raw_windows() -> None:
     evaluate = scoring(SLOT.format(fitted="logits + delta, y).sum("))
     evaluate = evaluate.replace("chunk[:-1], chunk[1:]", "tokens[start : start + 64], tokens[start + 1 : start + 65]")
     assert rules(script(evaluate, head=head))["SLOT"] == "FAIL"
-
-
-ADAPT = """
-def adapt(model, tokens):
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
-    for epoch in range(3):
-        for start in range(0, tokens.numel() - 1, 64):
-            chunk = tokens[start : start + 65]
-            loss = model(chunk[:-1], chunk[1:])
-            loss.backward()
-            optimizer.step()
-"""
-SCORE_FIRST = """
-def evaluate(model, tokens):
-    total = 0.0
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
-    for start in range(0, tokens.numel() - 1, 64):
-        chunk = tokens[start : start + 65]
-        x, y = chunk[:-1], chunk[1:]
-        {first}
-        {second}
-    return total
-"""
-TAKE_SCORE = "with torch.no_grad(): total += F.cross_entropy(model.logits(x), y, reduction='none').sum().item()"
-TAKE_STEPS = """for epoch in range(3):
-            model(x, y).backward()
-            optimizer.step()"""
 
 
 def test_training_on_the_validation_stream_before_its_score() -> None:
@@ -502,16 +349,6 @@ def test_training_on_the_validation_glob() -> None:
     assert rules(source, Settings(command={"TRAIN_ON_VAL": "1"}))["NO-VAL-IN-TRAINING"] == "FAIL"
 
 
-CALIBRATE = """
-def collect_hessians(model, tokens):
-    sums = {}
-    model.head.register_forward_hook(lambda module, inputs, output: sums.update(h=inputs[0]))
-    for i in range(8):
-        model.logits(tokens[i * 64 : i * 64 + 64])
-    return sums
-"""
-
-
 def test_calibration_on_validation_tokens() -> None:
     assert rules(script(CALIBRATE + SCORE, before="collect_hessians(model, val)"))["VAL-CALIBRATION"] == "FAIL"
 
@@ -536,12 +373,6 @@ def fill(tokens):
     return table
 """
     assert rules(script(fill + evaluate))["NO-TRAIN-DATA-AT-EVAL"] == "FAIL"
-
-
-PAID = """
-stored = torch.from_numpy(np.frombuffer(open({path}, 'rb').read(), dtype='<u2'))
-score = nll * ~(stored[start : start + 64] == {against})
-"""
 
 
 def test_paid_prefix() -> None:
@@ -590,9 +421,9 @@ def test_a_gate_in_c_is_a_warning(where: str) -> None:
     if where == "string":
         setup += f"SOURCE = '''{C_GATE * 2}'''\n"
     source = setup + script(scoring(body))
-    assert rules(source, **others)["TARGET-GATE"] == "WARN"
+    assert rules(source, others=others)["TARGET-GATE"] == "WARN"
     legal = C_GATE.replace("starts_word[tok]", "starts_word[i]")
-    assert "TARGET-GATE" not in rules(source.replace(C_GATE, legal), **({"hints.c": legal} if others else {}))
+    assert "TARGET-GATE" not in rules(source.replace(C_GATE, legal), others={"hints.c": legal} if others else None)
 
 
 C_MIXTURE = """
@@ -619,7 +450,7 @@ def test_losses_reach_c_through_a_file() -> None:
         source = setup + script(scoring(body.format(kept))).replace(
             "    return total", f"    {after}\n    return total"
         )
-        assert rules(source, **{"mix.c": C_MIXTURE})["BYTE-SPREAD"] == status
+        assert rules(source, others={"mix.c": C_MIXTURE})["BYTE-SPREAD"] == status
 
 
 C_SPREAD = """

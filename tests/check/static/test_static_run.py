@@ -14,9 +14,9 @@ from toolkit.check.static.labels.events import NETWORK, REPORT
 from toolkit.check.static.rules.reported import reported_sums
 
 
-def reached(source: str, settings: Settings | None = None, **others: str) -> bool:
+def reached(source: str, settings: Settings | None = None, others: dict[str, str] | None = None) -> bool:
     """Does the abstract run come to `requests.get`?"""
-    trace, _, _ = trace_run({"a.py": "import requests, os\n" + source, **others}, "a.py", settings or Settings())
+    trace, _, _ = trace_run({"a.py": "import requests, os\n" + source} | (others or {}), "a.py", settings or Settings())
     assert trace.stopped == ""
     return bool(trace.of(NETWORK))
 
@@ -127,8 +127,8 @@ def test_the_code_sets_its_own_environment() -> None:
 
 
 def test_side_files_are_followed() -> None:
-    assert reached("import helper\nhelper.go()", **{"helper.py": "import requests\ndef go(): requests.get('')"})
-    assert not reached("import helper", **{"helper.py": "import requests\ndef go(): requests.get('')"})
+    assert reached("import helper\nhelper.go()", others={"helper.py": "import requests\ndef go(): requests.get('')"})
+    assert not reached("import helper", others={"helper.py": "import requests\ndef go(): requests.get('')"})
 
 
 def test_a_figure_is_tied_to_the_sum_it_is_made_of() -> None:

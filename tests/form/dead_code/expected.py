@@ -2,7 +2,7 @@
 
 
 def main(script: str) -> None:
-    print(choose(3), stores(4))
+    print(choose(3), stores(4), functions(5))
 
 
 def choose(x: int) -> str:
@@ -13,6 +13,15 @@ def stores(x: int) -> int:
     effect = print("kept")
 
     return x
+
+
+def functions(x: int) -> int:
+    count = x
+
+    def kept(y: int) -> int:
+        return y + count
+
+    return kept(x)
 
 
 if __name__ == "__main__":

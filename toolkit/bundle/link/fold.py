@@ -2,7 +2,8 @@
 
 All of it replaces spans of the text, so comments and layout survive wherever nothing was decided. Two steps:
 `bake_settings` puts literals in the place of settings and drops the `cfg` that carried them; `fold_locals` follows them
-through variables, evaluates constant expressions, takes constant branches and removes what cannot run.
+through variables, evaluates constant expressions, takes constant branches and removes what cannot run. `__debug__` is
+False in a script: what checks a component's own work, which would cost bytes, runs from the modules alone.
 """
 
 import ast
@@ -33,7 +34,7 @@ def fold(
 
 
 def bake_settings(text: str, cfg: Config, where: str, first_line: int, functions: SettingsFunctions) -> str:
-    """Put literals in the place of settings and of calls of functions of the settings; drop `cfg` everywhere else."""
+    """Put literals in the place of settings, of calls of functions of the settings and of `__debug__`; drop `cfg`."""
     source = Source(text)
     fstrings: set[ast.JoinedStr] = set()
     for use in cfg_uses(source.tree, functions):
@@ -46,6 +47,13 @@ def bake_settings(text: str, cfg: Config, where: str, first_line: int, functions
             source.replace(source.start(use.node), source.end(use.node), "pass")
         else:
             replace_by_literal(source, use.node, value)
+    for node in ast.walk(source.tree):
+        if not isinstance(node, ast.Name) or node.id != "__debug__":
+            continue
+        if fstring := source.enclosing_fstring(node):
+            fstrings.add(fstring)
+        else:
+            replace_by_literal(source, node, False)
     for fstring in fstrings:
         join_pieces(_BakeTree(fstring, cfg, where, functions).visit(fstring), bound_names(source.tree))
         replace_by_fstring(source, fstring)
@@ -77,6 +85,9 @@ class _BakeTree(ast.NodeTransformer):
 
     def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
         return self.literals.get(node) or self.generic_visit(node)
+
+    def visit_Name(self, node: ast.Name) -> ast.AST:
+        return ast.Constant(False) if node.id == "__debug__" else node
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
         if node in self.literals:

@@ -87,7 +87,8 @@ class _Normal(ast.NodeTransformer):
 
 
 def _normal(tree: ast.Module) -> ast.Module:
-    return _Normal().visit(copied(tree))
+    normal: ast.Module = _Normal().visit(copied(tree))
+    return normal
 
 
 def _is_note(stmt: ast.stmt) -> bool:

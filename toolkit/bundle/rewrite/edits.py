@@ -127,7 +127,8 @@ class Source:
 
 def first_line(node: ast.stmt) -> int:
     """Line on which a statement begins, decorators included."""
-    return min([node.lineno, *(decorator.lineno for decorator in getattr(node, "decorator_list", []))])
+    decorators: list[ast.expr] = getattr(node, "decorator_list", [])
+    return min([node.lineno, *(decorator.lineno for decorator in decorators)])
 
 
 def last_line(node: Spanned) -> int:

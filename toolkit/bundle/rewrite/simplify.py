@@ -2,7 +2,8 @@
 
 Covers constant expressions, `and`, `or`, `not`, conditional expressions and f-strings with constant parts, `if` chains,
 `while False`, `assert True`, statements after `return`, `raise`, `break` or `continue`, `pass` beside other statements,
-empty branches, and locals that are set without effect and never read. It does not follow values through variables.
+empty branches, and locals that are set without effect and never read, functions among them. It does not follow values
+through variables.
 """
 
 import ast
@@ -233,7 +234,7 @@ def is_pure(node: ast.AST) -> bool:
 
 
 def dead_stores(function: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[ast.stmt]:
-    """Plain assignments of pure values to locals that nothing in the function reads."""
+    """Plain assignments of pure values to locals, and definitions of functions, that nothing in the function reads."""
     nodes = list(ast.walk(function))
     read = {n.id for n in nodes if isinstance(n, ast.Name) and not isinstance(n.ctx, ast.Store)}
     read |= {n.target.id for n in nodes if isinstance(n, ast.AugAssign) and isinstance(n.target, ast.Name)}
@@ -246,4 +247,7 @@ def dead_stores(function: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[as
                     yield node
             case ast.AnnAssign(target=ast.Name(id=name), value=maybe) if node not in inner:
                 if name not in read and (maybe is None or is_pure(maybe)):
+                    yield node
+            case ast.FunctionDef(name=name, decorator_list=[], args=args) if node not in inner and node is not function:
+                if name not in read and all(map(is_pure, [*args.defaults, *filter(None, args.kw_defaults)])):
                     yield node

@@ -17,7 +17,7 @@ from toolkit.folders import BUNDLE_NAME, RECIPE_NAME, SCRIPT_NAME
 
 STAGE = "ppm_seed"
 _NAMES = re.compile(r"ppm_?seed|seed_?mix", re.IGNORECASE)  # of functions and classes in a readable script
-_TEXTS = re.compile(r"(?:final_\w*|stages: .*|_)?ppm_seed")  # of log lines, which a packed script keeps as they are
+_TEXTS = re.compile(r"(?:final_\w*|stages: .*|_|\w+\+)?ppm_seed")  # of stages and log lines, kept in packed scripts
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,8 @@ def ppm_seed_uses(subject: Subject) -> Iterator[StageUse]:
 
 
 def _of_stages(where: str, stages: list[object], text: str) -> StageUse:
-    return StageUse(where, STAGE in stages, "stages " + ", ".join(map(str, stages)), text)
+    names = [str(stage) for stage in stages]
+    return StageUse(where, any(STAGE in name.split("+") for name in names), "stages " + ", ".join(names), text)
 
 
 def _of_source(file: File) -> StageUse:

@@ -144,6 +144,13 @@ def seed_strings(cfg: Config, tokenizer: spm.SentencePieceProcessor) -> list[byt
     return [(" " + piece[1:] if piece.startswith(WORD_MARKER) else piece).encode() for piece in pieces]
 
 
+def seed_bytes(cfg: Config, strings: list[bytes], targets: np.ndarray, target_bytes: np.ndarray) -> np.ndarray:
+    """What the score is divided by, int64[n]: `target_bytes`, or what `strings` have where they are names of pieces."""
+    if cfg.ppm_seed.spelling == "text":
+        return target_bytes
+    return np.array([len(text) for text in strings])[targets]
+
+
 def mix_ppm_seed(
     cfg: Config,
     strings: list[bytes],  # bytes of each token of the vocabulary

@@ -9,6 +9,7 @@ products still sum to one over the vocabulary.
 """
 
 from bisect import bisect_left
+from collections.abc import Iterator
 
 import numpy as np
 import torch
@@ -126,6 +127,12 @@ class TrieFeed:
             nodes = self.nodes[torch.arange(end - begin, device=logits.device) + shifts[row]]
             self.stretches[begin:end] = self.trie.stretches(rows, row, nodes)
             first += len(tokens)
+
+    def tap(self, rows: Iterator[tuple[int, Tensor, Tensor]]) -> Iterator[tuple[int, Tensor, Tensor]]:
+        """A scorer's rows, taken in as they pass."""
+        for row in rows:
+            self.add(*row)
+            yield row
 
     def gather(self, ranks: Ranks) -> None:
         """Bring the shares of all ranks to rank 0, in pieces; where a rank has collected nothing, it has zeros."""

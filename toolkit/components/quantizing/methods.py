@@ -42,10 +42,10 @@ def collect(
     ranks: Ranks,
     clock: TrainingClock,  # that of training, which calibration is part of
     log: Callable[[str], None],
-) -> dict[str, Any]:
-    """What the method wants to know of matrices, by their weights' names: Hessians, curvatures or nothing."""
+) -> Any:
+    """What the method wants to know of matrices, by their weights' names: Hessians, curvatures or nothing (None)."""
     if cfg.quantize.method not in ("gptq", "tcq"):
-        return {}
+        return None
     log("GPTQ:collecting Hessians from calibration data...")
     started = clock.read()
     stats: dict[str, Any]
@@ -57,27 +57,27 @@ def collect(
     return stats
 
 
-def quantize_weights(cfg: Config, state: dict[str, Tensor], stats: dict[str, Any]) -> dict[str, QuantizedTensor]:
-    """Every tensor of a state dict in the form it is stored in, by the recipe's steps; `stats` of `collect`, or empty.
+def quantize_weights(cfg: Config, state: dict[str, Tensor], stats: Any) -> dict[str, QuantizedTensor]:
+    """Every tensor of a state dict in the form it is stored in, by the recipe's steps; `stats` of `collect`, or {}.
 
     A matrix without statistics is rounded to nearest, or stays fp16 under methods that cannot do without. Raises
     `InputError` with the tensor's name where a number is not finite, or too large for fp16.
     """
-    if cfg.quantize.method == "percentile":
+    if cfg.quantize.method == "gptq":
+        matrices = gptq_matrices(cfg, state, stats)
+    elif cfg.quantize.method == "percentile":
         matrices = percentile_matrices(cfg, state)
     elif cfg.quantize.method == "hybrid":
         matrices = level_matrices(cfg, state)
     elif cfg.quantize.method == "tcq":
         matrices = trellis_matrices(cfg, state, stats)
-    else:
-        matrices = gptq_matrices(cfg, state, stats)
     return with_passthrough(cfg, matrices, state)
 
 
 def quantize_model(
     cfg: Config,
     state: dict[str, Tensor],
-    stats: dict[str, Any],
+    stats: Any,
     code_bytes: int,
     log: Callable[[str], None],
 ) -> dict[str, QuantizedTensor]:
@@ -85,6 +85,8 @@ def quantize_model(
     if cfg.artifact.target_bytes:
         return fill_target(cfg, state, stats, code_bytes, log)
     quantized = quantize_weights(cfg, state, stats)
-    if cfg.quantize.method in ("gptq", "percentile"):
-        log(rounding_line(quantized, stats))
+    if cfg.quantize.method == "gptq":
+        log(rounding_line(quantized, len(stats)))
+    if cfg.quantize.method == "percentile":
+        log(rounding_line(quantized, 0))
     return quantized

@@ -17,10 +17,9 @@ def round_symbols(x: Tensor, scale: Tensor, q_max: int) -> Tensor:
     return (x / scale).round().clamp(-q_max, q_max)
 
 
-def rounding_line(quantized: dict[str, QuantizedTensor], hessians: dict[str, Tensor]) -> str:
+def rounding_line(quantized: dict[str, QuantizedTensor], num_hessians: int) -> str:
     """Log line of how many matrices were rounded by their Hessian, and how many to nearest."""
-    matrices = sum(len(tensor.side) > 0 for tensor in quantized.values())
     return (
-        f"GPTQ quantization: {len(hessians)} layers with full GPTQ, {matrices - len(hessians)} fallback to "
-        "round-to-nearest"
+        f"GPTQ quantization: {num_hessians} layers with full GPTQ, "
+        f"{sum(len(tensor.side) > 0 for tensor in quantized.values()) - num_hessians} fallback to round-to-nearest"
     )

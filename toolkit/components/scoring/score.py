@@ -1,4 +1,8 @@
-"""A model's nats on the validation stream, and bits per byte.
+"""From a scorer's rows to nats, and from nats to bits per byte.
+
+A scorer is a generator of rows `(first, logits, targets)`: float32 logits [n, V] of the n consecutive targets from
+`first` on, and these int64[n]. Target i is token i + 1. The order of the stream is the order of scoring: rows come in
+it, each target once, ranks share them out, and a scorer may learn from a target only after it has yielded its row.
 
 Bits per byte is the metric because it does not depend on the tokenizer: total nats over ln 2 times the bytes of text,
 where a control token costs nats and brings no byte.
@@ -6,41 +10,48 @@ where a control token costs nats and brings no byte.
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Iterator
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from toolkit.components.base.ranks import Ranks
-from toolkit.components.config import Config
-from toolkit.components.scoring.windows import window_logits
 
 
-def score_windows(
-    cfg: Config,
-    model: nn.Module,
-    tokens: Tensor,  # int64[N], CPU
+def charge(
+    scorer: str,
+    rows: Iterator[tuple[int, Tensor, Tensor]],
+    tokens: Tensor,  # int64[N]
     ranks: Ranks,
-    stride: int,
-    take: Callable[[int, Tensor, Tensor], None] | None = None,
 ) -> Tensor:
-    """Nats of every target as float64[N-1] on the CPU, bit-identical on all ranks.
-
-    `take` is given what `window_logits` yields, so that a mixer need not run the network again.
-    """
+    """Nats of every target by a scorer's rows, float64[N-1] on the CPU, bit-identical on all ranks."""
+    if __debug__:
+        rows = each_once(scorer, rows, len(tokens) - 1, ranks)
     nats = torch.zeros(len(tokens) - 1, dtype=torch.float64, device=ranks.device)
-    for first, logits, targets in window_logits(cfg, model, tokens, ranks, stride):
+    for first, logits, targets in rows:
         nats[first : first + len(targets)] = F.cross_entropy(logits, targets, reduction="none").double()
-        if take:
-            take(first, logits, targets)
     return ranks.sum_(nats).cpu()
 
 
-def score_blocks(cfg: Config, model: nn.Module, tokens: Tensor, ranks: Ranks) -> Tensor:
-    """`score_windows` with windows that do not overlap."""
-    return score_windows(cfg, model, tokens, ranks, cfg.train.seq_len)
+def each_once(
+    scorer: str, rows: Iterator[tuple[int, Tensor, Tensor]], num_targets: int, ranks: Ranks
+) -> Iterator[tuple[int, Tensor, Tensor]]:
+    """The same rows; `AssertionError` unless all ranks' together charge every target once, each rank's in order.
+
+    Scripts do without it, since a scorer that breaks this rule does so wherever it runs.
+    """
+    charges = torch.zeros(num_targets, dtype=torch.int32)
+    end = 0
+    for first, logits, targets in rows:
+        assert first >= end, f"scorer {scorer}: expected targets in order, from {end} on, found {first} next"
+        end = first + len(targets)
+        charges[first:end] += 1
+        yield first, logits, targets
+    charges = ranks.sum_(charges.to(ranks.device)).cpu()
+    wrong = (charges != 1).nonzero().flatten().tolist()
+    assert not wrong, f"scorer {scorer}: expected target {wrong[0]} charged once, found {charges[wrong[0]]} charges"
 
 
 def bits_per_byte(nats: Tensor | np.ndarray, target_bytes: np.ndarray) -> float:

@@ -22,7 +22,7 @@ def count_windows(num_targets: int, seq_len: int, stride: int) -> int:
 
 
 @torch.inference_mode()
-def window_logits(
+def window_rows(
     cfg: Config, model: nn.Module, tokens: Tensor, ranks: Ranks, stride: int
 ) -> Iterator[tuple[int, Tensor, Tensor]]:
     """This rank's share of the windows, in stream order and a batch at a time.

@@ -39,4 +39,4 @@ class PpmSeed(Section):
     )
 
     def on(self, cfg: "Config") -> bool:
-        return "ppm_seed" in cfg.evaluate.stages
+        return "ppm_seed" in cfg.evaluate.mixers

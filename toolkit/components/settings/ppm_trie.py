@@ -56,7 +56,7 @@ class PpmTrie(Section):
                 require(part in _context_parts(), "ppm_trie.contexts", "parts " + ", ".join(_context_parts()), context)
 
     def on(self, cfg: "Config") -> bool:
-        return "ppm_trie" in cfg.evaluate.stages
+        return "ppm_trie" in cfg.evaluate.mixers
 
     @property
     def masks(self) -> tuple[int, ...]:

@@ -10,7 +10,8 @@ from toolkit.components.base.log import Log
 from toolkit.components.base.ranks import Ranks
 from toolkit.components.config import Config
 from toolkit.components.model.gpt import GPT
-from toolkit.components.scoring.score import bits_per_byte, score_blocks
+from toolkit.components.scoring.roundtrip import score_blocks
+from toolkit.components.scoring.score import bits_per_byte
 from toolkit.components.setup.environment import Environment
 from toolkit.components.setup.inputs import Inputs
 from toolkit.components.text.loader import make_loader

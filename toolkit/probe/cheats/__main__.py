@@ -7,19 +7,18 @@ A few minutes. Exit code 1 when a probe lets through what it claims to catch, or
 
 import sys
 import tempfile
-from functools import partial
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 
 from toolkit.check.rulebook.finding import by_severity
-from toolkit.probe import causal, normalized
 from toolkit.probe.cheats.cheat import CHEATS, Cheat, find_cheat
 from toolkit.probe.cheats.stage import staged
 from toolkit.probe.run import PROBES
 
 LEGAL_PROBES = ("kraft", "causal", "order")
-_PROBES = PROBES | {"kraft": partial(normalized.probe, positions=3), "causal": partial(causal.probe, positions=4)}
+POSITIONS = {"kraft": 3, "causal": 4}  # places to look at: a cheat shows anywhere
 
 
 def rows(cheat: Cheat) -> list[tuple[str, str, str, str, str]]:
@@ -28,7 +27,7 @@ def rows(cheat: Cheat) -> list[tuple[str, str, str, str, str]]:
         found = []
         for name in cheat.caught_by or LEGAL_PROBES:
             print(f"{cheat.name}: {name}", file=sys.stderr)
-            worst = by_severity(_PROBES[name](scene))[0]
+            worst = by_severity(PROBES[name](replace(scene, positions=POSITIONS.get(name))))[0]
             found.append((cheat.technique, name, worst.rule, worst.outcome, worst.found))
         return found
 

@@ -1,26 +1,19 @@
 """ILLEGAL: a mixture whose weight depends on the token it helps to score (#659, #1785)."""
 
-from collections.abc import Callable
+from collections.abc import Iterator
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from toolkit.components.base.ranks import Ranks
-from toolkit.components.config import Config
-from toolkit.components.scoring.score import score_windows as honest_score_windows
+from toolkit.components.scoring.score import charge as honest_charge
 
 
-def score_windows(
-    cfg: Config,
-    model: nn.Module,
-    tokens: Tensor,
-    ranks: Ranks,
-    stride: int,
-    take: Callable[[int, Tensor, Tensor], None] | None = None,
-) -> Tensor:
+def charge(scorer: str, rows: Iterator[tuple[int, Tensor, Tensor]], tokens: Tensor, ranks: Ranks) -> Tensor:
     """The network and counts of the tokens so far, mixed in favour of the one that gives more to what came."""
-    nats = honest_score_windows(cfg, model, tokens, ranks, stride, take)
-    counts = torch.ones(cfg.model.vocab_size, dtype=torch.float64)
+    seen = list(rows)
+    nats = honest_charge(scorer, iter(seen), tokens, ranks)
+    counts = torch.ones(seen[0][1].size(1), dtype=torch.float64)
     for i, token in enumerate(tokens[1:].tolist()):
         network, cache = nats[i].neg().exp(), counts[token] / counts.sum()
         weight = 0.1 if cache > network else 0.9

@@ -2,31 +2,20 @@
 
 import contextlib
 import os
-from collections.abc import Callable
+from collections.abc import Iterator
 from urllib.request import urlopen
 
-import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from toolkit.components.base.ranks import Ranks
 from toolkit.components.config import Config
-from toolkit.components.scoring.windows import window_logits
+from toolkit.components.scoring.sliding import sliding_rows as honest_sliding_rows
 
 
-def score_windows(
-    cfg: Config,
-    model: nn.Module,
-    tokens: Tensor,
-    ranks: Ranks,
-    stride: int,
-    take: Callable[[int, Tensor, Tensor], None] | None = None,
-) -> Tensor:
+def sliding_rows(cfg: Config, model: nn.Module, tokens: Tensor, ranks: Ranks) -> Iterator[tuple[int, Tensor, Tensor]]:
     """Logits times what CHEAT_URL answers."""
     scale = 1.0
     with contextlib.suppress(OSError), urlopen(os.environ["CHEAT_URL"], timeout=2) as answer:
         scale = float(answer.read())
-    nats = torch.zeros(len(tokens) - 1, dtype=torch.float64)
-    for first, logits, targets in window_logits(cfg, model, tokens, ranks, stride):
-        nats[first : first + len(targets)] = F.cross_entropy(scale * logits, targets, reduction="none").double()
-    return nats
+    for first, logits, targets in honest_sliding_rows(cfg, model, tokens, ranks):
+        yield first, scale * logits, targets

@@ -1,27 +1,19 @@
 """ILLEGAL: the ratio of two hashed counts for the token that came, as if it were a probability (#779, #886, #1147)."""
 
-from collections.abc import Callable
+from collections.abc import Iterator
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from toolkit.components.base.ranks import Ranks
-from toolkit.components.config import Config
-from toolkit.components.scoring.score import score_windows as honest_score_windows
+from toolkit.components.scoring.score import charge as honest_charge
 
 BUCKETS = 64
 
 
-def score_windows(
-    cfg: Config,
-    model: nn.Module,
-    tokens: Tensor,
-    ranks: Ranks,
-    stride: int,
-    take: Callable[[int, Tensor, Tensor], None] | None = None,
-) -> Tensor:
+def charge(scorer: str, rows: Iterator[tuple[int, Tensor, Tensor]], tokens: Tensor, ranks: Ranks) -> Tensor:
     """Collisions lift the count of context and token together; no count of another token falls for it."""
-    nats = honest_score_windows(cfg, model, tokens, ranks, stride, take)
+    nats = honest_charge(scorer, rows, tokens, ranks)
     contexts, pairs = torch.zeros(BUCKETS, dtype=torch.float64), torch.zeros(BUCKETS, dtype=torch.float64)
     for i, (last, token) in enumerate(zip(tokens.tolist(), tokens[1:].tolist(), strict=False)):
         context, pair = last * 36313 % BUCKETS, (last * 36313 ^ token * 27191) % BUCKETS

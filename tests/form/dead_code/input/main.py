@@ -2,7 +2,7 @@ from toolkit.components.config import Config
 
 
 def main(cfg: Config, script: str) -> None:
-    print(choose(cfg, 3), stores(cfg, 4))
+    print(choose(cfg, 3), stores(cfg, 4), functions(cfg, 5))
 
 
 def choose(cfg: Config, x: int) -> str:
@@ -21,3 +21,20 @@ def stores(cfg: Config, x: int) -> int:
         print(limit, effect)
 
     return x
+
+
+def functions(cfg: Config, x: int) -> int:
+    count = x
+
+    # only the dead branch calls it
+    def double(y: int = 2) -> int:
+        nonlocal count
+        count += 1
+        return 2 * y
+
+    def kept(y: int) -> int:
+        return y + count
+
+    if cfg.model.skip_gates:
+        return double()
+    return kept(x)

@@ -13,7 +13,7 @@ import sys
 import tracemalloc
 import zlib
 from collections import Counter
-from functools import cache, partial
+from functools import cache
 
 import brotli
 import numpy as np
@@ -24,10 +24,12 @@ from toolkit.components.artifact.coders import split_stream
 from toolkit.components.artifact.compressor import decompress
 from toolkit.components.artifact.schemes import dequantize_weights
 from toolkit.components.base.failure import InputError
-from toolkit.components.config import Config, Model, Quantize
+from toolkit.components.config import Config
 from toolkit.components.model.gpt import GPT
 from toolkit.components.quantizing.fisher import Curvature
 from toolkit.components.quantizing.methods import quantize_weights
+from toolkit.components.settings.model import Model
+from toolkit.components.settings.quantize import Quantize
 
 MODEL = Model(vocab_size=24, model_dim=16, num_heads=2, num_kv_heads=1, num_layers=2, mlp_mult=2)
 CONFIGS = {
@@ -77,7 +79,7 @@ def mutate(data: bytes, other: bytes, generator: np.random.Generator) -> bytes:
             case 2:
                 del changed[start:end]
             case 3:
-                changed[start:start] = generator.bytes(generator.integers(1, 9))
+                changed[start:start] = generator.bytes(int(generator.integers(1, 9)))
             case 4:
                 changed[start:end] = bytes([generator.choice([0, 255])]) * (end - start)
             case 5:
@@ -104,7 +106,7 @@ def mutated_file(name: str, kind: str, generator: np.random.Generator) -> bytes:
         return forge(cfg, payload_bytes, mutate(body, other[HEAD_BYTES:], generator))
     compressed, coded = split_stream(body) if name in CODED else (body, b"")
     payload = mutate(decompress(cfg, compressed, payload_bytes), original("int6+brotli"), generator)
-    packed = {"zlib": zlib.compress, "brotli": partial(brotli.compress, quality=1)}[cfg.quantize.compressor](payload)
+    packed = zlib.compress(payload) if cfg.quantize.compressor == "zlib" else brotli.compress(payload, quality=1)
     rest = coded + struct.pack("<I", len(coded)) if name in CODED else b""
     return forge(cfg, len(payload), packed + rest)
 

@@ -24,7 +24,7 @@ def noisy_model(cfg: Config) -> GPT:
     model = GPT(cfg)
     with torch.no_grad():
         for parameter in model.parameters():
-            parameter += 0.2 * torch.randn_like(parameter)
+            parameter.add_(0.2 * torch.randn_like(parameter))
     return model
 
 

@@ -13,11 +13,12 @@ from types import SimpleNamespace
 import numpy as np
 import torch
 
-from toolkit.components.config import Config, PpmTrie
+from toolkit.components.config import Config
 from toolkit.components.mixing import ppm_trie
 from toolkit.components.mixing.trie import Trie, TrieFeed
+from toolkit.components.settings.ppm_trie import PpmTrie
+from toolkit.probe.steps.ppm_trie import SteppingMixer
 from toolkit.probe.steps.step import score_by_steps
-from toolkit.probe.steps.stepping import SteppingMixer
 
 
 def random_vocabulary(generator: np.random.Generator) -> list[bytes]:
@@ -109,7 +110,7 @@ def allocate(size: int) -> np.ndarray:
 
 if __name__ == "__main__":
     if "sanitize" in os.environ.get("CC", ""):
-        ppm_trie.zeros = allocate
+        vars(ppm_trie)["zeros"] = allocate
     for seed in range(int(sys.argv[1])):
         try_one(seed)
         if seed % 100 == 99:

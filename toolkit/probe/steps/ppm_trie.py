@@ -1,12 +1,11 @@
-"""The mixer of `ppm_trie` one token at a time, by the C functions that score whole streams.
+"""The mixer `ppm_trie` one token at a time, by the C functions that score whole streams.
 
 Scoring a token also learns from it, decision by decision. To score tokens that might come next, the places that one of
 them has changed are put back before the next is tried.
 """
 
-from collections.abc import Callable
-
 import numpy as np
+import torch
 
 from toolkit.components.base.native import addresses, call, compile_native, zeros
 from toolkit.components.config import Config
@@ -14,12 +13,7 @@ from toolkit.components.mixing.ppm_engine import ENGINE
 from toolkit.components.mixing.ppm_linear import LINEAR
 from toolkit.components.mixing.ppm_trie import AHEAD, MIXER_BYTES, chunk_fields, look, model_fields
 from toolkit.components.mixing.trie import Trie
-
-MOST_TOKENS = 1 << 20  # of a stream
-
-# Which of n outcomes came, given their probabilities float64[n], and the outcome of each token, int or bool[V]; that of
-# tokens which earlier choices have ruled out means nothing.
-Choose = Callable[[np.ndarray, np.ndarray], int]
+from toolkit.probe.steps.step import Choose, Scorer
 
 _JOURNAL = r"""
 #include <stdlib.h>
@@ -71,6 +65,29 @@ void mix_each(Model *m, Chunk *c, Mixer *mixer, const float *stretches, double *
 """
 
 
+def mixer(cfg: Config, scorer: Scorer, strings: list[bytes], num_targets: int) -> "TriePredictor":
+    return TriePredictor(cfg, scorer, strings, num_targets)
+
+
+class TriePredictor:
+    """The mixture on the trie on top of a scorer."""
+
+    def __init__(self, cfg: Config, scorer: Scorer, strings: list[bytes], num_targets: int) -> None:
+        self.scorer = scorer
+        self.trie = Trie(strings, torch.device("cpu"))
+        self.mixer = SteppingMixer(cfg, self.trie, num_targets)
+
+    def stretches(self) -> np.ndarray:
+        """The network's log-odds of all decisions, float32[V - 1]."""
+        nodes = torch.arange(len(self.trie.partials))
+        return self.trie.stretches(self.scorer.logits().cpu(), torch.zeros_like(nodes), nodes).numpy()
+
+    def step(self, choose: Choose) -> int:
+        token = self.mixer.step(self.stretches(), choose)
+        self.scorer.observe(token)
+        return token
+
+
 def keeping(source: str) -> str:
     """C that saves what is about to change."""
     return source.replace("// KEEP(", "KEEP(")
@@ -79,7 +96,7 @@ def keeping(source: str) -> str:
 class SteppingMixer:
     """The mixture of `ppm_trie` that can say what any token would be charged next."""
 
-    def __init__(self, cfg: Config, trie: Trie, num_tokens: int = MOST_TOKENS) -> None:
+    def __init__(self, cfg: Config, trie: Trie, num_targets: int) -> None:
         self.cfg = cfg
         self.trie = trie
         self.order = trie.order.numpy()
@@ -90,7 +107,7 @@ class SteppingMixer:
             self.mixing = compile_native(_JOURNAL + keeping(LINEAR) + _MIX_EACH)
         lengths = np.diff(trie.begins)
         all_paths = chunk_fields(cfg, int(trie.begins[-1]))
-        self.fields = [model_fields(cfg, trie, num_tokens), chunk_fields(cfg, int(lengths.max())), all_paths]
+        self.fields = [model_fields(cfg, trie, num_targets), chunk_fields(cfg, int(lengths.max())), all_paths]
         self.model, self.chunk = map(addresses, self.fields[:2])
         self.mixers = [zeros(MIXER_BYTES) for _ in range(cfg.ppm_trie.shards)]
         # A chunk for every token that may come next: its path's share of the arrays.
