@@ -14,10 +14,10 @@ from toolkit.check.static.context.native import Native, looks_native, native_fun
 from toolkit.check.static.context.packages import undeclared
 from toolkit.check.static.context.printed import Printed
 from toolkit.check.static.context.settings import LEVELS, Settings
+from toolkit.check.static.decisions.decide import decide
 from toolkit.check.static.labels.events import IMPORT, Trace
 from toolkit.check.static.labels.findings import UNKNOWN, WARN, StaticFinding
 from toolkit.check.static.labels.values import Module, Value
-from toolkit.check.static.rules.decide import decide
 from toolkit.check.static.state.machine import MAX_DEPTH, Frame, Stopped
 from toolkit.check.static.steps.run import Run
 from toolkit.syntax.parse import NotReadable, parse

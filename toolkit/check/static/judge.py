@@ -92,7 +92,7 @@ def _program(script: File, beside: Mapping[str, str]) -> tuple[str, Unpacked]:
 
 
 def _texts(source: Source, subject: Subject) -> dict[str, str]:
-    """Sources, commands and requirements beside the script, by name, without its readable copy."""
+    """Sources, commands and requirements beside the script, by name, without its readable script."""
     own = {file.name for file in (subject.script, subject.readable) if file}
     found: dict[str, str] = {}
     left = _MAX_TOTAL_BYTES

@@ -1,4 +1,4 @@
-"""What a rule says about a run."""
+"""A decision: what the analysis says on a rule."""
 
 from __future__ import annotations
 
