@@ -1,4 +1,4 @@
-"""`python -m bench [NAME [ARGUMENT...]]`: measure what the README and notes quote. Benchmarks live apart from tests.
+"""`python -m bench [NAME [ARGUMENT...]]`: measure what the documentation quotes. Benchmarks live apart from tests.
 
 Without a name all run that need no argument. `pack REPO` and `unpack REPO` take a bare clone of the competition,
 `seed TEXT [MEGABYTES]` a file, `mix TEXTS`, `mix-full TEXTS` and `weights TEXTS` a folder of texts, `weights-full` may

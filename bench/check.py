@@ -30,7 +30,7 @@ _SLOWEST = 10
 
 @dataclass(frozen=True)
 class Judged:
-    """One submission. `error` tells of a crash, or, when `refused`, why there was nothing to check."""
+    """One submission. `error` describes a crash or, if `refused`, why there was nothing to check."""
 
     id: str
     seconds: float
@@ -41,7 +41,7 @@ class Judged:
     violations: tuple[str, ...] = ()
 
     def findings(self, *outcomes: str, labelled: bool = False) -> list[Finding]:
-        """Findings of these outcomes, perhaps only of the rules that the label names."""
+        """Findings with these outcomes; if asked, only those of the rules that the label names."""
         found = self.report.findings if self.report else ()
         return [f for f in found if f.outcome in outcomes and (not labelled or f.rule in self.violations)]
 
@@ -59,7 +59,7 @@ def judge(repository: Repository, commit: str, path: str | None, name: str = "",
         report = check_source(GitSource(repository, commit, folder), None, change)
     except GolfError as problem:
         error, refused = str(problem), True
-    except Exception as crash:  # a benchmark has to count what must not happen
+    except Exception as crash:  # a benchmark must count what should not happen
         error = f"{type(crash).__name__}: {crash}"
     return Judged(name or commit, time.perf_counter() - start, report, error, refused, **label)
 

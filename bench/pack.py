@@ -23,7 +23,7 @@ from toolkit.unpack.unpack import parse_source, unpack
 
 
 def common_recipe_bytes(source: str) -> int:
-    source = ast.unparse(parse_source(source))  # python-minifier may be unable to read what a newer Python can
+    source = ast.unparse(parse_source(source))  # python-minifier may not read the syntax of a newer Python
     minified = python_minifier.minify(
         source, rename_locals=True, rename_globals=True, hoist_literals=False, remove_literal_statements=True
     )

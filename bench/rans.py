@@ -1,4 +1,4 @@
-"""Coding 5 million Gaussian symbols by rANS: bytes over the entropy, and symbols a second of this process's own time.
+"""Coding 5 million Gaussian symbols by rANS: bytes over the entropy, and symbols per second of this process's own time.
 
 constriction's ANS coder, compiled and with one lane, codes the same symbols under the same tables beside it.
 """
@@ -20,7 +20,7 @@ HEADING = ("levels", "bits", "bytes", "over H + table", "encode M/s", "decode M/
 
 
 def timed(call: Callable[[], Any]) -> tuple[Any, str]:
-    """The best of three, in millions of symbols a second."""
+    """The best of three, in millions of symbols per second."""
     seconds = []
     for _ in range(3):
         started = time.process_time()
@@ -56,7 +56,7 @@ def measure(symbols: np.ndarray, levels: int) -> tuple[str, ...]:
 def main() -> None:
     torch.set_num_threads(1)
     weight = torch.randn(ROWS, COLUMNS, generator=torch.Generator().manual_seed(0))
-    print(f"{LANES} lanes; M/s are millions of symbols a second")
+    print(f"{LANES} lanes; M/s are millions of symbols per second")
     print(*(f"{title:>14}" for title in HEADING))
     for levels in (5, 16, 64):
         symbols = (quantize_levels(weight, levels)[0] + levels // 2).byte().numpy().ravel()

@@ -1,6 +1,6 @@
-"""The byte mixture of #1785 on real text: megabytes a second of one core, and what its table takes.
+"""The byte mixture of #1785 on real text: megabytes per second of one core, and what its table takes.
 
-`python -m bench seed TEXT [MEGABYTES]`; tokens are runs of four bytes, and the network is sure of half a bit a byte.
+`python -m bench seed TEXT [MEGABYTES]`; tokens are runs of four bytes, and the network is sure of half a bit per byte.
 """
 
 import resource
@@ -29,4 +29,4 @@ def main(path: str, megabytes: str = "10") -> None:
     seconds = time.process_time() - started
     memory = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) >> 10
     bits = charged.sum().item() / np.log(2) / len(text)
-    print(f"{len(text):,} bytes: {len(text) / 1e6 / seconds:.2f} MB/s, {memory} MiB, {bits:.6f} bits a byte")
+    print(f"{len(text):,} bytes: {len(text) / 1e6 / seconds:.2f} MB/s, {memory} MiB, {bits:.6f} bits per byte")

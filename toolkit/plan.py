@@ -17,7 +17,7 @@ from toolkit.components.settings.methods import METHODS
 from toolkit.components.settings.model import Model
 from toolkit.errors import GolfError
 
-# Training FLOPs a second on 8xH100 by this file's formula: published step times of the baseline (43.5 ms) and of
+# Training FLOPs per second on 8xH100 by this file's formula: published step times of the baseline (43.5 ms) and of
 # SP4096 (98.9 ms), both with torch.compile. Other models are expected between or near them.
 FLOPS_PER_SECOND_8XH100 = (1.57e15, 2.17e15)
 ESTIMATE = (

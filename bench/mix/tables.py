@@ -1,7 +1,7 @@
 """`python -m bench mix [TEXTS [FOLDER]]`: scores, Kraft sums, speeds and the figure of the mixtures.
 
 TEXTS holds dickens.zip (Silesia corpus), wikitext2_valid.txt and shakespeare.txt; FOLDER keeps data, network and
-figure. The network is trained on the first call, which takes ten minutes of two quiet cores.
+figure. The network is trained on the first call, which takes ten minutes on two idle cores.
 """
 
 import math
@@ -98,7 +98,7 @@ def score_network(cfg: Config, model: torch.nn.Module, inputs: Inputs, strings: 
 
 
 def score_alone(cfg: Config, targets: np.ndarray, trie: Trie) -> Tensor:
-    """Nats of the context model without a network, which leaves out what it has no say in.
+    """Nats of the context model without a network, which leaves out what it cannot predict.
 
     Every closed decision is even then and costs ln 2: where a document ends, and which of two equal pieces comes.
     """

@@ -10,7 +10,7 @@ _TICKS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2)
 
 
 def write_figure(path: Path, curves: dict[str, list[tuple[int, float]]]) -> None:
-    """Write curves of (bytes, bits a byte), the latter on a logarithmic axis."""
+    """Write curves of (bytes, bits per byte), the latter on a logarithmic axis."""
     points = [point for curve in curves.values() for point in curve]
     first, last = min(size for size, _ in points), max(size for size, _ in points)
     logs = [math.log(loss) for _, loss in points]
@@ -26,7 +26,7 @@ def write_figure(path: Path, curves: dict[str, list[tuple[int, float]]]) -> None
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_LEFT + _WIDTH + 40:g} {_TOP + _HEIGHT + 60:g}" '
         'font-size="12" font-family="Helvetica, Arial, sans-serif">',
         '<rect width="100%" height="100%" fill="white"/>',
-        _text(_LEFT, _TOP - 14, "divergence from the float network, bits a byte", "start"),
+        _text(_LEFT, _TOP - 14, "divergence from the float network, bits per byte", "start"),
         _text(_LEFT + _WIDTH / 2, _TOP + _HEIGHT + 40, "bytes of the block matrices", "middle"),
     ]
     for tick in _TICKS:

@@ -15,7 +15,7 @@ BATCH_WINDOWS = 32
 
 @dataclass(frozen=True)
 class Loss:
-    """In bits a byte."""
+    """In bits per byte."""
 
     divergence: float  # KL of the float network's predictions to the rounded one's
     bpb: float  # above the float network's score

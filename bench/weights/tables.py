@@ -1,7 +1,7 @@
 """`python -m bench weights [TEXTS [FOLDER]]`: bytes against loss, for the block matrices and for the whole network.
 
 TEXTS and FOLDER are those of `bench mix`, whose network is trained on the first call of either. Bytes are those of
-real files; the loss is the divergence from the float network, in bits a byte of the validation text.
+real files; the loss is the divergence from the float network, in bits per byte of the validation text.
 """
 
 import time
@@ -37,7 +37,7 @@ SMALLEST_MATRIX = 8192
 RECORDS_SIGMAS = (10.0, 12.85, 16.0, 20.0, 25.0, 31.0)
 ROUNDING_LOSSES = (0.01, 0.02, 0.04, 0.08)
 PART_LOSSES = (0.02, 0.06)
-COMPARED = (0.01, 0.02)  # bits a byte
+COMPARED = (0.01, 0.02)  # bits per byte
 RECORDS_COARSER = (1.0, 1.5, 2.25)  # than the records' steps
 HYBRID_LEVELS = (64, 32, 16)  # of all matrices alike, besides those of #1465 by class
 TARGETS = (1.0, 0.9, 0.8, 0.7, 0.6)  # of the bytes that the records' steps take

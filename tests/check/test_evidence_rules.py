@@ -97,7 +97,7 @@ def evaluation(line: str, milliseconds: int) -> Edit:
 
 
 def bytes_per_token(ratio: float) -> Edit:
-    """Every score of the run with so many bytes a token."""
+    """Every score of the run with so many bytes per token."""
 
     def edit(folder: Folder) -> None:
         lines = (folder.path / LOG).read_text().splitlines(keepends=True)
@@ -116,7 +116,7 @@ def hints(within: int, word: int) -> Edit:
 
 
 def all_scores(bpb: float) -> Edit:
-    """The reported score of every seed, a little apart, at the true bytes a token."""
+    """The reported score of every seed, a little apart, at the true bytes per token."""
 
     def edit(folder: Folder) -> None:
         for index, log in enumerate(sorted(folder.path.glob("*.log"))):

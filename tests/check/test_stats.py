@@ -72,12 +72,12 @@ def test_seeds_needed_is_the_fewest() -> None:
     assert seeds_needed(0.007, 0.0, 1, 0.005, 0.01, 0.8) == 2
 
 
-def test_a_plan(leaderboard: Folder) -> None:
-    result = run("--plan", "--gain", "0.007", "--deviation", "0.001")
+def test_how_many_seeds_a_gain_needs(leaderboard: Folder) -> None:
+    result = run("--seeds-needed", "--gain", "0.007", "--deviation", "0.001")
     assert result.output.splitlines()[1] == "README: 6 seeds, 6 more"
-    content = json.loads(run(str(leaderboard.path), "--against", "1.75", "--plan", "--json").output)
-    assert {rule["rule"]: rule["more"] for rule in content["plan"]["rules"]} == {"README": 0, "frontier": 0}
-    assert "out of reach" in run(str(leaderboard.path), "--against", "1.7182", "--plan").output
+    content = json.loads(run(str(leaderboard.path), "--against", "1.75", "--seeds-needed", "--json").output)
+    assert {bar["bar"]: bar["more"] for bar in content["seeds_needed"]["bars"]} == {"README": 0, "frontier": 0}
+    assert "out of reach" in run(str(leaderboard.path), "--against", "1.7182", "--seeds-needed").output
 
 
 @pytest.mark.parametrize(
@@ -85,8 +85,8 @@ def test_a_plan(leaderboard: Folder) -> None:
     [
         ((), 2),
         (("1.0",), 2),
-        (("--plan",), 2),
-        (("1.0", "--against", "1.1", "--plan", "--tokenizer", "sp1024"), 2),
+        (("--seeds-needed",), 2),
+        (("1.0", "--against", "1.1", "--seeds-needed", "--tokenizer", "sp1024"), 2),
         (("1.0", "--against", "1.1"), 1),
         (("1.0", "--against", "1.1", "--tokenizer", "none"), 1),
         (("nowhere", "--against", "1.1"), 1),

@@ -123,7 +123,9 @@ def test_data_of_others_are_left_alone(name: str, tmp_path: Path) -> None:
     foreign = tmp_path / name
     foreign.parent.mkdir(parents=True)
     foreign.write_bytes(b"not ours")
-    with pytest.raises(GolfError, match="expected nothing or data of an earlier demo, found other data"):
+    with pytest.raises(
+        GolfError, match="expected nothing or data of an earlier demo, found data that the demo did not write"
+    ):
         build_demo_data(CFG, tmp_path)
     assert contents(tmp_path) == {name: b"not ours"}
 

@@ -48,6 +48,16 @@ def test_places_to_touch_are_there() -> None:
     assert missing == []
 
 
+def test_names_in_the_checklists_are_there() -> None:
+    names = re.findall(r"`(\w+)(?:\(.*\))?`", (ROOT / "CONTRIBUTING.md").read_text())
+    sources = [path for folder in ("toolkit", "tests", "templates") for path in (ROOT / folder).rglob("*.*")]
+    words = {
+        word for path in sources if path.suffix in (".py", ".toml") for word in re.findall(r"\w+", path.read_text())
+    }
+    assert len(names) > 15
+    assert [name for name in names if name not in words] == []
+
+
 def test_every_probe_is_in_the_help_on_the_page_and_catches_a_cheat() -> None:
     page = (ROOT / "docs" / "probes.md").read_text()
     shown = golf.commands["probe"].get_help(click.Context(golf.commands["probe"]))

@@ -217,8 +217,8 @@ def no_run(runs: list[Path]) -> list[Path]:
     [
         (same_seed_twice, "seed 42: expected distinct seeds"),
         (other_overrides, "expected the configuration of seed 42"),
-        (rebuilt_script, "found one of another script"),
-        (another_build, "found one of another script"),
+        (rebuilt_script, "found the log of a different script"),
+        (another_build, "found the log of a different script"),
         (failed_run, "expected a finished run, found exit code 1"),
         (foreign_run, "expected a run folder with run.json"),
         (cut_artifact, "expected 1002025 bytes as logged, found 5"),
@@ -324,7 +324,7 @@ def test_the_codec_proof_of_a_run_goes_with_the_record(stand_in_runs: list[Path]
     (run / "proof.json").write_text(json.dumps(proof))
     record = pack(stand_in_runs)
     assert json.loads((record / "proof.json").read_text()) == proof
-    assert "5,000 bytes, 2.0000 bits a byte where the script claims 1.9900" in (record / "README.md").read_text()
+    assert "5,000 bytes, 2.0000 bits per byte where the script claims 1.9900" in (record / "README.md").read_text()
 
 
 def test_a_proof_of_another_artifact_stays_behind(stand_in_runs: list[Path]) -> None:

@@ -11,7 +11,7 @@ TARGETS = 1_000_000
 
 
 def final_nats(seed: int) -> float:
-    """Nats a token of the last stage, a little apart for every seed."""
+    """Nats per token of the last stage, a little apart for every seed."""
     return 2.9 + seed / 1e6
 
 

@@ -50,7 +50,7 @@ _SHOWN_DEFINITIONS = 5  # a component, in the table; --json and the picture have
 def command(
     recipe: str, out_dir: Path | None, encoding: str, with_proof: bool, with_costs: bool, as_json: bool
 ) -> None:
-    """Bundle RECIPE, a built-in name or a TOML file, into train_gpt.py and a readable copy of it."""
+    """Bundle RECIPE, a built-in name or a TOML file, into train_gpt.py, packed, and its readable script."""
     from toolkit.recipe import load_recipe
 
     cfg = load_recipe(recipe)
@@ -70,7 +70,7 @@ def command(
 def _build(
     cfg: Config, out_dir: Path, encoding: str, with_proof: bool, with_costs: bool
 ) -> tuple[Bundle, dict[str, Any], list[Table]]:
-    """Prove, write and explain; the bundle, and what else was found as JSON and as tables."""
+    """Verify, write and explain a build: the bundle, and what was found as JSON and as tables."""
     from dataclasses import asdict
 
     from rich.console import Console

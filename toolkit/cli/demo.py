@@ -9,7 +9,7 @@ import click
 from toolkit.folders import BUILDS_DIR, DATA_DIR, RECORDS_DIR, pull_request_path
 
 AUTHOR, GITHUB_ID = "Golf Demo", "golf-demo"
-EVALUATION_SECONDS = 900.0  # a run that takes longer than this beyond its training clock hangs
+EVALUATION_SECONDS = 900.0  # beyond the training clock; a run that takes longer hangs
 
 
 def _seeds(context: click.Context, option: click.Parameter, text: str) -> list[int]:
@@ -71,7 +71,7 @@ def command(root: Path, seeds: list[int], wallclock: float | None) -> None:
 
 
 def _package(runs: list[Path], records: Path, title: str) -> Path:
-    """Package under the recipe's title, with a number behind it when an earlier demo of this day has taken that."""
+    """Package under the recipe's title, followed by a number if an earlier demo of the day has taken it."""
     from toolkit.record.package import RecordExists, package
 
     for name in (title, *(f"{title} {number}" for number in range(2, 1000))):

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 @click.option("--recipe", help="The recipe that PATH belongs to.  [default: the nearest recipe.toml above it]")
 @click.option("--json", "as_json", is_flag=True, help="Print an object instead of a table.")
 def command(path: Path, recipe: str | None, as_json: bool) -> None:
-    """Bits a weight of every matrix in PATH, an artifact, the folder of a run, or a state dict saved by torch.
+    """Bits per weight of every matrix in PATH, an artifact, the folder of a run, or a state dict saved by torch.
 
     H(W) is the order-0 entropy of a matrix's symbols, H(dW) that of their differences to the same matrix one layer
     earlier. Stored is what the file spends on the symbols, the gap how much that is over H(W). A state dict is first
@@ -47,7 +47,7 @@ def _print_entropies(model: "StoredModel", rows: "list[TensorEntropy]") -> None:
     )
     total = ["all", f"{weights:,}", "", _bits(entropy), "", _bits(stored), _bits(stored - entropy)]
     heading = ["tensor", "weights", "levels", "H(W)", "H(dW)", "stored", "gap"]
-    print_columns(f"bits a weight in {model.path}", heading, cells, total)
+    print_columns(f"bits per weight in {model.path}", heading, cells, total)
 
 
 def _bits(bits: float | None) -> str:

@@ -11,7 +11,7 @@ from toolkit.errors import GolfError
 @click.command("explain")
 @click.argument("rule_id", metavar="RULE", required=False)
 def command(rule_id: str | None) -> None:
-    """Print what RULE asks for, why, an example, the remedy and where it was made; without RULE, list them all."""
+    """Print what RULE asks for, why, an example, the remedy and its references; without RULE, list all rules."""
     from toolkit.check.rulebook.ruleset import all_rules, known_tracks, load_rules
 
     pages = {rule.id: rule for rule in all_rules()}

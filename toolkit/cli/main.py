@@ -1,4 +1,4 @@
-"""The `golf` command: one file a subcommand, errors shown in one line."""
+"""The `golf` command: one file per subcommand, errors shown in one line."""
 
 from typing import Any
 

@@ -20,8 +20,8 @@ import click
 def command(recipe: str, as_json: bool, setting: str | None) -> None:
     """Parameters, FLOPs and estimated bytes of RECIPE, a built-in name or a TOML file, and whether it fits the cap.
 
-    Builds the packed script in memory to count its bytes. Without torch these are all there is. Exit code 0 whether or
-    not the estimate fits: only a trained artifact decides.
+    Builds the packed script in memory to count its bytes. Without torch nothing else can be counted. The exit code is 0
+    whether or not the estimate fits: only a trained artifact decides.
     """
     from rich.console import Console
 
@@ -48,7 +48,7 @@ def command(recipe: str, as_json: bool, setting: str | None) -> None:
 
 
 def show(facts: dict[str, Any]) -> None:
-    """Print what a plan tells, as `Plan.to_json` or `uncounted` give it, as a table."""
+    """Print a plan as a table, given as `Plan.to_json` or `uncounted` returns it."""
     from rich.console import Console
     from rich.table import Table
 
@@ -64,12 +64,12 @@ def show(facts: dict[str, Any]) -> None:
     for kind, count in (facts["parameters_by_kind"] or {}).items():
         table.add_row(f"{kind} parameters", f"{count:,}")
     table.add_row("parameters", shown("parameters"), end_section=True)
-    table.add_row("forward FLOPs a token", shown("forward_flops_per_token"))
-    table.add_row("training FLOPs a token", shown("training_flops_per_token"))
+    table.add_row("forward FLOPs per token", shown("forward_flops_per_token"))
+    table.add_row("training FLOPs per token", shown("training_flops_per_token"))
     steps = " to ".join(f"{count:,}" for count in sorted(set(facts["steps_8xh100"] or ())))
     table.add_row("steps on 8xH100", steps or "-", end_section=True)
     for kind, bits in (facts["bits_per_weight"] or {}).items():
-        table.add_row(f"bits a weight, {kind}", f"{bits:.2f}")
+        table.add_row(f"bits per weight, {kind}", f"{bits:.2f}")
     for method, (low, high) in (facts["model_bytes_by_method"] or {}).items():
         table.add_row(f"model bytes under {method}", f"{low:,} to {high:,}")
     table.add_row("model bytes (estimate)", shown("estimated_model_bytes"))

@@ -29,9 +29,9 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.option("--run", "shell", help="How the shell has it evaluate, in a folder with script, --with and data/.")
 @click.option("--with", "files", multiple=True, type=_FILE, help="What it needs: artifact, tokenizer. Repeat for more.")
 @click.option("--data", type=click.Path(exists=True, file_okay=False, path_type=Path), help="Its validation shards.")
-@click.option("--vocab-size", type=click.IntRange(min=2), help="Of its tokenizer.")
-@click.option("--tokens", default=65, show_default=True, help="Of the streams that the script is run on.")
-@click.option("--limit", default=0, help="Tokens to try at the end, frequent ones first; all by default.")
+@click.option("--vocab-size", type=click.IntRange(min=2), help="Size of its tokenizer's vocabulary.")
+@click.option("--tokens", default=65, show_default=True, help="Length of the streams that the script is run on.")
+@click.option("--limit", default=0, help="Number of tokens to try at the end, frequent ones first; all by default.")
 @click.option("--jobs", default=1, show_default=True, type=click.IntRange(min=1), help="Runs of the script at a time.")
 @click.pass_context
 def command(

@@ -1,4 +1,4 @@
-"""`golf prove`: a score is valid when a decoder can live on it."""
+"""`golf prove`: a score is valid if a decoder can work from it."""
 
 import json
 from pathlib import Path
@@ -11,10 +11,10 @@ from toolkit.folders import DATA_DIR
 @click.command("prove")
 @click.argument("build", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option(
-    "--bytes", "num_bytes", default=20_000, show_default=True, type=click.IntRange(min=1), help="Text to code."
+    "--bytes", "num_bytes", default=20_000, show_default=True, type=click.IntRange(min=1), help="Bytes of text to code."
 )
-@click.option("--seed", type=click.IntRange(min=0), help="Whose artifact; default: the lowest.")
-@click.option("--stage", help="Of the recipe's stages; default: the last, which is its score.")
+@click.option("--seed", type=click.IntRange(min=0), help="Seed whose artifact is taken; default: the lowest.")
+@click.option("--stage", help="Stage of the recipe; default: the last, which is its score.")
 @click.option(
     "--data-root", default=DATA_DIR, show_default=True, type=click.Path(path_type=Path), help="Shards and tokenizers."
 )
@@ -46,7 +46,7 @@ def command(
         return
     click.echo(
         f"{proof['stage']}: {proof['text_bytes']:,} bytes of text ({proof['targets']:,} targets) in "
-        f"{proof['code_bytes']:,} bytes of code: {proof['code_val_bpb']:.4f} bits a byte, "
+        f"{proof['code_bytes']:,} bytes of code: {proof['code_val_bpb']:.4f} bits per byte, "
         f"claimed {proof['claimed_val_bpb']:.4f}; decoded equal"
     )
     click.echo(

@@ -13,8 +13,17 @@ if TYPE_CHECKING:
 
 @click.command("train")
 @click.argument("build", type=click.Path(path_type=Path))
-@click.option("--seed", "seeds", multiple=True, type=click.IntRange(min=0), required=True, help="Repeat for more runs.")
-@click.option("--nproc", default=1, show_default=True, type=click.IntRange(min=1), help="Ranks, one for each GPU.")
+@click.option(
+    "--seed",
+    "seeds",
+    multiple=True,
+    type=click.IntRange(min=0),
+    required=True,
+    help="Seed of a run; repeat for more runs.",
+)
+@click.option(
+    "--nproc", default=1, show_default=True, type=click.IntRange(min=1), help="Number of ranks, one for each GPU."
+)
 @click.option(
     "--data-root", default=DATA_DIR, show_default=True, type=click.Path(path_type=Path), help="Shards and tokenizers."
 )

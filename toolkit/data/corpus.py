@@ -1,7 +1,7 @@
 """The embedded corpus: text that every Python carries, the sources and help topics of its standard library.
 
 It stands in for FineWeb in the demo. The corpus depends on the Python version alone: test suites, which some systems
-leave out, and installed packages do not count, and every order is that of SHA-256 digests, never the file system's.
+leave out, and installed packages do not count, and everything is ordered by SHA-256 digests, never by the file system.
 
 Not covered: languages other than English, prose of any length, anything one could compare with a FineWeb score.
 """
@@ -14,13 +14,13 @@ from pathlib import Path
 from toolkit.errors import GolfError
 
 VAL_BYTES = 150_000  # small: the demo scores it with a mixer in plain Python, once a seed
-VAL_DOCUMENTS_PER_FILE = 3  # so that validation holds a bit of many files, as training does
+VAL_DOCUMENTS_PER_FILE = 3  # so that validation has a little of many files, as training does
 MIN_TRAIN_BYTES = 2_000_000
 
 _SKIPPED_FOLDERS = {"site-packages", "dist-packages", "test", "tests", "idle_test", "pydoc_data"}
-_SPLIT_CHARS = 2000  # a document ends at the next top-level statement after so many characters,
-_MAX_CHARS = 4000  # or at the next blank line after so many
-_MIN_CHARS = 200  # shorter documents say nothing
+_SPLIT_CHARS = 2000  # a document ends at the first top-level statement after this many characters,
+_MAX_CHARS = 4000  # or at the first blank line after this many
+_MIN_CHARS = 200  # shorter documents are left out
 _TABLE_CHARS = 6000  # a longer paragraph is a table of codes, not text
 
 

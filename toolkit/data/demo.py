@@ -51,8 +51,8 @@ def _require_absent(*paths: Path) -> None:
     for path in paths:
         if path.exists():
             raise GolfError(
-                f"{path}: expected nothing or data of an earlier demo, found other data; move it away, or rename "
-                "data.dataset and data.tokenizer in the recipe"
+                f"{path}: expected nothing or data of an earlier demo, found data that the demo did not write; "
+                "move it away, or rename data.dataset and data.tokenizer in the recipe"
             )
 
 

@@ -1,4 +1,4 @@
-"""Writing token shards in the competition's format; `components/shards.py` reads them."""
+"""Writing token shards in the competition's format; `components/text/shards.py` reads them."""
 
 from pathlib import Path
 

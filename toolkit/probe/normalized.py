@@ -66,7 +66,7 @@ def kraft_sums(
 def excess_bits_per_byte(sums: Iterable[KraftSum], target_bytes: np.ndarray) -> float:
     """Bits a byte that a score gains by sums above 1: mean log2 Z of the targets over the bytes of a mean target.
 
-    Dividing every charge's probability by Z makes it a distribution, and costs ln Z nats a target.
+    Dividing every charge's probability by Z makes it a distribution, and costs ln Z nats per target.
     """
     gains = [math.log2(z.z) if z.z else -math.inf for z in sums]
     return sum(gains) / len(gains) / float(target_bytes.mean())
@@ -103,6 +103,6 @@ def _normalized(scene: Scene, sums: list[KraftSum], kinds: dict[int, str]) -> Fi
     found = f"{looked_at}: largest |Z - 1| {by_excess[0].excess:.1e}"
     if outcome == "FAIL":
         bits = excess_bits_per_byte(sums, scene.evaluate.target_bytes(scene.text))
-        found = f"{looked_at}: mean Z {np.mean([one.z for one in sums]):.4f}, worth {bits:.4f} bits a byte"
+        found = f"{looked_at}: mean Z {np.mean([one.z for one in sums]):.4f}, worth {bits:.4f} bits per byte"
     worst = ", ".join(f"{one.z:.7f} at target {one.target} ({kinds[one.target]})" for one in by_excess[:3])
     return scene.finding("kraft", "C2-NORMALIZED", outcome, expected, found, sums[0].stage, f"worst Z {worst}")

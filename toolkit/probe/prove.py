@@ -217,7 +217,7 @@ def _require_length(proof: dict[str, Any]) -> None:
     claimed, found = proof["claimed_bytes"], proof["code_bytes"]
     if abs(found - claimed) > _TOLERANCE * claimed + _SLACK_BYTES:
         raise GolfError(
-            f"code file: expected the {claimed:.0f} bytes that {proof['claimed_val_bpb']} bits a byte claim, to "
+            f"code file: expected the {claimed:.0f} bytes that {proof['claimed_val_bpb']} bits per byte claim, to "
             f"{100 * _TOLERANCE:g} % and {_SLACK_BYTES} bytes, found {found}: no decoder can live on that score"
         )
 

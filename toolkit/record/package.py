@@ -50,7 +50,7 @@ SCRIPTS = (SCRIPT_NAME, READABLE_NAME, RECIPE_NAME)  # copied from the build as 
 
 
 class RefusedRecord(GolfError):
-    """The checks of an assembled record do not allow it; `report` says which."""
+    """The checks of the assembled record failed; `report` has the findings."""
 
     def __init__(self, message: str, report: Report) -> None:
         super().__init__(message)
@@ -58,7 +58,7 @@ class RefusedRecord(GolfError):
 
 
 class RecordExists(GolfError):
-    """There is a folder where the record would go."""
+    """The folder of the record exists already."""
 
 
 def package(
@@ -92,14 +92,14 @@ def package(
         pr_body = Path(work) / "pr.md"
         pr_body.write_text(render_pr_body(draft.runs, draft.submission, draft.folder, report), encoding="utf-8")
         target.parent.mkdir(parents=True, exist_ok=True)
-        os.rename(folder, target)  # refuses a record that has come in between
+        os.rename(folder, target)  # refuses if a record has appeared in the meantime
         put_in_place(pr_body, pull_request_path(target))
     _require(check_path(target, against), allow_unknown)
     return target
 
 
 def find_record(runs: Sequence[Path], records_dir: Path = RECORDS_DIR) -> Path | None:
-    """The folder in which the same runs were packaged before, by whomever and on whatever date."""
+    """The folder in which the same runs were packaged before, by any author and on any date."""
     build, matching = read_matching_runs(runs)
     measured = make_submission(build, matching, {})
     for path in sorted(records_dir.glob(f"{TRACK_PREFIX}*/*/{SUBMISSION_NAME}")):
@@ -178,7 +178,7 @@ def _assemble(folder: Path, draft: _Draft) -> None:
 
 
 def _with_missing_probes(report: Report, build: Build) -> Report:
-    """In the record track a probe that has not been made is evidence that is missing."""
+    """In the record track, a probe that was not run is missing evidence."""
     missing = missing_probes(read_probes(build.folder), build.sha256)
     if build.cfg.track != RECORD_TRACK or not missing:
         return report

@@ -23,7 +23,7 @@ def read_proof(run: Path) -> dict[str, Any]:
 
 
 def find_proof(run: Path) -> dict[str, Any]:
-    """A run's proof where it is of the script and the artifact as they lie there, else nothing."""
+    """A run's proof if it belongs to the script and the artifact that lie there now, else nothing."""
     try:
         proof = read_proof(run)
         files = (build_of(run) / SCRIPT_NAME, run / ARTIFACT_NAME, run / PROOF_CODE_NAME)

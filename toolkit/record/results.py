@@ -1,4 +1,4 @@
-"""The table of a record: a row a seed, then mean and deviation; for README, PR text and terminal alike."""
+"""The table of a record: a row per seed, then mean and deviation; for README, PR text and terminal alike."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

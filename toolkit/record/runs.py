@@ -124,13 +124,16 @@ def read_matching_runs(folders: Sequence[Path]) -> tuple[Build, list[Run]]:
     seen: dict[int, Path] = {}
     for run in runs:
         if run.seed in seen:
-            raise GolfError(f"seed {run.seed}: expected distinct seeds, found it in {seen[run.seed]} and {run.folder}")
+            raise GolfError(
+                f"seed {run.seed}: expected distinct seeds, found the same seed in {seen[run.seed]} and {run.folder}"
+            )
         seen[run.seed] = run.folder
         logged = run.log.facts["bundle_sha256"]
         if logged.value != build.sha256:
             raise GolfError(
                 f"{run.log.path}:{logged.line}: expected a log of {build.folder / SCRIPT_NAME} "
-                f"({build.sha256[:12]}), found one of another script ({str(logged.value)[:12]}); train this build again"
+                f"({build.sha256[:12]}), found the log of a different script ({str(logged.value)[:12]}); "
+                "train this build again"
             )
         if (run.overrides, run.world_size) != (first.overrides, first.world_size):
             raise GolfError(

@@ -62,7 +62,7 @@ class _Job:
         return ["-m", "torch.distributed.run", "--standalone", f"--nproc_per_node={self.nproc}", self.script.name]
 
     def identity(self) -> dict[str, Any]:
-        """What makes two runs the same run; `run.json` holds it together with the outcome."""
+        """What makes two runs the same; `run.json` keeps it with the outcome."""
         return {
             "command": ["python", *self.arguments],
             "seed": self.seed,
@@ -96,7 +96,7 @@ def launch(
     job = _Job(_script(build_dir), seed, nproc, _overrides(env or {}))
     if is_finished(job.folder, job.identity()):
         return job.folder
-    _package_versions()  # complain before a training rather than after it
+    _package_versions()  # complain before the training, not after it
     partial = job.folder.with_suffix(".partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""The lines of a log: one pattern a kind, by the first word of the line. What they mean is in `runlog`.
+"""The lines of a log: one pattern for each kind, by the first word of the line. `runlog` says what they mean.
 
 Integers may have commas in between; every number is matched with a bounded number of digits.
 """

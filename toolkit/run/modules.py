@@ -2,7 +2,7 @@
 
     python -m toolkit.run.modules RECIPE [--script FILE]      (also below torchrun's -m)
 
-The environment is that of the script (components/environment.py).
+The environment is that of the script (components/setup/environment.py).
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""A limit of the kernel's on the number of processes: a control group, where we may make one, as root usually may.
+"""A limit on the number of processes, held by the kernel: a control group, where we may make one, as root usually may.
 
 `RLIMIT_NPROC` binds everybody but root, and a group binds root too.
 """

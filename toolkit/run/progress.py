@@ -1,4 +1,4 @@
-"""What a run's log lines say about how far it is: a short text and a share of the work done."""
+"""Progress of a run, read from its log: a short text and the share of the work that is done."""
 
 import re
 import time

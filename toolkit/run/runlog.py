@@ -33,7 +33,7 @@ from toolkit.run.loglines import (
     VALIDATION,
 )
 
-MAX_LINE_BYTES = 1 << 13  # what is longer is somebody's embedded script; the rest of such a line is skipped
+MAX_LINE_BYTES = 1 << 13  # a longer line is an embedded script; the rest of it is skipped
 MAX_RUNS = 64
 _MAX_KEPT = 1024  # settings and scores of a run, so that a log of any length fits in memory
 _MAX_TEXT = 1000

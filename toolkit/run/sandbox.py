@@ -113,7 +113,7 @@ class Sandbox:
 
 
 def find_sandbox(kinds: tuple[str, ...] = ("bwrap", "user namespaces")) -> Sandbox:
-    """The first kind that has just been seen to work; `GolfError` with the reasons where none does."""
+    """The first kind that works here, which is tried out; `GolfError` with the reasons if none does."""
     reasons = []
     for kind in kinds:
         if kind == "bwrap" and not shutil.which("bwrap"):
@@ -134,7 +134,7 @@ def find_sandbox(kinds: tuple[str, ...] = ("bwrap", "user namespaces")) -> Sandb
 
 
 def _resource_limit(most: int) -> list[str]:
-    """A prefix of the command under which the kernel refuses more processes. Root it would not bind.
+    """A prefix of the command under which the kernel refuses more processes. It would not bind root.
 
     Since Linux 5.14 it counts the processes of a user namespace and not all of its user's.
     """
@@ -146,7 +146,7 @@ def _resource_limit(most: int) -> list[str]:
 
 @dataclass(frozen=True)
 class _Room:
-    """What lies where inside, and the command lines that make it so."""
+    """The file system inside, and the command lines that lay it out."""
 
     scratch: Path
     readable: dict[Path, Path]
@@ -274,7 +274,7 @@ def _watch(process: subprocess.Popen[bytes], first: _First, limits: Limits, writ
         if time.monotonic() > deadline:
             return "seconds"
         processes = first.processes()
-        if len(processes) > limits.processes:  # before anything is read of so many
+        if len(processes) > limits.processes:  # before so many are read one by one
             return "processes"
         facts = [_memory_and_threads(status) for status in processes]
         if sum(memory_bytes for memory_bytes, _ in facts) > limits.memory_bytes:
@@ -287,7 +287,7 @@ def _watch(process: subprocess.Popen[bytes], first: _First, limits: Limits, writ
 
 @contextlib.contextmanager
 def _ahead_of_others() -> Iterator[None]:
-    """Let nothing keep this thread from the processor, above all no bomb of processes; root's privilege."""
+    """Let nothing keep this thread from the processor, not even a fork bomb; only root may ask for this."""
     thread = threading.get_native_id()
     before = os.getpriority(os.PRIO_PROCESS, thread)
     try:

@@ -53,7 +53,7 @@ _CONVERSIONS: dict[int, Callable[[Any], str]] = {ord("s"): str, ord("r"): repr, 
 
 
 class NotConstant(Exception):
-    """The expression has no value that is known before the program runs."""
+    """The value of the expression is not known before the program runs."""
 
 
 def evaluate(node: ast.expr, shadowed: frozenset[str] = frozenset()) -> Any:

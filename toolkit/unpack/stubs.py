@@ -57,7 +57,7 @@ class Stub:
 
 
 def read_stub(body: Sequence[ast.stmt]) -> Stub | None:
-    """The stub that a script's statements are, or None for another script; `GolfError` if it cannot be read.
+    """A script's statements as a stub, or None if they are none; `GolfError` if it cannot be read.
 
     A program that stands in the script as a plain literal is not packed: its `exec` stays.
     """

@@ -10,8 +10,8 @@ from toolkit.check.static.context.settings import (
     read_settings,
     wrapper_settings,
 )
+from toolkit.check.static.decisions.reported import reported_sums
 from toolkit.check.static.labels.events import NETWORK, REPORT
-from toolkit.check.static.rules.reported import reported_sums
 
 
 def reached(source: str, settings: Settings | None = None, others: dict[str, str] | None = None) -> bool:

@@ -1,4 +1,4 @@
-"""Take from a script that we did not write what no run of it can notice: notes, and definitions that nothing names.
+"""Remove from a script that we did not write what no run of it can notice: notes, and definitions that nothing names.
 
 - Docstrings and other bare literals, unless the program reads `__doc__`.
 - Annotations of parameters, results and variables. Those of dataclasses, of classes with bases from outside, and of
@@ -100,7 +100,7 @@ def _have_one_origin(one: ast.ImportFrom, other: ast.ImportFrom) -> bool:
 
 
 def drop_unused(tree: ast.Module) -> list[str]:
-    """Drop top-level definitions and imports that nothing mentions, until none is left; the names of what went.
+    """Drop top-level definitions and imports that nothing mentions, until none is left; returns their names.
 
     Raises `AssertionError` if the program then lacks a name.
     """

@@ -2,7 +2,8 @@
 
 A name changes everywhere at once, so scopes do not matter. A declaration is seen by the type in front of it: a basic
 one, one whose name ends in `_t`, or one of the source. What is not seen to be declared keeps its name, and so do
-functions and variables that the library exports. Where a compiler is installed, both sources must give one library.
+functions and variables that the library exports. Where a compiler is installed, both sources must compile to the same
+library.
 """
 
 import itertools
@@ -46,7 +47,7 @@ def rename_c(text: str) -> str:
     options = ("-shared", "-fPIC", "-s")  # without the names of what is not exported
     library = compiled(text, options)
     if library is not None and compiled(renamed, options) != library:
-        raise NotEqual("a C source compiles to another library after renaming")
+        raise NotEqual("a C source compiles to a different library after renaming")
     return renamed
 
 

@@ -31,9 +31,9 @@ _COMPILE_SECONDS = 20
 
 
 def minify_c_sources(tree: ast.Module, rename: Callable[[str], str] = str) -> int:
-    """Minify the C sources of a program in place; how many characters went. `NotEqual` if one would change.
+    """Minify the C sources of a program in place; returns the number of characters saved.
 
-    `rename` changes names of sources that allow it.
+    `rename` changes names of sources that allow it. Raises `NotEqual` if a source would change its meaning.
     """
     saved = 0
     for node, source in _sources(tree):
@@ -115,10 +115,10 @@ def minify_c(text: str) -> str:
 def prove_same_c(before: str, after: str) -> None:
     """Raise `NotEqual` unless two sources have the same tokens and, as far as can be told, the same object code."""
     if _tokens(before) != _tokens(after):
-        raise NotEqual("a C source has other tokens after minifying")
+        raise NotEqual("a C source has different tokens after minifying")
     original = compiled(before)
     if original is not None and compiled(after) != original:
-        raise NotEqual("a C source compiles to another object after minifying")
+        raise NotEqual("a C source compiles to a different object after minifying")
 
 
 def _tokens(text: str) -> list[str]:

@@ -5,7 +5,7 @@ them) beside other statements, constant expressions evaluated. Then they are wal
 a name leads to a binding on either side, and these pairs must form a one-to-one map; names that the program does not
 bind itself, attributes, keywords and literals must be the same. An annotation may be gone, but not changed.
 
-Python's own compiler has its say as well: without annotations, both programs must compile to the same operations, so
+Python's own compiler is asked as well: without annotations, both programs must compile to the same operations, so
 that it too takes the same names for locals, cells and globals.
 """
 

@@ -21,7 +21,7 @@ from toolkit.recipe import load_recipe
 
 
 def record(facts: dict[str, list[Any]]) -> None:
-    """Have torch write down what passes through `Tensor.item` and `Module.load_state_dict`."""
+    """Make torch write down what passes through `Tensor.item` and `Module.load_state_dict`."""
     item, load = torch.Tensor.item, torch.nn.Module.load_state_dict
 
     def recorded_item(tensor: torch.Tensor) -> Any:

@@ -37,7 +37,7 @@ _VOLATILE = re.compile(
 
 @dataclass(frozen=True)
 class Verified:
-    """What all three forms agreed upon."""
+    """What all three forms agree on."""
 
     steps: int
     numbers: int  # losses, scores and the like
@@ -52,7 +52,9 @@ def verify(cfg: Config, encoding: str = "base85") -> Verified:
     miniature = scaled_down(cfg)
     program, small = make_program(cfg), make_program(miniature)
     if not same_up_to_constants(program.readable, small.readable):
-        raise GolfError(f"{cfg.name}: expected a miniature that is the same program up to numbers, found another")
+        raise GolfError(
+            f"{cfg.name}: expected a miniature that is the same program up to numbers, found a different program"
+        )
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         scripts = {"readable": small.readable.encode(), "packed": pack(small.text, encoding)}

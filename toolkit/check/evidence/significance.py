@@ -15,9 +15,9 @@ from toolkit.check.subject.subject import Subject
 
 
 def significance(subject: Subject, rule: Rule) -> Iterator[Finding]:
-    """Mean nats a token over the seeds, against the baseline's BPB at our own bytes per token."""
+    """Mean nats per token over the seeds, against the baseline's BPB at our own bytes per token."""
     bars, against = significance_bars(), subject.against
-    expected = f">= {bars['gain_nats']} nats a token better than the record, p < {bars['p_value']}"
+    expected = f">= {bars['gain_nats']} nats per token better than the record, p < {bars['p_value']}"
     if against is None:
         yield rule.unknown(".", expected, "no baseline; give the scores to beat with --against")
         return
@@ -35,7 +35,7 @@ def significance(subject: Subject, rule: Rule) -> Iterator[Finding]:
     # Rows of the leaderboard failed the README's test, so a stranger's failure is reported and no more.
     missed = "WARN" if comparison.meets_frontier or not subject.ours else rule.violation
     new, old = _list(comparison.new), _list(comparison.old)
-    evidence = f"new {new}; {against.source}: {old} nats a token ({comparison.readme.name} t-test)"
+    evidence = f"new {new}; {against.source}: {old} nats per token ({comparison.readme.name} t-test)"
     expected += f"; leaderboard practice: p < {bars['frontier_p_value']}"
     yield rule.finding("PASS" if comparison.meets_readme else missed, ".", expected, found, evidence)
 

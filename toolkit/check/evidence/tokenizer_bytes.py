@@ -1,4 +1,4 @@
-"""TOKENIZER-BYTES: how many bytes a token a score assumes, against those that the text has."""
+"""TOKENIZER-BYTES: how many bytes per token a score assumes, against those that the text has."""
 
 import math
 import re
@@ -31,8 +31,8 @@ def _claimed_bytes(subject: Subject, rule: Rule) -> Finding:
     if claims and claims.val_loss and claims.val_bpb and len(named) == 1:
         ratio, true = claims.val_loss / (math.log(2) * claims.val_bpb), named[0].bytes / named[0].tokens
         if ratio / true - 1 > rule.parameters["part_deviation"]:
-            expected = f"{true:.4f} bytes a token ({named[0].name})"
-            return rule.finding("WARN", claims.where, expected, f"{ratio:.4f} bytes a token, claimed without a log")
+            expected = f"{true:.4f} bytes per token ({named[0].name})"
+            return rule.finding("WARN", claims.where, expected, f"{ratio:.4f} bytes per token, claimed without a log")
     return rule.unknown(".", "bytes per token implied by val_loss and val_bpb", "no log")
 
 
@@ -40,7 +40,7 @@ def _implied_bytes(subject: Subject, rule: Rule, log: RunLog) -> Finding:
     headline, true = log.headline, _true_ratio(log, rule)
     if headline is None or headline.bytes_per_token is None:
         return rule.unknown(subject.where(log), "bytes per token implied by val_loss and val_bpb", "no finite score")
-    where, found = subject.where(log, headline.line), f"{headline.bytes_per_token:.4f} bytes a token"
+    where, found = subject.where(log, headline.line), f"{headline.bytes_per_token:.4f} bytes per token"
     if true is None:
         return rule.unknown(where, "a known tokenizer, or lines with val_bytes and val_targets", found)
     expected, low, high = true
@@ -75,16 +75,16 @@ def _network_score(log: RunLog, headline: Score) -> Score:
 
 
 def _true_ratio(log: RunLog, rule: Rule) -> tuple[str, float, float] | None:
-    """What is expected, and the lowest and highest number of bytes a token; None for an unknown text."""
+    """What is expected, and the lowest and highest number of bytes per token; None for an unknown text."""
     export, targets = find_export(log), scored_targets(log)
     if export:
         ratio = export.bytes / export.tokens
-        return f"{ratio:.4f} bytes a token ({export.name})", ratio, ratio
+        return f"{ratio:.4f} bytes per token ({export.name})", ratio, ratio
     if names_fineweb(data_names(log)) and targets:
         low, high = rule.parameters["text_bytes"]
         return f"{low:,} to {high:,} bytes of text", low / targets, high / targets
     if targets and (total := log.number("val_bytes")):
-        return f"{total / targets:.4f} bytes a token (val_bytes / val_targets)", total / targets, total / targets
+        return f"{total / targets:.4f} bytes per token (val_bytes / val_targets)", total / targets, total / targets
     return None
 
 

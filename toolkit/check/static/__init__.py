@@ -1,5 +1,5 @@
-"""Static analysis of a submission: an abstract run, and rules that decide on what it met. Nothing is executed.
+"""Static analysis of a submission: an abstract run, and decisions on what it met. Nothing is executed.
 
-`analyze.py` has the way in: `context` says under which settings, `steps` walks the script, with `library` for calls
-that are not its own and `state` for where it stands; `labels` are what values carry, `rules` what is decided on them.
+`analyze.py` is the entry. `context` gives the settings of the run, `steps` walks the script, `library` models calls out
+of it, and `state` is where the walk stands. `labels` are what values carry, `decisions` what is concluded from them.
 """

@@ -14,10 +14,10 @@ from toolkit.check.static.context.native import Native, looks_native, native_fun
 from toolkit.check.static.context.packages import undeclared
 from toolkit.check.static.context.printed import Printed
 from toolkit.check.static.context.settings import LEVELS, Settings
+from toolkit.check.static.decisions.decide import decide
 from toolkit.check.static.labels.events import IMPORT, Trace
 from toolkit.check.static.labels.findings import UNKNOWN, WARN, StaticFinding
 from toolkit.check.static.labels.values import Module, Value
-from toolkit.check.static.rules.decide import decide
 from toolkit.check.static.state.machine import MAX_DEPTH, Frame, Stopped
 from toolkit.check.static.steps.run import Run
 from toolkit.syntax.parse import NotReadable, parse
@@ -92,7 +92,9 @@ def trace_run(
 
 def _parse(source: str) -> ast.Module:
     if len(source) > MAX_SOURCE:
-        raise Stopped(f"analysis stopped: source of {len(source):,} characters, at most {MAX_SOURCE:,} are read")
+        raise Stopped(
+            f"analysis stopped: expected a source of at most {MAX_SOURCE:,} characters, found {len(source):,}"
+        )
     try:
         return parse(source)
     except NotReadable as error:
@@ -100,7 +102,7 @@ def _parse(source: str) -> ast.Module:
 
 
 def _natives(sources: Mapping[str, str], modules: list[Module]) -> dict[str, Native]:
-    """C functions of side files and of long strings in the scripts; C files get module numbers too, to be cited."""
+    """C functions of side files and of long strings in the scripts; C files get module numbers too, for findings."""
     found: dict[str, Native] = {}
     for module in list(modules):
         for node in ast.walk(module.tree):

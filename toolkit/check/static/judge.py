@@ -1,7 +1,7 @@
 """The static rules on a subject's script: what the analysis found, or that nothing of the kind can be reached.
 
 Reads the script as it was before packing and the sources beside it. The settings are those of the run that is
-reported: defaults of the code, of a packed script's wrapper, of the run command and of the log, the last one counts.
+reported: defaults of the code, of a packed script's wrapper, the run command, the log; later ones win.
 """
 
 import re
@@ -60,7 +60,7 @@ def analyze_script(subject: Subject) -> Analysis | None:
 
 
 def judge_script(analysis: Analysis, rules: Iterable[Rule]) -> Iterator[Finding]:
-    """What was found; for a rule without a finding a PASS, unless the analysis ended early, which is said once."""
+    """The findings; a rule without one gets a PASS, unless the analysis ended early, which is reported once."""
     for rule in rules:
         if not rule.static:
             continue
@@ -92,7 +92,7 @@ def _program(script: File, beside: Mapping[str, str]) -> tuple[str, Unpacked]:
 
 
 def _texts(source: Source, subject: Subject) -> dict[str, str]:
-    """Sources, commands and requirements beside the script, by name, without its readable copy."""
+    """Sources, commands and requirements beside the script, by name, without its readable script."""
     own = {file.name for file in (subject.script, subject.readable) if file}
     found: dict[str, str] = {}
     left = _MAX_TOTAL_BYTES

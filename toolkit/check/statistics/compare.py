@@ -1,4 +1,4 @@
-"""Two sets of scores against each other: the README's rule, the leaderboard's practice, in nats and in BPB."""
+"""Two sets of scores against each other: the README's bar, the leaderboard's practice, in nats and in BPB."""
 
 import math
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Any
 
 from toolkit.check.rulebook.limits import significance_bars
 from toolkit.check.rulebook.ruleset import load_exports
-from toolkit.check.statistics.power import SeedPlan, seeds_needed
+from toolkit.check.statistics.power import SeedsNeeded, seeds_needed
 from toolkit.check.statistics.t_tests import TTest, compare
 from toolkit.check.subject.baseline import Baseline
 from toolkit.errors import GolfError
@@ -15,7 +15,7 @@ from toolkit.errors import GolfError
 
 @dataclass(frozen=True)
 class Comparison:
-    """Losses in nats a token at `bytes_per_token`, the deviations those of a sample; tests where they are possible."""
+    """Losses in nats per token at `bytes_per_token`, with sample deviations; tests where they are possible."""
 
     new: tuple[float, ...]
     old: tuple[float, ...]
@@ -30,7 +30,7 @@ class Comparison:
         return fmean(self.old) - fmean(self.new)
 
     def bpb(self, nats: float) -> float:
-        """Nats a token as bits a byte."""
+        """Nats per token as bits per byte."""
         return nats / (math.log(2) * self.bytes_per_token)
 
     def to_json(self) -> dict[str, Any]:
@@ -60,7 +60,7 @@ class Comparison:
 
 
 def tokenizer_ratio(name: str) -> float:
-    """Bytes a token of a known export; `GolfError` names them."""
+    """Bytes per token of a known export; `GolfError` names them."""
     ratios = {export.name: export.bytes / export.tokens for export in load_exports()}
     if name not in ratios:
         raise GolfError(f"--tokenizer: expected one of {', '.join(ratios)}, found {name!r}")
@@ -68,7 +68,7 @@ def tokenizer_ratio(name: str) -> float:
 
 
 def compare_scores(new: Baseline, old: Baseline, ratio: float | None = None) -> Comparison:
-    """Both sides at the bytes a token of the new one, so that scores of two tokenizers compare over the same text."""
+    """Both sides at the bytes per token of the new one, so that scores of two tokenizers compare over the same text."""
     ratio = ratio or new.bytes_per_token
     if ratio is None:
         raise GolfError("stats: expected logs, or --tokenizer for scores in BPB alone; found neither")
@@ -82,11 +82,11 @@ def compare_scores(new: Baseline, old: Baseline, ratio: float | None = None) -> 
     return Comparison(ours, theirs, ratio, readme, frontier, meets_readme, meets_frontier)
 
 
-def plan_seeds(gain: float, deviation: float, old_seeds: int, chance: float) -> list[SeedPlan]:
-    """Seeds that the README's rule and the frontier's need for a true gain, in nats, to show with this chance."""
-    bar = significance_bars()
-    rules = (("README", bar["gain_nats"], bar["p_value"]), ("frontier", 0.0, bar["frontier_p_value"]))
-    return [SeedPlan(name, seeds_needed(gain, deviation, old_seeds, m, p, chance)) for name, m, p in rules]
+def seeds_by_bar(gain: float, deviation: float, old_seeds: int, chance: float) -> list[SeedsNeeded]:
+    """Seeds that a true gain, in nats, needs to meet the README's bar and the frontier's with this chance."""
+    limits = significance_bars()
+    bars = (("README", limits["gain_nats"], limits["p_value"]), ("frontier", 0.0, limits["frontier_p_value"]))
+    return [SeedsNeeded(name, seeds_needed(gain, deviation, old_seeds, m, p, chance)) for name, m, p in bars]
 
 
 def _finite(value: float) -> float | None:

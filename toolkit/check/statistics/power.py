@@ -10,10 +10,10 @@ MAX_SEEDS = 1000
 
 
 @dataclass(frozen=True)
-class SeedPlan:
-    """Seeds that a rule needs in all; None when even `MAX_SEEDS` are too few."""
+class SeedsNeeded:
+    """Seeds that it takes in all to meet a bar; None when even `MAX_SEEDS` are too few."""
 
-    rule: str
+    bar: str
     seeds: int | None
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Baseline:
-    """Scores to beat in bits per byte, with their seeds and the bytes a token where known."""
+    """Scores to beat in bits per byte, with their seeds and the bytes per token where known."""
 
     source: str
     val_bpb: tuple[float, ...]

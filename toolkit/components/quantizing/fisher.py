@@ -2,7 +2,7 @@
 
 The Fisher matrix of a linear map is taken as the Kronecker product of H = E[x x^T] of its inputs and G = E[g g^T] of
 the loss gradients at its outputs (K-FAC, Martens and Grosse, arXiv 1503.05671), with labels sampled from the model
-itself. An error dW then costs about tr(G dW H dW^T) / 2 nats a token.
+itself. An error dW then costs about tr(G dW H dW^T) / 2 nats per token.
 """
 
 from dataclasses import dataclass

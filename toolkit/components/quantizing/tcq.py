@@ -185,7 +185,7 @@ def trellis_tensors(cfg: Config, lattices: dict[str, Lattice], step: float) -> d
 
 
 def loss_step(loss: float, num_weights: int) -> float:
-    """The constant K for a rounding loss in nats a token.
+    """The constant K for a rounding loss in nats per token.
 
     A step s = K V_rr U_cc costs K^2 / 24 by the Fisher matrix, for s^2 / 12 is the variance of its error.
     """

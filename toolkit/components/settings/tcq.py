@@ -28,7 +28,7 @@ class Tcq(MethodSettings):
     )
     states: int = setting(8, "states of the trellis; 1 rounds without one", one_of(1, 4, 8, 16, 32), log="always")
     rounding_loss: float = setting(
-        0.02, "nats a token that rounding may cost by the Fisher matrix, which sets all steps", above(0), log="always"
+        0.02, "nats per token that rounding may cost by the Fisher matrix, which sets all steps", above(0), log="always"
     )
     input_damping: float = setting(
         0.03, "share of the mean diagonal of H, second moments of a layer's inputs", above(0), log="always"

@@ -106,7 +106,7 @@ def _labels(body: str, loss: set[str], token: set[str]) -> tuple[set[str], int]:
             spread = match.start()
         if from_loss:
             loss.add(name)
-        elif from_token and not re.search(r"\w\s*\(", right):  # what a function makes of the token is anyone's guess
+        elif from_token and not re.search(r"\w\s*\(", right):  # what a function makes of the token is not known
             token.add(name)
     return token, spread
 

@@ -12,9 +12,9 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 
 _LOGGER = re.compile(r"log|print|write|info|echo|report|emit", re.IGNORECASE)
-_MIN_LETTERS = 8  # of the fixed text of a line, for it to tell one place of the script from others
+_MIN_LETTERS = 8  # letters of fixed text that tell one place of the script from others
 _PREFIX = r"^(?:\d{10}\.\d{3} |\[[^\]\n]{1,40}\] ?)?"
-# Atomic groups, so that no line of a log can make a search long.
+# Atomic groups, so that no line of a log can make a search slow.
 _ANYTHING = r"[^{}\n]*?"
 _VALUE = r"(?>(-?\d+(?:\.\d+)?(?:e[+-]?\d+)?|[A-Za-z_]\w*))"
 _Part = str | ast.FormattedValue

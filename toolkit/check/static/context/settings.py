@@ -20,7 +20,7 @@ MAX_TEXT = 4_000_000
 class Settings:
     """Values by environment name and level; the log's dump is keyed by the lower-case attribute name.
 
-    `printed` is the text of the log, for what else its lines tell.
+    `printed` is the text of the log, whose lines may tell more.
     """
 
     wrapper: Mapping[str, str] = field(default_factory=dict)
@@ -88,7 +88,7 @@ def log_settings(text: str) -> dict[str, str]:
 def read_settings(
     readme: str = "", shells: tuple[str, ...] = (), wrapper: str = "", logs: tuple[str, ...] = ()
 ) -> Settings:
-    """Settings out of the texts of a folder. Logs that disagree on a value leave it to the lower levels."""
+    """Settings from the texts of a folder. Logs that disagree on a value leave it to the lower levels."""
     command: dict[str, str] = {}
     for text in (*shells, readme):
         command.update(command_settings(text))

@@ -1,4 +1,4 @@
-"""What the abstract run meets on its way, in program order: the ground on which rules decide."""
+"""What the abstract run meets, in program order: what decisions are based on."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Event:
         return count
 
     def shares_a_loop(self, other: Event) -> bool:
-        """Are both in one loop, be it in other iterations?"""
+        """Are both in one loop, perhaps in different iterations?"""
         return bool({n for n, _ in self.loops} & {n for n, _ in other.loops})
 
 

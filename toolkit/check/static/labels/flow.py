@@ -74,7 +74,7 @@ _LENGTH = re.compile(
 
 
 def _whole_length(bound: ast.expr) -> bool:
-    """Is it the length of the window, perhaps less one?"""
+    """Is it the length of the window, or that less one?"""
     if isinstance(bound, ast.BinOp) and isinstance(bound.op, ast.Sub) and isinstance(bound.right, ast.Constant):
         bound = bound.left
     name = bound.id if isinstance(bound, ast.Name) else bound.attr if isinstance(bound, ast.Attribute) else ""

@@ -1,4 +1,4 @@
-"""What an abstract run carries along, and what its parts and the library ask of one another."""
+"""The state of an abstract run, and what its parts and the library ask of one another."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Frame:
 
 
 class State:
-    """What a run carries along."""
+    """The state of a run."""
 
     def __init__(self, modules: dict[str, Module], settings: Settings, printed: Printed) -> None:
         self.modules = modules
@@ -78,7 +78,7 @@ class State:
             self.touched[-1].extend(r for r in value.refs if isinstance(r, Mapping | Sequence))
 
     def enter(self) -> None:
-        """One step, one level deeper; who enters a node takes the level back on leaving it."""
+        """Count one step and one more level; whoever enters a node gives the level back on leaving it."""
         self.steps += 1
         self.depth += 1
         if self.steps > MAX_STEPS:

@@ -1,7 +1,7 @@
 """An abstract run of a script from its entry, under its effective settings: nothing of it is executed.
 
 Branches whose condition folds to a constant are followed one way, others both ways. Calls are followed into the
-program's functions with their actual arguments. What matters to the rules is recorded as events in program order.
+program's functions with their actual arguments. What decisions are based on is recorded as events in program order.
 """
 
 from __future__ import annotations

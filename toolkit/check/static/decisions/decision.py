@@ -1,4 +1,4 @@
-"""What a rule says about a run."""
+"""A decision: what the analysis says on a rule."""
 
 from __future__ import annotations
 
@@ -20,5 +20,5 @@ class Decision:
 
 
 def at(rule: str, status: str, message: str, event: Event) -> Decision:
-    """A decision on the place of an event."""
+    """A decision at the place of an event."""
     return Decision(rule, status, message, event.file, event.line, event.guards)

@@ -11,12 +11,12 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import PurePosixPath
 
+from toolkit.check.static.decisions.decision import Decision, at
+from toolkit.check.static.decisions.reported import reported_scores
+from toolkit.check.static.decisions.tables import tables
 from toolkit.check.static.labels.events import LOAD, READ, SAVE, STEP, Event, Trace
 from toolkit.check.static.labels.findings import FAIL, WARN
 from toolkit.check.static.labels.values import TRAIN, VAL, Module
-from toolkit.check.static.rules.decision import Decision, at
-from toolkit.check.static.rules.reported import reported_scores
-from toolkit.check.static.rules.tables import tables
 
 RULE = "ARTIFACT-SELF-CONTAINED"
 # Data of the competition, what the system provides, and what a run writes for people

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from toolkit.check.static.decisions.decision import Decision
+from toolkit.check.static.decisions.reported import reported_scores
 from toolkit.check.static.labels.events import REPORT, Trace
 from toolkit.check.static.labels.findings import FAIL, WARN
 from toolkit.check.static.labels.values import places
-from toolkit.check.static.rules.decision import Decision
-from toolkit.check.static.rules.reported import reported_scores
 
 _FLOWS = (
     (

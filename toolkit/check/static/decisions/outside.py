@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from toolkit.check.static.context.native import Native
+from toolkit.check.static.decisions.decision import Decision, at
 from toolkit.check.static.labels.events import NATIVE, NETWORK, Trace
 from toolkit.check.static.labels.findings import FAIL, WARN
 from toolkit.check.static.labels.values import FILE, LOSS, STORED, VAL
-from toolkit.check.static.rules.decision import Decision, at
 
 
 def native(trace: Trace, natives: Mapping[str, Native]) -> Iterator[Decision]:

@@ -1,21 +1,21 @@
-"""All decisions on an abstract run, by the rule families of this folder: what breaks a rule, where and why."""
+"""All decisions on an abstract run, by the families of this folder: which rule is broken, where and why."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from toolkit.check.static.context.native import Native
+from toolkit.check.static.decisions.adaptation import adaptation
+from toolkit.check.static.decisions.calibration import calibration
+from toolkit.check.static.decisions.contained import self_contained
+from toolkit.check.static.decisions.decision import Decision
+from toolkit.check.static.decisions.documents import document_boundary
+from toolkit.check.static.decisions.flows import value_flow
+from toolkit.check.static.decisions.outside import native, network
+from toolkit.check.static.decisions.tables import tables
 from toolkit.check.static.labels.events import Trace
 from toolkit.check.static.labels.findings import FAIL, WARN
 from toolkit.check.static.labels.values import Module
-from toolkit.check.static.rules.adaptation import adaptation
-from toolkit.check.static.rules.calibration import calibration
-from toolkit.check.static.rules.contained import self_contained
-from toolkit.check.static.rules.decision import Decision
-from toolkit.check.static.rules.documents import document_boundary
-from toolkit.check.static.rules.flows import value_flow
-from toolkit.check.static.rules.outside import native, network
-from toolkit.check.static.rules.tables import tables
 
 
 def decide(

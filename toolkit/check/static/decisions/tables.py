@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from toolkit.check.static.decisions.decision import Decision, at
+from toolkit.check.static.decisions.reported import reported_scores
 from toolkit.check.static.labels.events import LOOKUP, REPORT, UPDATE, Trace
 from toolkit.check.static.labels.findings import FAIL, WARN
 from toolkit.check.static.labels.values import TRAIN, VAL, places
-from toolkit.check.static.rules.decision import Decision, at
-from toolkit.check.static.rules.reported import reported_scores
 
 
 def tables(trace: Trace) -> Iterator[Decision]:

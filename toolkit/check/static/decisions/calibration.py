@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterator
 
 from toolkit.check.rulebook.limits import train_limit_seconds
+from toolkit.check.static.decisions.decision import Decision, at
 from toolkit.check.static.labels.events import DEADLINE, FORWARD, Trace
 from toolkit.check.static.labels.findings import FAIL, WARN
 from toolkit.check.static.labels.values import TRAIN, VAL
-from toolkit.check.static.rules.decision import Decision, at
 
 RESERVE_SECONDS = 0.25  # a smaller reserve is none
 _CALIBRATION = re.compile(r"hess|calib|collect_.*(stat|act)|gptq", re.IGNORECASE)

@@ -11,10 +11,10 @@ import ast
 import re
 from collections.abc import Iterator, Sequence
 
+from toolkit.check.static.decisions.decision import Decision
 from toolkit.check.static.labels.events import Trace
 from toolkit.check.static.labels.findings import WARN
 from toolkit.check.static.labels.values import Module
-from toolkit.check.static.rules.decision import Decision
 
 _TOKENS = re.compile(r"ids?$|tok|tgt|targ|label|idx|^y$", re.IGNORECASE)
 _BOUNDARY = re.compile(r"bos|(?:^|_)docs?(?:_|$)|boundar|segment|(?:is|not)_start", re.IGNORECASE)

@@ -6,12 +6,12 @@ import re
 from collections.abc import Iterator
 
 from toolkit.check.rulebook.limits import train_limit_seconds
+from toolkit.check.static.decisions.decision import Decision, at
+from toolkit.check.static.decisions.reported import collects, reported_scores
 from toolkit.check.static.labels.events import DEADLINE, LOAD, REPORT, SOLVE, STEP, Event, Trace
 from toolkit.check.static.labels.findings import FAIL, WARN
 from toolkit.check.static.labels.flow import is_realised
 from toolkit.check.static.labels.values import LEAF, PREFIX, TRAIN, VAL, places
-from toolkit.check.static.rules.decision import Decision, at
-from toolkit.check.static.rules.reported import collects, reported_scores
 
 _EPOCH = re.compile(r"^_*(ep|epoch|ttt_ep|pass|pass_idx|epoch_idx|e)s?\d?$", re.IGNORECASE)
 
