@@ -1,8 +1,8 @@
 """The quantizers of weights: the one place that knows them all.
 
 To add one: a file beside this one with a function from a state dict to `QuantizedTensor`s of the matrices it makes into
-symbols, a line in `quantize_weights`, and its facts in `settings/methods.py`. What else it needs, if anything, is a line
-in the function here that is named for it. If no storage of `artifact/schemes.py` suits it, that takes a line as well.
+symbols, a line in `quantize_weights`, and its facts in `settings/methods.py`. What else it needs, if anything, is a
+line in the function here that is named for it. If no storage of `artifact/schemes.py` suits it, that takes a line too.
 """
 
 from collections.abc import Callable
