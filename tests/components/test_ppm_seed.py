@@ -284,5 +284,5 @@ def test_too_little_memory_is_one_line(monkeypatch: pytest.MonkeyPatch, limit: i
 
 
 def test_orders_have_a_limit() -> None:
-    with pytest.raises(InputError, match=r"^ppm_seed.order: expected 1 to 5, found 6$"):
+    with pytest.raises(InputError, match=r"^ppm_seed.order: expected a number from 1 to 5, found 6$"):
         config(order=6)
