@@ -6,10 +6,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.support.stand_in import write_stand_in_build
 from tests.support.tiny_run import TinyRun, write_tiny_run
 from toolkit.run.launch import launch
+
+settings.register_profile("suite", deadline=None)  # a busy machine fails no test
+settings.load_profile("suite")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -156,3 +156,15 @@ main()
         "def main():",
     ]
     assert printed(text) == printed(source) == "applied 3\n[15, 18, 25] 5\n"
+
+
+def test_notes_on_nodes_that_all_trees_share_are_not_followed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """python-minifier leaves there the tree that it printed last."""
+    tree: ast.AST = ast.Constant(0)
+    for _ in range(2000):
+        tree = ast.UnaryOp(ast.Not(), tree)
+    load = ast.parse("x", mode="eval").body.ctx  # type: ignore[attr-defined]
+    monkeypatch.setattr(load, "note", tree, raising=False)
+    assert (
+        absorbed("def f(a):\n    return a + 1\n" + main_of("return f(x) * 2")) == main_of("return (x + 1) * 2").strip()
+    )

@@ -12,7 +12,6 @@ stays where
 """
 
 import ast
-import copy
 from collections.abc import Iterable, Iterator
 from itertools import count
 
@@ -22,6 +21,7 @@ from toolkit.bundle.rewrite.scopes import Binding, Scope, find_bindings
 from toolkit.bundle.rewrite.signatures import all_read, sole_definition
 from toolkit.bundle.rewrite.simplify import is_pure
 from toolkit.syntax.constants import is_literal
+from toolkit.syntax.unparse import copied
 
 # What opens a scope other than a comprehension's, binds a name in another one, or leaves the function and comes back.
 _REFUSED = (
@@ -100,7 +100,7 @@ class _Program:
         for binding in inner:
             if binding not in own:
                 binding.rename(self.new_name(binding.name))
-        substitute(function, {node: copy.deepcopy(values[name]) for node, name in reads.items()})
+        substitute(function, {node: copied(values[name]) for node, name in reads.items()})
         work = working_statements(function)
         result = [stmt.value for stmt in work if isinstance(stmt, ast.Return) and stmt.value]
         substitute(self.tree, {function: [], place: result[0] if place is call else work})
