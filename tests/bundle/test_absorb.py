@@ -160,7 +160,7 @@ main()
 
 def test_notes_on_nodes_that_all_trees_share_are_not_followed(monkeypatch: pytest.MonkeyPatch) -> None:
     """python-minifier leaves there the tree that it printed last."""
-    tree: ast.AST = ast.Constant(0)
+    tree: ast.expr = ast.Constant(0)
     for _ in range(2000):
         tree = ast.UnaryOp(ast.Not(), tree)
     load = ast.parse("x", mode="eval").body.ctx  # type: ignore[attr-defined]
