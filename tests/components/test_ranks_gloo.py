@@ -82,7 +82,7 @@ def run_ranks(
     processes = [
         subprocess.Popen(
             [sys.executable, __file__, str(recipe), str(out_dir)],
-            env=dict(os.environ) | environment | group | {"RANK": str(rank)},
+            env=dict(os.environ) | environment | group | {"RANK": str(rank), "PYTHONPATH": os.pathsep.join(sys.path)},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

@@ -17,7 +17,7 @@ from toolkit.bundle.link.parts import Import, Part, split_module, with_source
 from toolkit.bundle.link.resolve import COMPONENTS_DIR, Module, read_modules
 from toolkit.bundle.link.settings import settings_functions
 from toolkit.bundle.link.shake import shake
-from toolkit.bundle.minify.order import in_canonical_order, reorder
+from toolkit.bundle.minify import order
 from toolkit.bundle.minify.print import apportion, minify, module_bytes
 from toolkit.bundle.minify.squeeze import squeeze
 from toolkit.bundle.pack.cache import cached
@@ -58,7 +58,9 @@ def bundle(cfg: Config, encoding: str = "base85") -> Bundle:
     breaks the contract of components.
     """
     sources = [path.read_text(encoding="utf-8") for path in sorted(COMPONENTS_DIR.glob("**/*.py"))]
-    facts = json.loads(cached(["bundle", encoding, repr(cfg), *sources], lambda: json.dumps(_bundle(cfg, encoding))))
+    facts = json.loads(
+        cached(["bundle", encoding, str(order.STEPS), repr(cfg), *sources], lambda: json.dumps(_bundle(cfg, encoding)))
+    )
     packed = facts["packed"].encode("latin-1")
     sizes = facts["component_bytes"]
     return Bundle(facts["readable"], packed, hashlib.sha256(packed).hexdigest(), len(packed), sizes)
@@ -78,12 +80,12 @@ def _bundle(cfg: Config, encoding: str) -> dict[str, Any]:
 def make_program(cfg: Config) -> Program:
     """All phases but the last."""
     readable, imports, parts = make_readable(cfg, read_modules(ENTRY))
-    return Program(readable, *reorder(*make_small(imports, parts)))
+    return Program(readable, *order.reorder(*make_small(imports, parts)))
 
 
 def make_small(imports: list[Import], parts: list[Part]) -> tuple[str, list[Part]]:
     """The minified text of what `link` returns, and its parts; in which order those came makes no difference."""
-    imports, parts = reduce_calls(imports, in_canonical_order(parts), ENTRY, flags_only=False)
+    imports, parts = reduce_calls(imports, order.in_canonical_order(parts), ENTRY, flags_only=False)
     imports, parts = squeeze(imports, parts, frozenset({ENTRY}))
     return minify(imports, parts, START), parts
 
