@@ -5,7 +5,6 @@ from) and one table for each section of `Config`. Unknown or mistyped keys are e
 valid one and the line. What a value means stands beside its field in `components/settings/`.
 """
 
-import difflib
 import json
 import re
 import tomllib
@@ -16,7 +15,7 @@ from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from toolkit.components.base.failure import InputError
 from toolkit.components.config import Config
-from toolkit.errors import GolfError
+from toolkit.errors import GolfError, did_you_mean
 
 RECIPES_DIR = Path(__file__).resolve().parent / "templates" / "recipes"
 _MAX_EXTENDS = 8
@@ -33,7 +32,7 @@ def recipe_path(name_or_path: str | Path) -> Path:
         return path
     known = _built_in()
     if str(name_or_path) not in known:
-        near = _did_you_mean(str(name_or_path), list(known))
+        near = did_you_mean(str(name_or_path), known, cutoff=0.5)
         raise GolfError(f"recipe: expected one of {', '.join(known)}, found {str(name_or_path)!r}{near}")
     return known[str(name_or_path)]
 
@@ -97,11 +96,6 @@ def toml_value(value: Any) -> str:
     return repr(value)
 
 
-def _did_you_mean(found: str, known: list[str]) -> str:
-    near = difflib.get_close_matches(found, known, n=1, cutoff=0.5)
-    return f"; did you mean {near[0]}?" if near else ""
-
-
 def _read_with_parents(path: Path) -> dict[str, Any]:
     """Top-level values and `{section: {key: _Located}}` of a recipe over those of the recipes it extends."""
     chain = [path]
@@ -136,7 +130,7 @@ def _read_one(path: Path) -> dict[str, Any]:
     for key, value in raw.items():
         where = f"{path}:{lines.get(('', key)) or lines.get((key, ''), 1)}"
         if key not in sections + plain:
-            raise GolfError(f"{where}: unknown key {key!r}{_did_you_mean(key, sections + plain)}")
+            raise GolfError(f"{where}: unknown key {key!r}{did_you_mean(key, sections + plain, cutoff=0.5)}")
         if key in plain:
             _check_type(where, key, value, str)
             result[key] = _Located(value, where)
@@ -149,7 +143,7 @@ def _read_one(path: Path) -> dict[str, Any]:
         for name, item in value.items():
             where = f"{path}:{lines.get((key, name), 1)}"
             if name not in known:
-                raise GolfError(f"{where}: unknown key {name!r} in [{key}]{_did_you_mean(name, known)}")
+                raise GolfError(f"{where}: unknown key {name!r} in [{key}]{did_you_mean(name, known, cutoff=0.5)}")
             _check_type(where, f"{key}.{name}", item, types[name])
             result[key][name] = _Located(item, where)
     return result

@@ -1,6 +1,5 @@
 """What a recipe can set, described by the fields of `Config` and its sections. Importable without torch."""
 
-import difflib
 import inspect
 from dataclasses import dataclass, fields
 from typing import Any, get_args, get_type_hints
@@ -8,7 +7,7 @@ from typing import Any, get_args, get_type_hints
 from toolkit.components.config import Config
 from toolkit.components.settings.field import settings_of
 from toolkit.components.settings.section import Section
-from toolkit.errors import GolfError
+from toolkit.errors import GolfError, did_you_mean
 
 
 @dataclass(frozen=True)
@@ -48,9 +47,8 @@ def find_settings(name: str) -> list[Setting]:
     found = [setting for setting in known if name in (setting.section, setting.name, setting.key)]
     if not found:
         names = [*_sections(), *(setting.key for setting in known), *(setting.name for setting in known)]
-        near = difflib.get_close_matches(name, names, n=1)
-        hint = f"did you mean {near[0]}?" if near else "`golf settings` lists them"
-        raise GolfError(f"SECTION|KEY: expected a section or a key of a recipe, found {name!r}; {hint}")
+        hint = did_you_mean(name, names) or "; `golf settings` lists them"
+        raise GolfError(f"SECTION|KEY: expected a section or a key of a recipe, found {name!r}{hint}")
     return found
 
 

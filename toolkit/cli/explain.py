@@ -1,11 +1,10 @@
 """`golf explain`: the page of a rule, from the data that the checker reads."""
 
-import difflib
 import textwrap
 
 import click
 
-from toolkit.errors import GolfError
+from toolkit.errors import GolfError, did_you_mean
 
 
 @click.command("explain")
@@ -20,8 +19,7 @@ def command(rule_id: str | None) -> None:
             click.echo(f"{rule.id:24} {rule.status:10} {rule.tier:18} {rule.title}")
         return
     if rule_id.upper() not in pages:
-        near = difflib.get_close_matches(rule_id.upper(), pages, n=1)
-        hint = f"; did you mean {near[0]}?" if near else "; `golf explain` lists them"
+        hint = did_you_mean(rule_id.upper(), pages) or "; `golf explain` lists them"
         raise GolfError(f"RULE: expected the id of a rule, found {rule_id!r}{hint}")
     rule = pages[rule_id.upper()]
     click.echo(f"{rule.id}: {rule.title}\nstatus: {rule.status}, decided by: {rule.tier}")

@@ -6,7 +6,6 @@ While it lasts a run lives in `seed42.partial`. An interrupted run leaves nothin
 with all it printed in `output.txt`. A finished run of the same script, ranks and overrides is not repeated.
 """
 
-import difflib
 import hashlib
 import json
 import os
@@ -21,7 +20,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from toolkit.errors import GolfError
+from toolkit.errors import GolfError, did_you_mean
 from toolkit.folders import (
     ARTIFACT_NAME,
     LAUNCH_NAME,
@@ -162,11 +161,11 @@ def _package_versions() -> dict[str, str]:
 
 def _overrides(env: dict[str, str]) -> dict[str, str]:
     for name in env:
-        near = difflib.get_close_matches(name, OVERRIDES, n=1, cutoff=0.8)
+        hint = did_you_mean(name, OVERRIDES, cutoff=0.8)
         if name in OURS:
             raise GolfError(f"{name}: expected a variable that the launch leaves free, found one that it sets itself")
-        if near and name not in OVERRIDES:
-            raise GolfError(f"{name}: expected a variable that the script knows; did you mean {near[0]}?")
+        if hint and name not in OVERRIDES:
+            raise GolfError(f"{name}: expected a variable that the script knows{hint}")
     exported = {name: os.environ[name] for name in OVERRIDES if name in os.environ}
     return {name: os.path.abspath(value) if "PATH" in name else value for name, value in exported.items()} | env
 

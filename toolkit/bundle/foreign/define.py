@@ -7,14 +7,13 @@ objects, and from parameters that are only ever given such a variable. Reading a
 """
 
 import ast
-import difflib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from toolkit.bundle.rewrite.scopes import Binding, find_bindings, parameters
 from toolkit.bundle.rewrite.signatures import all_read, sole_definition
 from toolkit.bundle.rewrite.simplify import simplify
-from toolkit.errors import GolfError
+from toolkit.errors import GolfError, did_you_mean
 from toolkit.syntax.constants import is_literal, is_literal_value, literal
 from toolkit.syntax.unparse import unparse
 
@@ -30,8 +29,7 @@ def define(tree: ast.Module, values: Mapping[str, str]) -> ast.Module:
     tree = fixing.visit(tree)
     for name in values:
         if name not in fixing.found:
-            near = difflib.get_close_matches(name, fixing.names, n=1)
-            hint = f"; did you mean {near[0]}?" if near else ""
+            hint = did_you_mean(name, fixing.names)
             raise GolfError(f"--define {name}: expected an environment variable or a constant, found none{hint}")
     while True:
         tree = ast.parse(simplify(unparse(ast.fix_missing_locations(tree))))

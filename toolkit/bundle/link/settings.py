@@ -8,7 +8,6 @@ Lint and folding share this one view, so that what the lint accepts is exactly w
 
 import ast
 import contextlib
-import difflib
 import importlib
 import inspect
 from collections.abc import Callable, Container, Iterator, Mapping
@@ -17,6 +16,7 @@ from typing import Any, TypeGuard
 
 from toolkit.bundle.link.resolve import COMPONENTS, is_settings, own_imports
 from toolkit.components.config import Config
+from toolkit.errors import did_you_mean
 
 SECTIONS = {field.name: field.type for field in fields(Config) if is_dataclass(field.type)}
 
@@ -157,8 +157,7 @@ def _expression(node: ast.Name | ast.Attribute, parents: dict[ast.AST, ast.AST])
     owner: Any = SECTIONS.get(parent.attr, Config)
     known = _setting_names(owner)
     if names[-1] not in known:
-        near = difflib.get_close_matches(names[-1], known, n=1)
-        hint = f"; did you mean {near[0]}?" if near else ""
+        hint = did_you_mean(names[-1], known)
         return CfgUse("stray", read, reason=f"there is no setting cfg.{'.'.join(names)}{hint}")
     if not isinstance(read.ctx, ast.Load):
         return CfgUse("stray", read, reason="a setting is assigned")
