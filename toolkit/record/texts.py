@@ -1,7 +1,6 @@
 """Texts of a record, rendered from `templates/`: README.md, the pull request's text, requirements.txt."""
 
 import ast
-import sys
 from collections.abc import Sequence
 from dataclasses import asdict, fields, is_dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from toolkit.components.config import Config
 from toolkit.folders import DATA_DIR, dataset_folder, tokenizer_path
 from toolkit.record.results import make_results
 from toolkit.record.runs import Run
+from toolkit.syntax.standard import STANDARD_MODULES
 
 TEMPLATES_DIR = Path(__file__).resolve().parents[1] / "templates"
 
@@ -64,7 +64,7 @@ def render_requirements(script: str, packages: dict[str, str]) -> str:
             imported |= {alias.name.partition(".")[0] for alias in statement.names}
         elif isinstance(statement, ast.ImportFrom) and statement.module:
             imported.add(statement.module.partition(".")[0])
-    names = sorted(imported - sys.stdlib_module_names)
+    names = sorted(imported - STANDARD_MODULES)
     return "".join(f"{name}=={packages[name]}\n" if name in packages else f"{name}\n" for name in names)
 
 

@@ -17,7 +17,6 @@ That behaviour is the same in all forms of a script is not for a lint to show; t
 
 import ast
 import builtins
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -27,6 +26,7 @@ from toolkit.bundle.link.resolve import COMPONENTS, Module, is_settings, own_imp
 from toolkit.bundle.link.settings import cfg_uses, is_cfg, settings_functions, takes_cfg
 from toolkit.bundle.rewrite.signatures import KNOWN_DECORATORS
 from toolkit.syntax.constants import NotConstant, evaluate, is_literal
+from toolkit.syntax.standard import STANDARD_MODULES
 
 PACKAGES = frozenset({"brotli", "numpy", "sentencepiece", "torch"})
 BANNED_NAMES = frozenset({"__import__", "compile", "delattr", "eval", "exec", "globals", "locals", "vars"})
@@ -142,7 +142,7 @@ def check_imports(tree: ast.Module) -> Findings:
         if any(alias.name == "*" for alias in node.names):
             yield node, "starred import; name what is used"
         roots = {name.partition(".")[0] for name in names}
-        optional = roots - PACKAGES - sys.stdlib_module_names
+        optional = roots - PACKAGES - STANDARD_MODULES
         if "__future__" in roots:
             yield node, "import from __future__; it would change all components in one script"
         elif is_top and optional:
@@ -193,7 +193,7 @@ def check_import_forms(modules: list[Module]) -> Iterator[Violation]:
                 continue
             for item in outside_imports(node, module.where):
                 root = item.module.partition(".")[0]
-                if root not in PACKAGES | sys.stdlib_module_names:
+                if root not in PACKAGES | STANDARD_MODULES:
                     home = homes.setdefault(root, module.where)
                     if home != module.where:
                         yield Violation(

@@ -1,10 +1,10 @@
 """Join parts of many modules in one namespace: check that every name is known, and merge the imports."""
 
 import builtins
-import sys
 
 from toolkit.bundle.link.parts import Import, Part
 from toolkit.errors import GolfError
+from toolkit.syntax.standard import STANDARD_MODULES
 
 _MODULE_NAMES = frozenset({"__file__", "__name__"})
 _LINE_LENGTH = 120
@@ -25,7 +25,7 @@ def import_lines(imports: list[Import]) -> list[str]:
         chosen = {
             (item.module, item.attribute, item.name)
             for item in imports
-            if (item.module.partition(".")[0] in sys.stdlib_module_names) == is_standard
+            if (item.module.partition(".")[0] in STANDARD_MODULES) == is_standard
         }
         plain = sorted((module, name) for module, attribute, name in chosen if attribute is None)
         lines = [f"import {module}" + (f" as {name}" if name != module else "") for module, name in plain]
