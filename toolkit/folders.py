@@ -10,6 +10,7 @@ data themselves and write with their own function; tests hold both to the same n
 """
 
 import contextlib
+import hashlib
 import os
 import re
 import secrets
@@ -80,6 +81,11 @@ def dataset_folder(data: Path, dataset: str) -> Path:
 def tokenizer_path(data: Path, tokenizer: str) -> Path:
     """File of a tokenizer."""
     return data / "tokenizers" / tokenizer
+
+
+def sha256_of(path: Path) -> str:
+    """Hash of a file's bytes, in hexadecimal digits."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def write_atomically(path: Path, data: bytes | str) -> None:

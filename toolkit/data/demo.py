@@ -15,7 +15,7 @@ from toolkit.data.corpus import embedded_corpus
 from toolkit.data.shards import token_stream, write_shards
 from toolkit.data.tokenizer import train_tokenizer
 from toolkit.errors import GolfError
-from toolkit.folders import dataset_folder, put_in_place, tokenizer_path
+from toolkit.folders import dataset_folder, put_in_place, sha256_of, tokenizer_path
 
 SHARD_TOKENS = 500_000  # small, so that a loader has several shards to draw from
 MANIFEST_NAME = "demo.json"  # beside the shards; what they were made of and the digest of each file
@@ -79,6 +79,6 @@ def _manifest(cfg: Config, dataset: Path, tokenizer_file: Path) -> bytes:
         "python": sys.version,
         "sentencepiece": spm.__version__,
         "vocab_size": cfg.model.vocab_size,
-        "sha256": {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files if path.is_file()},
+        "sha256": {path.name: sha256_of(path) for path in files if path.is_file()},
     }
     return (json.dumps(content, indent=2) + "\n").encode()

@@ -11,6 +11,7 @@ import numpy as np
 from torch import Tensor
 
 from toolkit.components.config import Config
+from toolkit.errors import GolfError
 
 Report = Callable[[str, np.ndarray], None]
 
@@ -21,6 +22,12 @@ class Evaluation(Protocol):
     def __call__(self, tokens: Tensor, report: Report) -> None:
         """Score a stream int64[N]; `report` is given each stage's name and nats float64[N - 1] when they are final."""
         ...
+
+
+def require_stage(cfg: Config, stage: str) -> None:
+    """`GolfError` unless it is one of the recipe's stages."""
+    if stage not in cfg.evaluate.stages:
+        raise GolfError(f"--stage: expected one of {', '.join(cfg.evaluate.stages)}, found {stage}")
 
 
 def label_stages(cfg: Config, labels: Iterable[str]) -> dict[str, str]:

@@ -37,10 +37,11 @@ from toolkit.folders import (
     SCRIPT_NAME,
     run_id,
     seed_of,
+    sha256_of,
     write_files,
 )
-from toolkit.probe.evaluation import label_stages
-from toolkit.record.proof import read_proof, sha256_of
+from toolkit.probe.evaluation import label_stages, require_stage
+from toolkit.record.proof import read_proof
 from toolkit.record.runs import Build, read_build
 from toolkit.run.launch import data_environment
 from toolkit.run.runlog import read_runs
@@ -166,8 +167,7 @@ def _case(build: Path, seed: int | None, stage: str | None, data_root: Path) -> 
     run = _find_run(build, seed)
     found = read_build(build.resolve())
     stage = stage or found.cfg.evaluate.stages[-1]
-    if stage not in found.cfg.evaluate.stages:
-        raise GolfError(f"--stage: expected one of {', '.join(found.cfg.evaluate.stages)}, found {stage}")
+    require_stage(found.cfg, stage)
     script = (found.folder / SCRIPT_NAME).read_bytes()
     if script != bundle(found.cfg, "base85" if script.isascii() else "latin1").packed:
         raise GolfError(

@@ -4,7 +4,6 @@
 looks at less than all stages, or at fewer places than a probe's own number, is a try and never gets there.
 """
 
-import hashlib
 import json
 import tempfile
 import time
@@ -20,8 +19,9 @@ from toolkit.check.evidence.probes import NAMES, SCHEMA_VERSION, missing_probes,
 from toolkit.check.rulebook.finding import Finding
 from toolkit.components.config import Config
 from toolkit.errors import GolfError
-from toolkit.folders import BUNDLE_NAME, PROBES_NAME, READABLE_NAME, SCRIPT_NAME, write_atomically
+from toolkit.folders import BUNDLE_NAME, PROBES_NAME, READABLE_NAME, SCRIPT_NAME, sha256_of, write_atomically
 from toolkit.probe import causal, contained, independence, normalized, order, repeat
+from toolkit.probe.evaluation import require_stage
 from toolkit.probe.scene import Scene
 from toolkit.probe.tiny import Tiny, miniature_script
 
@@ -59,9 +59,9 @@ def run_probes(
     positions: int | None = None,  # places for the probes that sample; their own number by default
 ) -> list[Probed]:
     """Probe the miniature of a recipe. `GolfError` for a build that is no program of this recipe and this toolkit."""
+    if stage:
+        require_stage(cfg, stage)
     stages = (stage,) if stage else cfg.evaluate.stages
-    if not set(stages) <= set(cfg.evaluate.stages):
-        raise GolfError(f"--stage: expected one of {', '.join(cfg.evaluate.stages)}, found {stage}")
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # as in the runs; the tensors are too small for more
     try:
@@ -83,7 +83,7 @@ def readable_script(build: Path) -> str:
     """The readable script of a build; `GolfError` unless both scripts are those that `golf build` has written."""
     digests = json.loads((build / BUNDLE_NAME).read_text(encoding="utf-8")).get("sha256", {})
     for name in (SCRIPT_NAME, READABLE_NAME):
-        found = hashlib.sha256((build / name).read_bytes()).hexdigest()
+        found = sha256_of(build / name)
         if digests.get(name) != found:
             raise GolfError(
                 f"{build / name}: expected the script that {BUNDLE_NAME} names ({str(digests.get(name))[:12]}), "

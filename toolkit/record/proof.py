@@ -1,12 +1,11 @@
 """The codec proof of a run, as `golf prove` leaves it: proof.json beside the artifact that it is of."""
 
-import hashlib
 import json
 from pathlib import Path
 from typing import Any
 
 from toolkit.errors import GolfError
-from toolkit.folders import ARTIFACT_NAME, PROOF_CODE_NAME, PROOF_NAME, SCRIPT_NAME, build_of
+from toolkit.folders import ARTIFACT_NAME, PROOF_CODE_NAME, PROOF_NAME, SCRIPT_NAME, build_of, sha256_of
 
 _VERSION = 1
 
@@ -31,7 +30,3 @@ def find_proof(run: Path) -> dict[str, Any]:
     except (GolfError, OSError, KeyError, TypeError):
         return {}
     return proof if is_ours else {}
-
-
-def sha256_of(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()

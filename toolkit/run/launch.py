@@ -6,7 +6,6 @@ While it lasts a run lives in `seed42.partial`. An interrupted run leaves nothin
 with all it printed in `output.txt`. A finished run of the same script, ranks and overrides is not repeated.
 """
 
-import hashlib
 import json
 import os
 import re
@@ -32,6 +31,7 @@ from toolkit.folders import (
     put_in_place,
     run_folder,
     run_id,
+    sha256_of,
     tokenizer_path,
 )
 from toolkit.recipe import load_recipe
@@ -66,7 +66,7 @@ class _Job:
             "command": ["python", *self.arguments],
             "seed": self.seed,
             "environment": self.overrides,
-            "bundle_sha256": hashlib.sha256(self.script.read_bytes()).hexdigest(),
+            "bundle_sha256": sha256_of(self.script),
         }
 
     def environment(self, run_dir: str) -> dict[str, str]:
