@@ -103,7 +103,7 @@ def test_the_recipe_can_be_named(build: Path, tmp_path_factory: pytest.TempPathF
 
 def test_what_is_neither_is_refused(build: Path) -> None:
     (build / "text").write_text("hello")
-    with pytest.raises(GolfError, match=r"expected an artifact or a state dict saved by torch, found another"):
+    with pytest.raises(GolfError, match=r"expected an artifact or a state dict saved by torch, found a different"):
         open_model(build / "text")
     with zipfile.ZipFile(build / "other.zip", "w") as archive:
         archive.writestr("data.pkl", b"garbage")

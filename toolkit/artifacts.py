@@ -136,7 +136,7 @@ def _read_checkpoint(path: Path) -> dict[str, "Tensor"]:
     import torch
 
     if not zipfile.is_zipfile(path):
-        raise GolfError(f"{path}: expected an artifact or a state dict saved by torch, found another kind of file")
+        raise GolfError(f"{path}: expected an artifact or a state dict saved by torch, found a different kind of file")
     try:
         state: object = torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError) as error:

@@ -134,7 +134,7 @@ def test_what_cannot_be_proven_is_refused(golf_prove: Callable[..., Result], bui
         assert result.exit_code == 1
         assert expected in result.output
     flip(build / "train_gpt.py", -2)
-    assert "expected what this toolkit makes of recipe.toml, found another script" in golf_prove().output
+    assert "expected what this toolkit makes of recipe.toml, found a different script" in golf_prove().output
     assert sorted(path.name for path in run.iterdir()) == ["final_model.ptz", "run.json", "train_seed42.log"]
 
 

@@ -134,7 +134,7 @@ def seed_sums(
 @click.argument("data_path", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.argument("tokenizer_path", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--positions", default=20, show_default=True, help="Targets to look at.")
-@click.option("--tokens", "max_tokens", default=100_000, show_default=True, help="Use so many of the stream's tokens.")
+@click.option("--tokens", "max_tokens", default=100_000, show_default=True, help="Tokens of the stream to use at most.")
 def main(recipe: str, artifact: Path, data_path: Path, tokenizer_path: Path, positions: int, max_tokens: int) -> None:
     """Print the Kraft sums of both mixers on the start of a validation stream."""
     try:

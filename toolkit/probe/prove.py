@@ -171,8 +171,8 @@ def _case(build: Path, seed: int | None, stage: str | None, data_root: Path) -> 
     script = (found.folder / SCRIPT_NAME).read_bytes()
     if script != bundle(found.cfg, "base85" if script.isascii() else "latin1").packed:
         raise GolfError(
-            f"{found.folder / SCRIPT_NAME}: expected what this toolkit makes of {RECIPE_NAME}, found another script; "
-            "build and train it again, or use the toolkit that built it"
+            f"{found.folder / SCRIPT_NAME}: expected what this toolkit makes of {RECIPE_NAME}, "
+            "found a different script; build and train it again, or use the toolkit that built it"
         )
     env = dict(os.environ) | data_environment(found.folder, data_root)
     data_path, tokenizer = (found.folder / env[name] for name in ("DATA_PATH", "TOKENIZER_PATH"))
@@ -209,7 +209,7 @@ def _decode(place: "_Place", case: _Case, work: Path, shard: Path, code: Path) -
     if expected != found:
         at = next((i for i, (a, b) in enumerate(zip(expected, found, strict=False)) if a != b), len(found))
         raise GolfError(
-            f"decoded text: expected {len(expected)} bytes as they were encoded, found others from byte {at}"
+            f"decoded text: expected the {len(expected)} bytes that were encoded, found a difference at byte {at}"
         )
 
 

@@ -72,7 +72,7 @@ def run_probes(
             script = tiny.text if is_whole else miniature_script(cfg)
             if readable is not None and not same_up_to_constants(readable, script):
                 raise GolfError(
-                    f"{cfg.name}: expected a build by this state of the toolkit, found another program; build it again"
+                    f"{cfg.name}: expected a build by this state of the toolkit, found a different program; build again"
                 )
             return [_run_probe(tiny, name, command, show, positions, is_whole) for name in names]
     finally:
@@ -87,7 +87,7 @@ def readable_script(build: Path) -> str:
         if digests.get(name) != found:
             raise GolfError(
                 f"{build / name}: expected the script that {BUNDLE_NAME} names ({str(digests.get(name))[:12]}), "
-                f"found another ({found[:12]}); build it again"
+                f"found a different one ({found[:12]}); build it again"
             )
     return (build / READABLE_NAME).read_text(encoding="utf-8")
 

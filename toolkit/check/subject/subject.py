@@ -228,7 +228,7 @@ class _Loader:
         return content if isinstance(content, dict) else {}
 
     def other_scripts(self) -> list[str]:
-        """Scripts that may train under another name; readable copies of a packed one do not."""
+        """Scripts that may train under another name; the readable script of a packed one does not."""
         pattern = re.compile(r".*\.py" if self.source.lone else r"train(?![^/]*(?:readable|human))[^/]*\.py")
         return [name for name in self.source.names if pattern.fullmatch(name)]
 

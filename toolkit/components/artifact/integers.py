@@ -1,6 +1,6 @@
 """Matrices of whole numbers, times the step of their row.
 
-Schemes 2 to 8 have so many bits: symbols of [-Q, Q] with Q = 2^(bits - 1) - 1.
+The number of a scheme, 2 to 8, is that of its bits: symbols lie in [-Q, Q] with Q = 2^(bits - 1) - 1.
 """
 
 import numpy as np

@@ -38,7 +38,7 @@ def compile_engine(cfg: Config) -> tuple[ctypes.CDLL, ctypes.CDLL]:
 
 
 def model_fields(cfg: Config, trie: Trie, num_tokens: int) -> list[Any]:
-    """Of the C struct Model: the vocabulary, the contexts' memory, and room for a text of so many tokens."""
+    """Fields of the C struct Model: the vocabulary, the contexts' memory, and room for `num_tokens` tokens of text."""
     strings, text_bytes = trie.strings, num_tokens * (1 + max(map(len, trie.strings)))
     return [
         *(trie.begins, trie.nodes, trie.outcomes, trie.depths, trie.partials),
@@ -51,7 +51,7 @@ def model_fields(cfg: Config, trie: Trie, num_tokens: int) -> list[Any]:
 
 
 def chunk_fields(cfg: Config, capacity: int) -> list[Any]:
-    """Of the C struct Chunk, for so many decisions."""
+    """Fields of the C struct Chunk, with room for `capacity` decisions."""
     widths = (4, 4, 8, 8, 4 * len(cfg.ppm_trie.masks), len(cfg.ppm_trie.masks) // 2 + 1)
     return [0, capacity, *(zeros((capacity + AHEAD) * width) for width in widths)]
 

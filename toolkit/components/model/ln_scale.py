@@ -1,4 +1,4 @@
-"""LN scale: what a branch reads is damped with depth (R1, #1218)."""
+"""LN scale: what a branch reads is damped with depth (#1218)."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""A second embedding table whose rows are added to the values of a few late attention layers (R1, #1218)."""
+"""A second embedding table whose rows are added to the values of a few late attention layers (#1218)."""
 
 from typing import Any
 

@@ -12,7 +12,7 @@ from toolkit.components.quantizing.passthrough import require_finite
 
 
 def level_tensor(weight: Tensor, levels: int) -> QuantizedTensor:
-    """A matrix [R, C] in the scheme of so many levels, with the table of its symbols."""
+    """A matrix [R, C] in `levels` levels, with the table of its symbols."""
     symbols, step = quantize_levels(weight, levels)
     values = symbols.to(torch.int8).cpu().numpy()
     counts = np.bincount(values.ravel() + np.int64(levels // 2), minlength=levels)

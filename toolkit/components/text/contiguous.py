@@ -1,4 +1,4 @@
-"""The contiguous loader: all shards as one stream, read on and on (B0, #1)."""
+"""The contiguous loader: all shards as one stream, read on and on (#1)."""
 
 import itertools
 from collections.abc import Iterator

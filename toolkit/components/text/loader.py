@@ -60,7 +60,7 @@ class TokenLoader:
 
 
 def make_loader(cfg: Config, paths: list[Path], rank: int, world_size: int, seed: int) -> TokenLoader:
-    """The recipe's loader from its beginning. The contiguous stream is the same for every seed, as in B0.
+    """The recipe's loader from its beginning. The contiguous stream is the same for every seed, as in #1.
 
     Raises `InputError` for files that are no shards, and for shards that hold less than one batch.
     """
