@@ -74,9 +74,7 @@ def unpack_code(blob: bytes, path: Path) -> tuple[int, int, bytes]:
     if blob[:5] != struct.pack("<4sB", _MAGIC, _VERSION):
         raise InputError(f"{path}: expected a code file of version {_VERSION}, found {blob[:5]!r}; encode it again")
     if _checksum(head + code) != checksum:
-        raise InputError(
-            f"{path}: expected checksum {checksum.hex()}, found a different one; the file is damaged, encode it again"
-        )
+        raise InputError(f"{path}: expected checksum {checksum.hex()}, found another: damaged; encode it again")
     _, _, count, first_token = struct.unpack(_HEAD, head)
     return count, first_token, code
 
