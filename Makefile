@@ -31,7 +31,7 @@ lint: .venv/installed
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-# The generated tables; sizes of scripts take a minute where the bundler has not kept them.
+# The generated tables; sizes of scripts take minutes where the bundler has not kept them.
 docs: .venv/installed
 	$(BIN)/python -m docs.generate
 

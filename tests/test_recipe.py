@@ -57,6 +57,15 @@ def test_extends_takes_the_parent_values_and_overrides_single_keys(tmp_path: Pat
     assert (child.model.num_layers, child.model.model_dim, child.evaluate.stages) == (5, 64, ("sliding",))
 
 
+def test_extends_names_a_file_by_its_path_from_the_recipe(tmp_path: Path) -> None:
+    write(tmp_path, "[model]\nnum_layers = 3\n", "parent.toml")
+    (tmp_path / "folder").mkdir()
+    child = write(tmp_path / "folder", 'extends = "../parent.toml"\n')
+    assert load_recipe(child).model.num_layers == 3
+    with pytest.raises(GolfError, match=r"r\.toml:1: extends: recipe: expected a TOML file"):
+        load_recipe(write(tmp_path / "folder", 'extends = "parent.toml"\n'))
+
+
 def test_extends_in_a_circle_is_an_error(tmp_path: Path) -> None:
     write(tmp_path, 'extends = "r"\n', "a.toml")
     with pytest.raises(GolfError, match="no cycle, found r -> a -> r"):

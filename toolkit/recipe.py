@@ -102,8 +102,7 @@ def _read_with_parents(path: Path) -> dict[str, Any]:
     layers = [_read_one(path)]
     while "extends" in layers[-1]:
         parent = layers[-1].pop("extends")
-        sibling = chain[-1].parent / f"{parent.value}.toml"
-        target = sibling if sibling.is_file() else recipe_path(parent.value)
+        target = _extended(parent, chain[-1].parent)
         if target in chain or len(chain) > _MAX_EXTENDS:
             cycle = " -> ".join(p.stem for p in [*chain, target])
             raise GolfError(f"{parent.where}: extends: expected no cycle, found {cycle}")
@@ -114,6 +113,17 @@ def _read_with_parents(path: Path) -> dict[str, Any]:
         for key, value in layer.items():
             merged[key] = {**merged.get(key, {}), **value} if isinstance(value, dict) else value
     return merged
+
+
+def _extended(parent: _Located, folder: Path) -> Path:
+    """The recipe that one extends: a file by its path from the folder of that recipe, or else a built-in name."""
+    sibling = folder / f"{parent.value.removesuffix('.toml')}.toml"
+    if sibling.is_file():
+        return sibling
+    try:
+        return recipe_path(parent.value)
+    except GolfError as error:
+        raise GolfError(f"{parent.where}: extends: {error}") from None
 
 
 def _read_one(path: Path) -> dict[str, Any]:

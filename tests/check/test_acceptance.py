@@ -33,7 +33,7 @@ def test_a_submission_file_gives_its_claims(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("text", ["1.2.3", "nowhere", ","])
 def test_bad_baselines_say_what_is_expected(text: str) -> None:
-    with pytest.raises(GolfError, match="--against: expected"):
+    with pytest.raises(GolfError, match="scores: expected"):
         read_baseline(text)
 
 

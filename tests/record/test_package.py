@@ -294,7 +294,9 @@ def test_probes_of_another_script_stay_behind(stand_in_runs: list[Path]) -> None
     assert "## Probes" not in (record / "README.md").read_text()
 
 
-@pytest.mark.parametrize(("names", "found"), [((), "kraft, causal, "), (NAMES[:-1], "none of repeat;"), (NAMES, "")])
+@pytest.mark.parametrize(
+    ("names", "found"), [((), "kraft, causal, "), (NAMES[:-1], f"none of {NAMES[-1]};"), (NAMES, "")]
+)
 def test_the_record_track_asks_for_all_probes(names: tuple[str, ...], found: str, stand_in_runs: list[Path]) -> None:
     build = stand_in_runs[0].parents[1]
     for path in (build / "recipe.toml", build / "bundle.json", *build.glob("runs/*/*.log")):

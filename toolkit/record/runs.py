@@ -78,7 +78,8 @@ def read_run(folder: Path) -> Run:
             f"{folder}: expected a run folder with {LAUNCH_NAME}, found none; `golf train` writes it"
         ) from None
     if launched["exit_code"] != 0:
-        raise GolfError(f"{folder}: expected a finished run, found exit code {launched['exit_code']}; run it again")
+        found = f"exit code {launched['exit_code']}"
+        raise GolfError(f"{folder}: expected a finished run, found {found}; run it again, or leave this folder out")
     log_path = folder / log_name(launched["seed"])
     if not log_path.is_file():
         raise GolfError(f"{folder}: expected {log_path.name}, found no such file; run the training again")

@@ -51,7 +51,7 @@ def ppm_seed_uses(subject: Subject) -> Iterator[StageUse]:
         if scored:
             yield StageUse(subject.where(log, scored.line), True, f"a score of {scored.key}", scored.text)
         elif setting:
-            yield _of_stages(subject.where(log, setting.line), re.findall(r"\w+", setting.value), setting.text)
+            yield _of_stages(subject.where(log, setting.line), re.findall(r"[\w+]+", setting.value), setting.text)
     if subject.script is None:
         yield StageUse(SCRIPT_NAME, None, "no script")
     elif subject.script.sha256 in subject.named_scripts:  # one that was changed is not cleared

@@ -19,7 +19,7 @@ def read_baseline(text: str) -> Baseline:
         try:
             scores = tuple(float(part) for part in text.split(","))
         except ValueError:
-            raise GolfError(f"--against: expected numbers such as 1.0810,1.0812, found {text!r}") from None
+            raise GolfError(f"scores: expected numbers such as 1.0810,1.0812, found {text!r}") from None
         return Baseline(text, scores)
     path = Path(text)
     if path.suffix == ".md" or ("@" in text and not path.exists()):
@@ -37,13 +37,13 @@ def read_baseline(text: str) -> Baseline:
         claims = parse_claims(read_document(text), str(path))
     else:
         raise GolfError(
-            f"--against: expected scores, a submission.json, a log, a records folder or a README.md, found {text!r}"
+            f"scores: expected scores, a submission.json, a log, a records folder or a README.md, found {text!r}"
         )
     claimed = {seed: entry["val_bpb"] for seed, entry in (claims.seeds if claims else {}).items() if "val_bpb" in entry}
     if claimed:
         return Baseline(path.name, tuple(claimed.values()), tuple(claimed))
     if claims is None or claims.val_bpb is None:
-        raise GolfError(f"--against: expected val_bpb in {text}, found none")
+        raise GolfError(f"scores: expected val_bpb in {text}, found none")
     return Baseline(path.name, (claims.val_bpb,))
 
 
