@@ -13,6 +13,7 @@ import ast
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any
 
 from toolkit.bundle.rewrite.scopes import Binding, Scope, parameters
@@ -35,29 +36,52 @@ _NAMESPACE_CALLS = {"exec", "eval", "globals", "locals", "vars", "dir"}
 _ANNOTATION_READERS = {"custom_op", "infer_schema", "jit", "library", "script", "register_fake", "triton_op"}
 
 
+class Caution(StrEnum):
+    """Kinds of caution. A user who knows better may assume one away: the value is the word after `--assume-`."""
+
+    POSITIONAL = "positional"  # calls that the program does not show pass parameters by position and read no names
+    KEYS = "literal-keys"  # a call with `**mapping` passes no name of a parameter that the program does not spell out
+    UNREAD = "unread"  # nobody reads the names, notes, lines, frames or namespace of the program
+
+
 @dataclass(frozen=True, order=True)
 class Blocker:
-    """A construct that keeps names, and which."""
+    """A construct that keeps something of a program as it is, and what."""
 
     line: int
     construct: str
     keeps: str
+    caution: Caution = Caution.UNREAD
 
     def __str__(self) -> str:
         return f"line {self.line}: {self.construct} keeps {self.keeps}"
 
 
+@dataclass(frozen=True)
+class Reading:
+    """What a program reads of itself, beyond single names and notes."""
+
+    lines: bool = False  # its source or line numbers: the text must stay as it is
+    frames: bool = False  # the stack, or the hook for exceptions: a stub would show
+    namespace: bool = False  # what its module holds: a stub must leave no name behind
+    own_file: bool = False  # its file: this must be UTF-8
+
+
 @dataclass
 class Guards:
-    """Names of a program that must stay. `blockers` are sorted by line."""
+    """What of a program must stay. `blockers` are sorted by line."""
 
     namespace: set[Binding] = field(default_factory=set)  # may be looked up by name while the program runs
     kept: set[Binding] = field(default_factory=set)  # those, and all others whose name somebody may see
     blockers: list[Blocker] = field(default_factory=list)
+    reading: Reading = Reading()
 
 
-def find_guards(tree: ast.Module, bindings: list[Binding]) -> Guards:
-    """Guards of a program. `bindings` are those of `find_bindings(tree)`."""
+def find_guards(tree: ast.Module, bindings: list[Binding], assumed: frozenset[Caution] = frozenset()) -> Guards:
+    """Guards of a program, without the kinds of caution that its author assumes away.
+
+    `bindings` are those of `find_bindings(tree)`.
+    """
     guards = Guards()
     _guard_namespaces(tree, bindings, guards)
     guards.kept |= guards.namespace

@@ -11,7 +11,7 @@ import ast
 import re
 from collections.abc import Iterable
 
-from toolkit.bundle.foreign.guards import find_guards, passes_to_annotation_readers, reads_annotations
+from toolkit.bundle.foreign.guards import Caution, find_guards, passes_to_annotation_readers, reads_annotations
 from toolkit.bundle.rewrite.scopes import find_bindings, parameters
 from toolkit.bundle.rewrite.signatures import Definition, has_known_decorators, is_plain
 from toolkit.syntax.constants import is_literal
@@ -21,7 +21,7 @@ _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _EFFECTFUL_MODULES = {"__future__", "antigravity", "readline", "this"}
 
 
-def remove_notes(tree: ast.Module) -> None:
+def remove_notes(tree: ast.Module, assumed: frozenset[Caution] = frozenset()) -> None:
     """Remove docstrings and annotations that nothing can read, in place."""
     words = {getattr(node, "id", getattr(node, "attr", "")) for node in ast.walk(tree)}
     if "__doc__" not in words:
@@ -99,7 +99,7 @@ def _have_one_origin(one: ast.ImportFrom, other: ast.ImportFrom) -> bool:
     return (one.module, one.level) == (other.module, other.level) and not is_starred
 
 
-def drop_unused(tree: ast.Module) -> list[str]:
+def drop_unused(tree: ast.Module, assumed: frozenset[Caution] = frozenset()) -> list[str]:
     """Drop top-level definitions and imports that nothing mentions, until none is left; returns their names.
 
     Raises `AssertionError` if the program then lacks a name.
@@ -108,7 +108,7 @@ def drop_unused(tree: ast.Module) -> list[str]:
     dropped: list[str] = []
     while True:
         bindings = find_bindings(tree)
-        guards = find_guards(tree, bindings)
+        guards = find_guards(tree, bindings, assumed)
         top = [binding for binding in bindings if binding.scope and binding.scope.node is tree]
         unused = {binding.name for binding in top if len(binding.mentions) == 1 and binding not in guards.namespace}
         strings = [n.value for n in ast.walk(tree) if isinstance(n, ast.Constant) and isinstance(n.value, str)]
