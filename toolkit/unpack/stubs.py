@@ -45,6 +45,7 @@ class Evaluated:
     value: Any = None
     error: Exception | None = None
     decoders: list[str] = field(default_factory=list)  # in the order in which they apply
+    decodes: bool = False  # whether a decoder is called, even if its data are not known
     used: set[str] = field(default_factory=set)  # variables
 
 
@@ -56,10 +57,11 @@ class Stub:
     decoders: list[str]
 
 
-def read_stub(body: Sequence[ast.stmt]) -> Stub | None:
+def read_stub(body: Sequence[ast.stmt], strict: bool = True) -> Stub | None:
     """A script's statements as a stub, or None if they are none; `GolfError` if it cannot be read.
 
-    A program that stands in the script as a plain literal is not packed: its `exec` stays.
+    A program that stands in the script as a plain literal is not packed: its `exec` stays. So does, unless `strict`,
+    an `exec` of what no decoder has to do with, such as the text of a file.
     """
     variables: dict[str, Evaluated] = {}
     assignments: dict[str, list[ast.stmt]] = {}
@@ -69,7 +71,7 @@ def read_stub(body: Sequence[ast.stmt]) -> Stub | None:
         match stmt:
             case ast.Expr(value=ast.Call(func=func, args=[program, *_])) if _is_runner(func, variables):
                 result = evaluate_static(program, variables)
-                if result.error or result.decoders:
+                if result.decodes or isinstance(result.error, GolfError) or (strict and result.error):
                     runs[stmt] = result
             case ast.Import(names=names):
                 for alias in names:
@@ -205,6 +207,7 @@ class _Reader:
         known = self.variables[name]
         self.result.used |= known.used | {name}
         self.result.decoders += known.decoders
+        self.result.decodes |= known.decodes
         if known.error:
             raise known.error
         return known.value
@@ -242,6 +245,13 @@ class _Reader:
             raise NotStatic(str(error)) from None
 
     def call(self, node: ast.Call) -> Any:
+        match node:  # our own stub takes its text out of the namespace in which it then runs it
+            case ast.Call(
+                func=ast.Attribute(value=ast.Call(func=ast.Name(id="globals"), args=[]), attr="pop"),
+                args=[ast.Constant(value=str(name))],
+                keywords=[],
+            ):
+                return self.variable(name)
         named = {}
         for keyword in node.keywords:
             if keyword.arg is None:
@@ -257,6 +267,7 @@ class _Reader:
             return Reference(str(self.value(node.args[0])))
         if path not in DECODERS and path not in DECODER_OBJECTS:
             raise NotStatic(f"a call of {path or type(function).__name__} in line {node.lineno}")
+        self.result.decodes |= path in DECODER_OBJECTS or bool(DECODERS[path][0])
         args = [self.value(arg) for arg in node.args[:1] + (node.args[1:] if path != "compile" else [])]
         if path in DECODER_OBJECTS:
             return DecoderObject(path, args, named)

@@ -42,12 +42,16 @@ def read_script(path: Path) -> bytes:
     return path.read_bytes()
 
 
-def unpack(data: bytes) -> Unpacked:
-    """Read a script of any kind; `GolfError` for one that exceeds a limit, is no Python, or cannot be decoded."""
+def unpack(data: bytes, strict: bool = True) -> Unpacked:
+    """Read a script of any kind; `GolfError` for one that exceeds a limit, is no Python, or cannot be decoded.
+
+    What an `exec` at the top level runs must be known, so that nothing of the program stays unseen. Unless `strict`,
+    one that no decoder has to do with is a statement of the program like any other.
+    """
     layers: list[str] = []
     source = decode_source(data)
     tree: ast.Module | None = parse_source(source)
-    while tree and (stub := read_stub(tree.body)):
+    while tree and (stub := read_stub(tree.body, strict)):
         source = _source_around(stub, source)
         layers.append(" + ".join(stub.decoders))
         if len(layers) > MAX_LAYERS:
