@@ -163,7 +163,7 @@ def test_plain_source_has_no_layers(source: str) -> None:
 )
 def test_an_exec_without_a_decoder_may_belong_to_the_program(source: str) -> None:
     assert unpack(source.encode(), strict=False) == Unpacked(source, [])
-    with pytest.raises(GolfError, match="line [1-4]: expected"):
+    with pytest.raises(GolfError, match=r"line [1-4]: expected"):
         unpack(source.encode())
 
 
