@@ -11,9 +11,9 @@ import ast
 import re
 from collections.abc import Iterable
 
-from toolkit.bundle.foreign.guards import Caution, find_guards, passes_to_annotation_readers, reads_annotations
+from toolkit.bundle.foreign.guards import Caution, find_guards
 from toolkit.bundle.rewrite.scopes import find_bindings, parameters
-from toolkit.bundle.rewrite.signatures import Definition, has_known_decorators, is_plain
+from toolkit.bundle.rewrite.signatures import has_known_decorators, is_plain
 from toolkit.syntax.constants import is_literal
 from toolkit.syntax.standard import STANDARD_MODULES
 
@@ -23,31 +23,29 @@ _EFFECTFUL_MODULES = {"__future__", "antigravity", "readline", "this"}
 
 def remove_notes(tree: ast.Module, assumed: frozenset[Caution] = frozenset()) -> None:
     """Remove docstrings and annotations that nothing can read, in place."""
-    words = {getattr(node, "id", getattr(node, "attr", "")) for node in ast.walk(tree)}
-    if "__doc__" not in words:
-        remove_bare_literals(tree)
-    if not reads_annotations(tree):
-        remove_annotations(tree)
+    guards = find_guards(tree, find_bindings(tree), assumed)
+    remove_bare_literals(tree, guards.documented)
+    remove_annotations(tree, guards.annotated)
 
 
-def remove_bare_literals(tree: ast.Module) -> None:
+def remove_bare_literals(tree: ast.Module, documented: set[ast.AST]) -> None:
     for node in ast.walk(tree):
+        has_docs = node in documented and ast.get_docstring(node, clean=False) is not None  # type: ignore[arg-type]
         for block in _blocks(node):
-            kept = [stmt for stmt in block if not (isinstance(stmt, ast.Expr) and isinstance(stmt.value, ast.Constant))]
-            block[:] = kept or ([] if node is tree else [ast.copy_location(ast.Pass(), block[0])])
+            docs = block[:1] if has_docs and block is node.body else []  # type: ignore[attr-defined]
+            rest = [stmt for stmt in block[len(docs) :] if not _is_bare_literal(stmt)]
+            block[:] = [*docs, *rest] or ([] if node is tree else [ast.copy_location(ast.Pass(), block[0])])
 
 
-def remove_annotations(tree: ast.Module) -> None:
-    called = {node.func for node in ast.walk(tree) if isinstance(node, ast.Call)}
-    handed_on = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and n not in called}
-    if not passes_to_annotation_readers(tree):
-        handed_on = set()
+def _is_bare_literal(stmt: ast.stmt) -> bool:
+    return isinstance(stmt, ast.Expr) and isinstance(stmt.value, ast.Constant)
+
+
+def remove_annotations(tree: ast.Module, annotated: set[ast.AST]) -> None:
+    """Remove all annotations but those of given functions, classes and statements."""
     in_class = {stmt for node in ast.walk(tree) if isinstance(node, ast.ClassDef) for stmt in node.body}
-    definitions = [node for node in ast.walk(tree) if isinstance(node, Definition)]
-    read = [node for node in definitions if not has_known_decorators(node) or node.name in handed_on]
-    kept = {inner for node in read for inner in ast.walk(node)}  # a kernel's variables have types as well
     for node in ast.walk(tree):
-        if node in kept:
+        if node in annotated:
             continue
         if isinstance(node, _FUNCTIONS):
             node.returns = None
