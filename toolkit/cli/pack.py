@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     "--explain",
     "explained",
     is_flag=True,
-    help="Also show what was proven, and what caution keeps; the bytes of each kind of it are measured by packing again "
+    help="Also show what was proven, and what caution keeps; what each kind of it costs is measured by packing again "
     "without that kind.",
 )
 @click.option(

@@ -15,7 +15,7 @@ import ast
 import io
 import textwrap
 import tokenize
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from toolkit.errors import GolfError
@@ -33,6 +33,7 @@ class Unpacked:
 
     source: str
     layers: list[str]
+    removed: frozenset[str] = field(default=frozenset(), compare=False)  # names that stubs bound on their way to it
 
 
 def read_script(path: Path) -> bytes:
@@ -51,15 +52,17 @@ def unpack(data: bytes, strict: bool = True) -> Unpacked:
     one that no decoder has to do with is a statement of the program like any other.
     """
     layers: list[str] = []
+    removed: set[str] = set()
     source = decode_source(data)
     tree: ast.Module | None = parse_source(source)
     while tree and (stub := read_stub(tree.body, strict)):
         source = _source_around(stub, source)
         layers.append(" + ".join(stub.decoders))
+        removed |= stub.removed
         if len(layers) > MAX_LAYERS:
             raise GolfError(f"packed script: expected at most {MAX_LAYERS} stubs inside each other, found more")
         tree = _tree_or_none(source)
-    return Unpacked(source, layers)
+    return Unpacked(source, layers, frozenset(removed))
 
 
 def decode_source(data: bytes) -> str:

@@ -26,6 +26,7 @@ from toolkit.syntax.unparse import copied
 from toolkit.unpack.unpack import Unpacked, decode_source, parse_source, unpack
 
 MAX_PROGRAM_BYTES = 4 * 2**20  # of source: larger ones would take minutes
+_LISTERS = {"dir", "eval", "exec", "globals", "locals", "vars"}
 _NONE: frozenset[Caution] = frozenset()
 
 
@@ -76,7 +77,12 @@ def _packed(
 ) -> PackedScript:
     tree = parse_source(unpacked.source)
     check_compiles(tree)
-    guards = find_guards(tree, find_bindings(tree), assumed)
+    bindings = find_bindings(tree)
+    if missing := unpacked.removed & {binding.name for binding in bindings if binding.scope is None}:
+        raise GolfError(
+            f"packed script: expected a program that does without its stub, found {min(missing)} of it in use"
+        )
+    guards = find_guards(tree, bindings, assumed)
     reading = guards.reading
     if defines:
         tree = define(tree, defines)
@@ -115,17 +121,17 @@ def _ascii(encoding: str) -> str:
 def _candidates(text: str, plain: bytes, encoding: str, reading: Reading) -> Iterator[tuple[bytes, bool]]:
     """Scripts that run a program, and whether each is a stub. `plain` is the file without one."""
     if not reading.frames:
-        yield pack(text, encoding, _stub_beside(text, reading)), True
+        yield pack(text, encoding, _stub_beside(text, reading.namespace)), True
     if decode_source(plain) == text:
         yield plain, False
 
 
-def _stub_beside(text: str, reading: Reading) -> Stub:
-    """A stub that leaves nothing which a program could come upon."""
+def _stub_beside(text: str, is_listed: bool) -> Stub:
+    """A stub that leaves nothing which a program could come upon. `is_listed`: it may list the names of its module."""
     tree = parse_source(text)
-    imports_all = any(isinstance(node, ast.alias) and node.name == "*" for node in ast.walk(tree))
     mentioned = {b.name for b in find_bindings(tree) if b.scope is None or b.scope.parent is None}
-    return Stub(frozenset(mentioned), clean=reading.namespace or imports_all)
+    imports_all = any(isinstance(node, ast.alias) and node.name == "*" for node in ast.walk(tree))
+    return Stub(frozenset(mentioned), clean=is_listed or imports_all or bool(mentioned & _LISTERS))
 
 
 def _proven(reading: Reading, dropped: list[str], is_stub: bool) -> Iterator[str]:
