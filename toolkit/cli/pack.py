@@ -158,7 +158,7 @@ def show(
     console = Console(markup=False, highlight=False)
     console.print(table)
     for line in _lines(result, costs):
-        console.print(line)
+        console.print(line, soft_wrap=True)
 
 
 def _lines(result: PackedScript, costs: Mapping[Caution, int | None] | None) -> Iterator[str]:
