@@ -14,7 +14,10 @@ def found(before: str, after: str) -> list[str]:
 
 RIGHT = {
     "globals": ("x = 1\ndef f():\n    return x\nf()", "a = 1\ndef b():\n    return a\nb()"),
-    "globals of functions only": ("def f():\n    global x\n    x = 1\nf(), x", "def f():\n    global a\n    a = 1\nf(), a"),
+    "globals of functions only": (
+        "def f():\n    global x\n    x = 1\nf(), x",
+        "def f():\n    global a\n    a = 1\nf(), a",
+    ),
     "locals": (
         "def f(x, y, *z, k=1, **m):\n    v = x\n    return v, y, z, k, m",
         "def f(a, b, *c, d=1, **e):\n    g = a\n    return g, b, c, d, e",
