@@ -270,8 +270,12 @@ def test_errors_are_one_clear_line(data: bytes, expected: str) -> None:
 
 @pytest.mark.skipif(sys.version_info >= (3, 12), reason="this Python writes any f-string")
 def test_an_fstring_that_this_python_cannot_write() -> None:
-    with pytest.raises(GolfError, match=r"expected f-strings that Python before 3\.12 can write"):
-        pack_script(b'f"{a["b"]} {"\\n".join(a)}"')
+    source = b'print(f"{a["b"]} {"\\n".join(a)}")\n'
+    result = pack_script(source)
+    assert (result.packed, result.form) == (source, "text as it is")
+    assert "cannot be written for Python 3.11: " in result.proven[0]
+    with pytest.raises(GolfError, match="--define"):
+        pack_script(b"SIZE = 1\n" + source, {"SIZE": "2"})
 
 
 def test_nothing_is_executed(tmp_path: Path) -> None:

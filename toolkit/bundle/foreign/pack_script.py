@@ -17,12 +17,13 @@ from toolkit.bundle.foreign.guards import Blocker, Caution, Reading, find_guards
 from toolkit.bundle.foreign.strip import drop_unused, merge_imports, remove_notes
 from toolkit.bundle.minify.csource import minify_c_sources
 from toolkit.bundle.minify.equal import prove_equal_up_to_names
-from toolkit.bundle.minify.printer import shortest_text
+from toolkit.bundle.minify.printer import exact_text
 from toolkit.bundle.minify.rename import rename
+from toolkit.bundle.minify.shorten import shorten
 from toolkit.bundle.pack.pack import Stub, pack
 from toolkit.bundle.rewrite.scopes import find_bindings
 from toolkit.errors import GolfError
-from toolkit.syntax.unparse import copied
+from toolkit.syntax.unparse import copied, unparse
 from toolkit.unpack.unpack import Unpacked, decode_source, parse_source, unpack
 
 MAX_PROGRAM_BYTES = 4 * 2**20  # of source: larger ones would take minutes
@@ -89,26 +90,48 @@ def _packed(
         reading = find_guards(tree, find_bindings(tree), assumed).reading
     if reading.own_file and encoding != "base85":
         encoding = _ascii(encoding)
-    if reading.lines and defines:
-        raise GolfError("--define: expected a program that reads neither its lines nor their numbers, found one")
-    text, dropped = (unpacked.source, []) if reading.lines else minify_script(tree, assumed)
-    is_file = reading.lines and not unpacked.layers
-    candidates = list(_candidates(text, data if is_file else text.encode(), encoding, reading))
+    written = _written(unpacked.source, tree, reading, assumed)
+    if defines and not written.is_minified:
+        raise GolfError(f"--define: expected a program that can be written anew, found one whose text {written.reason}")
+    is_file = not (written.is_minified or unpacked.layers)
+    candidates = list(_candidates(written.text, data if is_file else written.text.encode(), encoding, reading))
     if not candidates:
         raise GolfError("script: expected text that can stand in a file of its own, found another coding line in it")
     packed, is_stub = min(candidates, key=lambda candidate: len(candidate[0]))
     return PackedScript(
         packed=packed,
         sha256=hashlib.sha256(packed).hexdigest(),
-        form=("text as it is" if reading.lines else "minified") + (" in a stub" if is_stub else ""),
+        form=("minified" if written.is_minified else "text as it is") + (" in a stub" if is_stub else ""),
         layers=unpacked.layers,
         source_bytes=len(unpacked.source.encode()),
-        minified_bytes=len(text.encode()),
-        dropped=dropped,
+        minified_bytes=len(written.text.encode()),
+        dropped=written.dropped,
         blockers=guards.blockers,
         assumed=sorted(assumed),
-        proven=list(_proven(reading, dropped, is_stub)),
+        proven=list(_proven(written, is_stub)),
     )
+
+
+@dataclass(frozen=True)
+class _Written:
+    """A program's text, minified or as it is for a reason."""
+
+    text: str
+    dropped: list[str]
+    reason: str = ""
+
+    @property
+    def is_minified(self) -> bool:
+        return not self.reason
+
+
+def _written(source: str, tree: ast.Module, reading: Reading, assumed: frozenset[Caution]) -> _Written:
+    if reading.lines:
+        return _Written(source, [], "is read by lines or their numbers")
+    try:
+        return _Written(*minify_script(tree, assumed))
+    except ValueError as error:
+        return _Written(source, [], f"cannot be written for Python 3.11: {error}")
 
 
 def _ascii(encoding: str) -> str:
@@ -134,14 +157,14 @@ def _stub_beside(text: str, is_listed: bool) -> Stub:
     return Stub(frozenset(mentioned), clean=is_listed or imports_all or bool(mentioned & _LISTERS))
 
 
-def _proven(reading: Reading, dropped: list[str], is_stub: bool) -> Iterator[str]:
-    if reading.lines:
-        yield "text: that of the program, unchanged"
-    else:
+def _proven(written: _Written, is_stub: bool) -> Iterator[str]:
+    if written.is_minified:
         yield "notes: without docstrings and annotations that nobody reads, the program is the same up to names"
-        if dropped:
-            yield f"dropped: {len(dropped)} names are mentioned nowhere else, and no other name is missing without them"
+        if written.dropped:
+            yield "dropped: nothing else mentions these names, and no other name is missing without them"
         yield "text: parsed again, it is the same program up to names, and each name still means the same"
+    else:
+        yield f"text: the one of the program, which {written.reason}"
     if is_stub:
         yield "stub: decoded without running it, it holds this very text"
 
@@ -159,35 +182,26 @@ def check_compiles(tree: ast.Module) -> None:
 def minify_script(tree: ast.Module, assumed: frozenset[Caution] = _NONE) -> tuple[str, list[str]]:
     """The smallest text of a program, proven equal, and the names that were dropped. The tree is used up.
 
-    `GolfError` for an f-string that this Python can read, but not write.
+    `ValueError` for an f-string or a number that this Python can read, but not write.
     """
     original = copied(tree)
-    remove_notes(tree)
+    remove_notes(tree, assumed)
     prove_equal_up_to_names(original, tree)
-    dropped = drop_unused(tree)
+    dropped = drop_unused(tree, assumed)
     minify_c_sources(tree)
     remaining = copied(tree)
     merge_imports(tree)
     rename(tree, lambda bindings: find_guards(tree, bindings, assumed).kept)
-    try:
-        text = print_tree(tree)
-    except ValueError as error:  # a backslash inside an f-string
-        raise GolfError(f"script: expected f-strings that Python before 3.12 can write, found: {error}") from None
+    text = print_tree(tree)
     prove_equal_up_to_names(remaining, ast.parse(text))
     return text, dropped
 
 
 def print_tree(tree: ast.Module) -> str:
-    """A program's shortest text: what changes the tree, hoists literals or guesses at names is turned off."""
-    return shortest_text(
-        tree,
-        rename_locals=False,
-        hoist_literals=False,
-        combine_imports=False,
-        remove_annotations=False,
-        remove_object_base=False,
-        convert_posargs_to_args=False,
-        preserve_shebang=False,
-        remove_explicit_return_none=False,
-        remove_builtin_exception_brackets=False,
-    )
+    """A program's shortest text, the same under every Python. The tree is used up."""
+    shorten(tree)
+    plain = ast.parse(unparse(tree))
+    for node in ast.walk(plain):
+        if isinstance(node, ast.Constant):
+            node.kind = None  # the `u` of a string, which means nothing
+    return exact_text(plain)
