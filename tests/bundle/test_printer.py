@@ -5,6 +5,7 @@ import sys
 
 import pytest
 
+from toolkit.bundle.minify import printer
 from toolkit.bundle.minify.printer import exact_text, reads_before_3_12, shortest_text
 from toolkit.syntax.parse import parse
 
@@ -58,12 +59,15 @@ for i in (): pass
 else: pass
 try: pass
 finally: pass
-x = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF, 10 ** 400, 1e308 * 10, 2 * 3j, -1j, 1e999, -1e999, (-1) ** 2, -1 ** 2, (1).real
+x = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF, 10 ** 400, 1e308 * 10, 2 * 3j, -1j
+x = 1e999, -1e999, (-1) ** 2, -1 ** 2, (1).real
 x = (yield_ := 1), [*x, *()], {**{}, 'a': 1}, x[1:2, ...], x[::2], x[(1,)], x[a := 1], x[*x]
 x = (lambda *a, b=1, **c: (a, b, c)), lambda: (yield), (lambda x, /, y: x), lambda: (x := 1), not (not x), -(-x), ~(-x)
-x = a if b else (c if d else e), (a if b else c) if d else e, (a, b), a < b < c, (a < b) < c, a and (b or c), (a and b) and c
+x = a if b else (c if d else e), (a if b else c) if d else e, (a, b)
+x = a < b < c, (a < b) < c, a and (b or c), (a and b) and c
 x = u'text', b'\\xff\\x00', 'it\\'s', '\\ud800', '\\0', r'\\d', 'a' 'b'
-x = f'{a!r:>{b}}' f'{{}}' f"{a['b']}" f'{a:%Y-%m-%d}' f'{{{a}}}' f'{a=}' f'{a = !s}' f'{lambda_}' f'{(lambda: 1)}' f'{ {1: 2}[1]}'
+x = f'{a!r:>{b}}' f'{{}}' f"{a['b']}" f'{a:%Y-%m-%d}' f'{{{a}}}' f'{a=}'
+x = f'{a = !s}' f'{lambda_}' f'{(lambda: 1)}' f'{ {1: 2}[1]}'
 @(lambda f: f)
 @a.b[0](c)
 @(x := d)
@@ -102,7 +106,7 @@ x.y: int = 2
 global_: 'a' = lambda: 0
 del (a), b[0], (c, d)
 assert a, (b, c)
-raise A from B
+raise A(1, 2) from B
 from . import a
 from ..b import c as d, e
 import a.b.c, d.e as f
@@ -117,15 +121,20 @@ else:
 """
 
 
-@pytest.mark.parametrize("source", CORNERS.split("\n@", 1)[0].strip().splitlines() + [CORNERS])
-def test_corners_are_printed_exactly(source: str) -> None:
-    try:
-        tree = ast.parse(source)
-    except SyntaxError:  # a line of a statement of several
-        tree = ast.parse("x")
+@pytest.mark.parametrize("stmt", ast.parse(CORNERS).body, ids=lambda stmt: f"line {stmt.lineno}")
+def test_corners_are_printed_exactly(stmt: ast.stmt) -> None:
+    tree = ast.Module([stmt], [])
     for node in ast.walk(tree):
         if isinstance(node, ast.Constant):
-            node.kind = None
+            node.kind = None  # the `u` of a string
     text = exact_text(tree)
     assert ast.dump(ast.parse(text)) == ast.dump(tree)
-    assert len(text) <= len(source)
+    assert len(text) < len(ast.unparse(tree))
+
+
+def test_what_python_minifier_cannot_print_is_printed_as_python_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(printer._Printer, "visit_Lambda", lambda self, node: self.printer.identifier("wrong"))
+    assert exact_text(ast.parse("x  =  1\ny = lambda:  0")) == "x=1\ny = lambda: 0"
+    monkeypatch.delattr(printer._Printer, "visit_Lambda")
+    monkeypatch.setattr(printer._Printer, "visit_JoinedStr", lambda self, node: self.visit_Unknown(node))
+    assert exact_text(ast.parse("x  =  1\ny = f'{x}'")) == "x=1\ny = f'{x}'"

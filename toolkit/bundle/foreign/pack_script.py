@@ -188,7 +188,7 @@ def minify_script(tree: ast.Module, assumed: frozenset[Caution] = _NONE) -> tupl
     remove_notes(tree, assumed)
     prove_equal_up_to_names(original, tree)
     dropped = drop_unused(tree, assumed)
-    minify_c_sources(tree)
+    minify_c_sources(tree, is_ours=False)
     remaining = copied(tree)
     merge_imports(tree)
     rename(tree, lambda bindings: find_guards(tree, bindings, assumed).kept)
