@@ -19,10 +19,11 @@ from typing import Any
 
 from toolkit.bundle.foreign.mappings import has_known_keys
 from toolkit.bundle.foreign.program import Function, Program
-from toolkit.bundle.foreign.readers import Effect, effects_of, tables
+from toolkit.bundle.foreign.readers import tables
 from toolkit.bundle.rewrite.scopes import Binding
 
 _LOOKS = {"isinstance", "issubclass", "super"}
+_CLASS_METHODS = {"__new__", "__init_subclass__", "__class_getitem__"}
 _ATTRIBUTE_CALLS = {"getattr", "hasattr", "setattr"}
 _PROPERTIES = {"property", "functools.cached_property"}
 _DESCRIBED = 40  # characters of a construct
@@ -62,7 +63,7 @@ class _Search:
         for node in self.program.nodes:
             match node:
                 case ast.Attribute(attr=name, ctx=ast.Load()) if name in self.program.methods:
-                    if not self.program.origins(node) and (leak := self.leak(node)):
+                    if not self.program.is_foreign(node) and (leak := self.leak(node)):
                         yield from self.of_methods(name, leak)
                 case ast.Call(func=ast.Name() as called, args=[base, named, *_]):
                     if self.program.origins(called) == {"getattr"} and not self.program.is_foreign(base):
@@ -122,15 +123,30 @@ class _Search:
                 yield Escape(method, method.lineno, f"{node.name}.{method.name}")
 
     def of_unnamed_classes(self) -> Iterator[Escape]:
-        """`type(x)` and `x.__class__`, handed on: that may be any class."""
+        """Classes without their names, as `type(x)`, `x.__class__` or `cls`, where they are handed on."""
         for node in self.program.nodes:
             match node:
                 case ast.Call(func=ast.Name(id="type"), args=[value]) | ast.Attribute(attr="__class__", value=value):
-                    if self.is_harmless_class(node):
-                        continue
                     classes = self.program.classes_of(value)
-                    for item in self.program.classes if classes is None else classes:
-                        yield Escape(item, node.lineno, self.describe(node))
+                case ast.Name(ctx=ast.Load()) if node in self.program.binding and self.is_class_argument(node):
+                    classes = None
+                case _:
+                    continue
+            if not self.is_harmless_class(node):
+                for item in self.program.classes if classes is None else classes:
+                    yield Escape(item, node.lineno, self.describe(node))
+
+    def is_class_argument(self, node: ast.Name) -> bool:
+        """Whether a name is the class that a class method is called with."""
+        scope = self.program.binding[node].scope
+        function = scope.node if scope else None
+        if function not in self.program.class_of or not isinstance(function, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            return False
+        takes_class = function.name in _CLASS_METHODS or any(
+            self.program.origins(decorator) == {"classmethod"} for decorator in function.decorator_list
+        )
+        first = [*function.args.posonlyargs, *function.args.args][:1]
+        return takes_class and [arg.arg for arg in first] == [node.id]
 
     def foreign_bases(self, node: ast.ClassDef) -> list[ast.expr]:
         """Bases from outside of a class and of those that it inherits from."""
@@ -162,8 +178,9 @@ class _Search:
         while isinstance(parent, (ast.Tuple, ast.BinOp, ast.Subscript)):
             node, parent = parent, self.program.parents.get(parent)
         match parent:
-            case ast.Call(func=func):
-                return func is node or bool(self.program.origins(func) & _LOOKS)
+            case ast.Call(func=func, args=args):
+                is_looked_at = bool(self.program.origins(func) & _LOOKS) or (node in args[:1] and 0 in self.slots(func))
+                return func is node or is_looked_at
             case ast.Attribute(attr=name):
                 is_own = name in ("__name__", "__qualname__", "__module__", "__init__", "__new__", "__class__")
                 return is_own or not name.startswith("__")
@@ -222,10 +239,8 @@ class _Search:
         return value
 
     def slots(self, function: ast.expr) -> list[int | str]:
-        """Where a call takes a function that it only calls by position, or whose names readers keep anyway."""
+        """Where a call takes a function that it only calls by position."""
         for name in self.program.origins(function):
-            if Effect.PARAMETERS in effects_of(name):
-                return [0]
             if name in callers()["calls"]:
                 return list(callers()["calls"][name])
         if isinstance(function, ast.Attribute) and function.attr not in self.program.methods:

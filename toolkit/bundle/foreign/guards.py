@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from toolkit.bundle.foreign.escapes import Escape, find_escapes
-from toolkit.bundle.foreign.mappings import find_pins
+from toolkit.bundle.foreign.mappings import find_pins, named_in_constructors
 from toolkit.bundle.foreign.program import Program, without_first
 from toolkit.bundle.foreign.readers import Effect, find_reads
 from toolkit.bundle.rewrite.scopes import Binding, Scope, parameters
@@ -106,6 +106,7 @@ class _Search:
         self.program = program
         self.assumed = assumed
         self.guards = Guards()
+        self.sees_globals = False  # by a builtin
 
     def guard_reads(self) -> None:
         """What the program reads of itself by readers and by builtins."""
@@ -119,15 +120,15 @@ class _Search:
                 for name in sorted(self.program.origins(node) & _NAMESPACE_CALLS):
                     self.guard_namespace(name, node)
         for read in reads:
-            kept = [words for effect, words in _KEPT_BY.items() if effect in read.effects]
-            if kept:
+            shown = read.effects & {Effect.LINES, Effect.FRAMES} if Effect.LINES in read.effects else read.effects
+            if kept := [words for effect, words in _KEPT_BY.items() if effect in shown]:
                 self.block(read.line, read.construct, " and ".join(kept), Caution.UNREAD)
         for effect in effects:
             self.keep_all(effect)
         self.guards.reading = Reading(
             lines=Effect.LINES in effects,
             frames=Effect.FRAMES in effects,
-            namespace=any(b.scope and b.scope.parent is None for b in self.guards.namespace),
+            namespace=Effect.GLOBALS in effects or self.sees_globals,
             own_file=Effect.FILE in effects,
         )
         for node in self.program.functions:  # whoever looks a function up by its name may call it
@@ -170,6 +171,15 @@ class _Search:
             return  # attributes of an object, and no attribute is ever renamed
         if call and name in ("exec", "eval") and len(call.args) > 1:
             return  # in a namespace that is given; where that is `globals()`, its own guard holds
+        self.sees_globals |= name in ("exec", "eval", "globals") or scope.parent is None or call is None
+        if call and name in ("globals", "locals", "vars", "dir") and (asked := self.looked_up(call)):
+            searched = None if name == "globals" else scope
+            self.guards.namespace.update(b for b in self.program.bindings if b.name == asked and _is_in(b, searched))
+            return
+        if call is None and name != "globals":  # may be called anywhere, and sees the names there
+            self.guards.namespace.update(binding for binding in self.program.bindings if binding.scope)
+            self.block(node.lineno, name, "the names of all locals and all global names", Caution.UNREAD)
+            return
         match call:
             case ast.Call(args=[ast.Constant(value=str(code))]) if name in ("exec", "eval"):
                 named = set(_IDENTIFIER.findall(code))
@@ -188,11 +198,21 @@ class _Search:
         which += " and all global names" if name in ("exec", "eval") and scope.parent else ""
         self.block(node.lineno, f"{name}()", which, Caution.UNREAD)
 
+    def looked_up(self, call: ast.Call) -> str:
+        """The one name that a namespace is asked for, if that is all."""
+        parent = self.program.parents[call]
+        match parent, self.program.parents.get(parent):
+            case ast.Subscript(value=value, slice=key, ctx=ast.Load()), _ if value is call:
+                return self.program.text(key)
+            case ast.Compare(left=key, ops=[ast.In() | ast.NotIn()]), _:
+                return self.program.text(key)
+            case ast.Attribute(attr="get"), ast.Call(args=[key, *_]):
+                return self.program.text(key)
+        return ""
+
     def keep_scope(self, scope: Scope | None) -> None:
         """Keep the names of a scope; None for those of the module."""
-        for binding in self.program.bindings:
-            if binding.scope and (binding.scope is scope or (scope is None and binding.scope.parent is None)):
-                self.guards.namespace.add(binding)
+        self.guards.namespace.update(binding for binding in self.program.bindings if _is_in(binding, scope))
 
     def guard_escapes(self) -> None:
         if Caution.POSITIONAL in self.assumed:
@@ -223,6 +243,7 @@ class _Search:
         return whose if kept or not isinstance(node, ast.Lambda) else ""
 
     def guard_mappings(self) -> None:
+        self.keep_parameters(named_in_constructors(self.program))
         if Caution.KEYS in self.assumed:
             return
         for pin in find_pins(self.program):
@@ -263,3 +284,10 @@ class _Search:
 
     def block(self, line: int, construct: str, keeps: str, caution: Caution) -> None:
         self.guards.blockers.append(Blocker(line, construct, keeps, caution))
+
+
+def _is_in(binding: Binding, scope: Scope | None) -> bool:
+    """Whether a scope binds a name; None for the module."""
+    if scope is None:
+        return binding.scope is not None and binding.scope.parent is None
+    return binding.scope is scope

@@ -9,7 +9,7 @@ import ast
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from toolkit.bundle.foreign.program import FUNCTIONS, Function, Program
+from toolkit.bundle.foreign.program import FUNCTIONS, Function, Program, without_first
 from toolkit.bundle.rewrite.scopes import Binding
 
 _CONSTRUCTORS = {"__init__", "__new__", "__init_subclass__"}
@@ -37,6 +37,19 @@ def find_pins(program: Program) -> list[Pin]:
                     construct = f"{ast.unparse(call.func)}(**{ast.unparse(mapping)})"
                     pins.append(Pin(call.lineno, construct, tuple(functions), whose))
     return pins
+
+
+def named_in_constructors(program: Program) -> list[ast.arg]:
+    """Parameters of constructors that some call passes by keyword which does not name the class, such as `cls(x=1)`."""
+    keywords = {item.arg for call in program.calls for item in call.keywords if _may_make_any_class(program, call.func)}
+    constructors = [method for name in _CONSTRUCTORS for method in program.methods.get(name, [])]
+    return [arg for method in constructors for arg in without_first(method) if arg.arg in keywords]
+
+
+def _may_make_any_class(program: Program, function: ast.expr) -> bool:
+    if isinstance(function, ast.Attribute):
+        return function.attr in {"__class__", *_CONSTRUCTORS}
+    return not program.targets(function) and not program.origins(function)
 
 
 def has_known_keys(program: Program, mapping: ast.AST, seen: frozenset[Binding] = frozenset()) -> bool:
@@ -112,7 +125,7 @@ def _reached(program: Program, function: ast.expr) -> tuple[list[Function], str]
     targets = program.targets(function)
     if isinstance(function, ast.Name) and targets and program.is_constant(program.binding[function]):
         return _of_targets(program, targets), f"the parameters of {function.id}"
-    if not targets and (program.is_foreign(function) or program.origins(function)):
+    if program.is_foreign(function):
         return [], ""
     if isinstance(function, ast.Attribute):
         classes = [node for node in program.classes if node.name == function.attr]

@@ -1,6 +1,7 @@
 """What the names of a program stand for: modules from outside, and its own functions and classes."""
 
 import ast
+import builtins
 from collections import defaultdict
 from collections.abc import Iterator
 
@@ -8,6 +9,7 @@ from toolkit.bundle.rewrite.scopes import Binding, Scope, parameters
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
+_BUILTINS = {name for name in dir(builtins) if not name.startswith("_")}
 _IMPORTS = {"__import__", "importlib.__import__", "importlib.import_module"}
 
 
@@ -50,7 +52,7 @@ class Program:
                 case ast.alias(name=name, asname=asname), ast.Import():
                     yield name if asname else name.partition(".")[0]
                 case ast.alias(name=name), ast.ImportFrom(module=module, level=level):
-                    yield f"{'.' * level}{module or ''}.{name}"
+                    yield f"{'.' * level}{module or ''}.{name}".removeprefix("builtins.")
 
     def origins(self, node: ast.AST | None) -> set[str]:
         """Dotted names that an expression may stand for, such as `inspect.signature`; those of builtins are bare."""
@@ -61,6 +63,8 @@ class Program:
                 return {f"{name}.{attr}".removeprefix("builtins.") for name in self.origins(value)}
             case ast.Call(func=func, args=[ast.Constant(value=str(name)), *_]) if self.is_import(func):
                 return {name.partition(".")[0] if self.origins(func) == {"__import__"} else name}
+            case ast.Call(func=ast.Name(id="getattr"), args=[value, ast.Constant(value=str(attr)), *_]):
+                return {f"{name}.{attr}" for name in self.origins(value)}
             case ast.Subscript(value=value, slice=ast.Constant(value=str(name))):
                 return {name} if self.origins(value) == {"sys.modules"} else set()
         return set()
@@ -73,8 +77,31 @@ class Program:
         """Whether an expression stands for something that others have written, and that holds nothing of ours."""
         while isinstance(node, ast.Attribute):
             node = node.value
-        imported = self.origins(node) if isinstance(node, ast.Name) else set()
-        return bool(imported) and "__main__" not in imported and self.binding[node].scope is not None
+        binding = self.binding.get(node)
+        if not isinstance(node, ast.Name) or binding is None:
+            return False
+        if binding.scope is None:
+            return binding.name in _BUILTINS
+        reads = set(self.reads(binding))
+        bound = [mention.node for mention in binding.mentions if mention.node not in reads]
+        roots = {name.partition(".")[0] for name in self._origins[binding]}
+        return "__main__" not in roots and all(
+            isinstance(item, ast.alias) or self._is_bound_to_constant(item) for item in bound
+        )
+
+    def _is_bound_to_constant(self, node: ast.AST) -> bool:
+        """Such as `None` for a module that is missing."""
+        parent = self.parents.get(node)
+        return isinstance(parent, ast.Assign) and isinstance(parent.value, ast.Constant)
+
+    def text(self, node: ast.AST) -> str:
+        """The text that an expression always is, by a literal or a name for one; empty if that is not known."""
+        if isinstance(node, ast.Name) and node in self.binding and self.is_constant(self.binding[node]):
+            stores = [m.node for m in self.binding[node].mentions if isinstance(m.node, ast.Name)]
+            match [self.parents[store] for store in stores if isinstance(store.ctx, ast.Store)]:
+                case [ast.Assign(targets=[ast.Name()], value=value)]:
+                    node = value
+        return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
 
     def reads(self, binding: Binding) -> Iterator[ast.Name]:
         """The places that read a name."""

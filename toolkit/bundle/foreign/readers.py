@@ -1,8 +1,9 @@
 """What a program reads of itself while it runs: `readers.toml`, applied.
 
 Covered are names that lead to a reader through any import, attributes that hold what can be read, literal strings that
-name such an attribute, and fields of log formats. Not covered is what goes to the standard error only, such as the
-traceback of an uncaught exception: it shows the packed program.
+name such an attribute, fields of log formats, and errors whose texts hold names. Not covered is what only goes to the
+standard error, such as the traceback of an uncaught exception: it shows the packed program. Nor are errors that Python
+raises about the program, where they are caught under a general name such as `Exception`.
 """
 
 import ast
@@ -15,6 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from toolkit.bundle.foreign.program import Program
+
+_LOOKUPS = {"getattr", "hasattr", "isinstance", "setattr"}
 
 
 class Effect(StrEnum):
@@ -59,10 +62,10 @@ def find_reads(program: Program) -> list[Read]:
 
 
 def effects_of(name: str) -> list[str]:
-    """What a dotted name reads."""
+    """What a dotted name reads. Those in capitals are constants, which read nothing."""
     names = tables()["names"]
-    starred = f"{name.rpartition('.')[0]}.*"
-    effects: list[str] = names.get(name, names.get(starred, []) if "." in name else [])
+    module, _, last = name.rpartition(".")
+    effects: list[str] = names.get(name, [] if last.isupper() else names.get(f"{module}.*", []))
     return effects
 
 
@@ -70,6 +73,11 @@ def _by_name(program: Program, node: ast.AST) -> Iterator[tuple[str, list[str]]]
     match node:
         case ast.ImportFrom(module="__main__"):
             yield "from __main__ import", tables()["names"]["__main__"]
+        case ast.ExceptHandler(type=ast.expr() as kinds, name=str(name)):
+            if any(node in program.enclosing(read) for read in program.reads(program.binding[node])):
+                for kind in kinds.elts if isinstance(kinds, ast.Tuple) else [kinds]:
+                    for error in program.origins(kind):
+                        yield f"except {error} as {name}", tables()["errors"].get(error, [])
         case ast.Call(func=func, args=[argument, *_]) if program.is_import(func) and not _is_text(argument):
             yield ast.unparse(node), tables()["names"]["__main__"]
         case ast.Name() | ast.Attribute() | ast.Call() | ast.Subscript():
@@ -89,12 +97,17 @@ def _by_origin(program: Program, node: ast.AST) -> Iterator[tuple[str, list[str]
         elif (effects := effects_of(name)) and not _is_harmless(program, node, parent, name):
             yield name, effects
         elif not isinstance(parent, ast.Attribute):
-            yield name, _of_all_inside(name, parent)
+            yield name, _of_all_inside(program, name, parent)
 
 
-def _of_all_inside(module: str, parent: ast.AST | None) -> list[str]:
-    """What a module reads that is handed on; where only an attribute is looked up by text, what lies right below it."""
-    is_lookup = isinstance(parent, ast.Call) and ast.unparse(parent.func) in ("getattr", "hasattr", "isinstance")
+def _of_all_inside(program: Program, module: str, parent: ast.AST | None) -> list[str]:
+    """What a module reads that is handed on; where one of its attributes is looked up, only what that may be."""
+    is_lookup = False
+    if isinstance(parent, ast.Call) and program.origins(parent.func) & _LOOKUPS:
+        match parent.args:
+            case [_, ast.Constant(value=str(name)), *_]:
+                return effects_of(f"{module}.{name}")
+        is_lookup = True
     found: set[str] = set()
     for name, effects in tables()["names"].items():
         inner = name.removeprefix(f"{module}.")

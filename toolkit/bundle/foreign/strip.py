@@ -1,8 +1,8 @@
 """Remove from a script that we did not write what no run of it can notice: notes, and definitions that nothing names.
 
-- Docstrings and other bare literals, unless the program reads `__doc__`.
-- Annotations of parameters, results and variables. Those of dataclasses, of classes with bases from outside, and of
-  functions under a decorator that may read them stay: `triton.jit` and `custom_op` depend on theirs.
+- Docstrings, unless `guards` says that somebody may read them, and other bare literals.
+- Annotations of parameters, results and variables. Those of dataclasses and of classes with bases from outside stay,
+  and those that `guards` says somebody may read: `triton.jit` and `custom_op` depend on theirs.
 - Imports from the standard library, functions, classes and literal constants at the top level that nothing mentions,
   not even a string. Imports from elsewhere stay: importing them may have effects.
 """
@@ -30,11 +30,16 @@ def remove_notes(tree: ast.Module, assumed: frozenset[Caution] = frozenset()) ->
 
 def remove_bare_literals(tree: ast.Module, documented: set[ast.AST]) -> None:
     for node in ast.walk(tree):
-        has_docs = node in documented and ast.get_docstring(node, clean=False) is not None  # type: ignore[arg-type]
+        has_docs = node in documented and _has_docstring(node)
         for block in _blocks(node):
             docs = block[:1] if has_docs and block is node.body else []  # type: ignore[attr-defined]
             rest = [stmt for stmt in block[len(docs) :] if not _is_bare_literal(stmt)]
             block[:] = [*docs, *rest] or ([] if node is tree else [ast.copy_location(ast.Pass(), block[0])])
+
+
+def _has_docstring(node: ast.AST) -> bool:
+    is_documentable = isinstance(node, (ast.Module, ast.ClassDef, *_FUNCTIONS))
+    return is_documentable and ast.get_docstring(node, clean=False) is not None  # type: ignore[arg-type]
 
 
 def _is_bare_literal(stmt: ast.stmt) -> bool:
@@ -42,20 +47,25 @@ def _is_bare_literal(stmt: ast.stmt) -> bool:
 
 
 def remove_annotations(tree: ast.Module, annotated: set[ast.AST]) -> None:
-    """Remove all annotations but those of given functions, classes and statements."""
-    in_class = {stmt for node in ast.walk(tree) if isinstance(node, ast.ClassDef) for stmt in node.body}
-    for node in ast.walk(tree):
-        if node in annotated:
-            continue
-        if isinstance(node, _FUNCTIONS):
-            node.returns = None
-            for arg in parameters(node.args):
-                arg.annotation = None
-        if not isinstance(node, ast.ClassDef) or is_plain(node):
-            for block in _blocks(node):
-                block[:] = [_without_annotation(stmt, stmt in in_class) for stmt in block]
+    """Remove all annotations but those that belong to given modules, classes and functions."""
+    _remove_annotations(tree, tree, annotated)
     if not any(getattr(node, "annotation", None) or getattr(node, "returns", None) for node in ast.walk(tree)):
         tree.body = [stmt for stmt in tree.body if not _is_future_annotations(stmt)]
+
+
+def _remove_annotations(node: ast.AST, owner: ast.AST, annotated: set[ast.AST]) -> None:
+    """The same below a node whose variables are those of `owner`."""
+    if isinstance(node, (ast.Module, ast.ClassDef, *_FUNCTIONS)):
+        owner = node
+    is_read = owner in annotated or (isinstance(owner, ast.ClassDef) and not is_plain(owner))
+    if isinstance(node, _FUNCTIONS) and not is_read:
+        node.returns = None
+        for arg in parameters(node.args):
+            arg.annotation = None
+    for block in () if is_read else _blocks(node):
+        block[:] = [_without_annotation(stmt, isinstance(node, ast.ClassDef)) for stmt in block]
+    for child in ast.iter_child_nodes(node):
+        _remove_annotations(child, owner, annotated)
 
 
 def _without_annotation(stmt: ast.stmt, in_class: bool) -> ast.stmt:
