@@ -378,6 +378,9 @@ def test_limit_of_the_source(monkeypatch: pytest.MonkeyPatch) -> None:
     assert pack_script(b"#" * 100).packed == b""
     with pytest.raises(GolfError, match="script: expected at most 100 bytes of source, found 101"):
         pack_script(b"#" * 101)
+    monkeypatch.setattr(packing, "MAX_NODES", 10)
+    with pytest.raises(GolfError, match=r"script: expected at most 10 nodes of syntax, found \d\d$"):
+        pack_script(b"print(1)\n" * 3)
 
 
 def test_a_step_that_fails_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -26,7 +26,7 @@ from toolkit.errors import GolfError
 from toolkit.syntax.unparse import copied, unparse
 from toolkit.unpack.unpack import Unpacked, decode_source, parse_source, unpack
 
-MAX_PROGRAM_BYTES = 4 * 2**20  # of source: larger ones would take minutes
+MAX_PROGRAM_BYTES, MAX_NODES = 2 * 2**20, 250_000  # of source, and of syntax in it: more would take minutes
 _LISTERS = {"dir", "eval", "exec", "globals", "locals", "vars"}
 _NONE: frozenset[Caution] = frozenset()
 
@@ -77,6 +77,8 @@ def _packed(
     data: bytes, unpacked: Unpacked, defines: dict[str, str], encoding: str, assumed: frozenset[Caution]
 ) -> PackedScript:
     tree = parse_source(unpacked.source)
+    if (num_nodes := sum(1 for _ in ast.walk(tree))) > MAX_NODES:
+        raise GolfError(f"script: expected at most {MAX_NODES} nodes of syntax, found {num_nodes}")
     check_compiles(tree)
     bindings = find_bindings(tree)
     if missing := unpacked.removed & {binding.name for binding in bindings if binding.scope is None}:
