@@ -189,13 +189,13 @@ def test_kernels_operators_and_modules(source: str, kept: list[str], gone: list[
         ("def f(a): pass\nprint(f.__name__)", ["line 2: __name__ keeps the names of all functions"]),
         (
             "import inspect\ndef f(a): pass\ninspect.signature(f)",
-            ["line 3: inspect.signature keeps the names of all parameters"],
+            ["line 3: inspect.signature keeps the names of all parameters and all annotations"],
         ),
         ("modules = 1\nsignature = 2\nprint(modules, signature)", []),
         ("import inspect, os\ninspect.signature(os.walk)", []),
         ("vars(object)\nexec('x', {})\neval('1')\nmodel.eval()", []),
         ("def f(a): pass\ngetattr(f, '__name__')", ["line 2: __name__ keeps the names of all functions"]),
-        ("from m import __name__, signature", ["line 1: signature keeps the names of all parameters"]),
+        ("from m import __name__, signature", []),
         ("def exec(a): pass\nexec(1)", []),
     ],
 )
@@ -258,7 +258,7 @@ def test_equal_input_gives_equal_bytes() -> None:
         (b"x = 1\0", "expected Python source"),
         (b"\xff", "expected Python source"),
         (b"x = " + b"-" * 5000 + b"1", "expected Python source"),
-        (b"exec(open('x').read() + __import__('marshal').loads(b''))", "expected literals and known decoders"),
+        (b"import zlib\nexec(zlib.decompress(open('x', 'rb').read()))", "expected literals and known decoders"),
     ],
 )
 def test_errors_are_one_clear_line(data: bytes, expected: str) -> None:
@@ -270,8 +270,12 @@ def test_errors_are_one_clear_line(data: bytes, expected: str) -> None:
 
 @pytest.mark.skipif(sys.version_info >= (3, 12), reason="this Python writes any f-string")
 def test_an_fstring_that_this_python_cannot_write() -> None:
-    with pytest.raises(GolfError, match=r"expected f-strings that Python before 3\.12 can write"):
-        pack_script(b'f"{a["b"]} {"\\n".join(a)}"')
+    source = b'print(f"{a["b"]} {"\\n".join(a)}")\n'
+    result = pack_script(source)
+    assert (result.packed, result.form) == (source, "text as it is")
+    assert "cannot be written for Python 3.11: " in result.proven[0]
+    with pytest.raises(GolfError, match="--define"):
+        pack_script(b"SIZE = 1\n" + source, {"SIZE": "2"})
 
 
 def test_nothing_is_executed(tmp_path: Path) -> None:
@@ -282,5 +286,6 @@ def test_nothing_is_executed(tmp_path: Path) -> None:
 
 def test_a_changed_program_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(foreign, "print_tree", lambda tree: ast.unparse(tree).replace("1", "2"))
-    with pytest.raises(NotEqual):
+    with pytest.raises(GolfError, match="a bug of golf pack") as caught:
         pack_script(b"print(1)")
+    assert isinstance(caught.value.__cause__, NotEqual)

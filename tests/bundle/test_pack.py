@@ -3,6 +3,7 @@
 import ast
 import base64
 import lzma
+import string
 import subprocess
 import sys
 from pathlib import Path
@@ -14,8 +15,9 @@ from hypothesis import strategies as st
 
 from toolkit.bundle.pack import pack as packing
 from toolkit.bundle.pack.compress import Stream, raw_lzma, search_filters, streams
-from toolkit.bundle.pack.pack import ENCODINGS, Encoder, imports_brotli, pack
+from toolkit.bundle.pack.pack import ENCODINGS, Encoder, Stub, imports_brotli, pack
 from toolkit.errors import GolfError
+from toolkit.syntax.parse import NotReadable
 from toolkit.unpack.unpack import unpack
 
 PROGRAM = "import sys\nX='é▁\\r'\ndef f(a):return a+1\nif __name__=='__main__':print(__file__,len(X),f(1),sys.argv[1:])"
@@ -65,6 +67,50 @@ def test_tracebacks_are_those_of_the_plain_script(tmp_path: Path, encoding: str)
 
 
 @pytest.mark.parametrize("encoding", ENCODINGS)
+def test_tracebacks_do_not_depend_on_names_of_the_program(tmp_path: Path, encoding: str) -> None:
+    program = "s = t = f = lzma = base64 = 0\n" + CRASH
+    packed, plain = run(pack(program, encoding), tmp_path), run(program.encode(), tmp_path)
+    assert (packed.stderr, packed.returncode) == (plain.stderr, plain.returncode)
+
+
+OWN_NAMES = "print(sorted(name for name in globals() if not name.startswith('__')))\n"
+MISSING = """
+for name in ('s', 't', 'f', 'S', 'lzma', 'base64', 'sa'):
+    try:
+        eval(name)
+    except NameError:
+        print('no', name)
+"""
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+@pytest.mark.parametrize("program", [OWN_NAMES, MISSING, CRASH, SOURCES, PROGRAM])
+def test_a_clean_stub_leaves_no_name(tmp_path: Path, encoding: str, program: str) -> None:
+    script = pack(program, encoding, Stub(clean=True))
+    assert unpack(script).source == program
+    packed, plain = run(script, tmp_path), run(program.encode(), tmp_path)
+    assert (packed.stdout, packed.stderr, packed.returncode) == (plain.stdout, plain.stderr, plain.returncode)
+    assert len(script) > len(pack(program, encoding))
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+def test_a_stub_leaves_no_name_that_is_taken(tmp_path: Path, encoding: str) -> None:
+    taken = frozenset(["lzma", "base64", *string.ascii_letters])
+    names = set(ast.literal_eval(run(pack(OWN_NAMES, encoding, Stub(taken)), tmp_path).stdout))
+    assert unpack(pack(OWN_NAMES, encoding, Stub(taken))).source == OWN_NAMES
+    assert len(names - {"name"}) >= 4
+    assert not names & taken
+
+
+@pytest.mark.parametrize("end", ["", "\n", "\n\n"])
+def test_lines_are_those_of_the_file(tmp_path: Path, end: str) -> None:
+    shown = "for i in range(9):\n    print(repr(linecache.getline(__file__, i)))"
+    program = "import linecache\nA = '\x1c\u2028\x0c'\n\x0c\n" + shown + end
+    packed, plain = run(pack(program), tmp_path), run(program.encode(), tmp_path)
+    assert (packed.stdout, packed.stderr) == (plain.stdout, plain.stderr)
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
 def test_inspect_finds_the_source_of_functions_methods_and_classes(tmp_path: Path, encoding: str) -> None:
     packed, plain = run(pack(SOURCES, encoding), tmp_path), run(SOURCES.encode(), tmp_path)
     assert "return x.method()" in packed.stdout
@@ -74,7 +120,7 @@ def test_inspect_finds_the_source_of_functions_methods_and_classes(tmp_path: Pat
 @pytest.mark.parametrize("encode", ENCODINGS.values())
 @given(st.binary())
 def test_every_byte_survives_an_encoding(encode: Encoder, data: bytes) -> None:
-    assert static_literal(encode(Stream(data, "lzma"))) == data
+    assert static_literal(encode(Stream(data, "lzma"), Stub())) == data
 
 
 @pytest.mark.parametrize("encode", ENCODINGS.values())
@@ -82,7 +128,7 @@ def test_every_byte_survives_an_encoding(encode: Encoder, data: bytes) -> None:
     "data", [b'"', b'""""', b'"""x', b'\\"', b"\\", b"\r\n", b"\n\r\0001", bytes(range(256)), b"\0" + b"\r" * 9]
 )
 def test_awkward_bytes_survive_an_encoding(encode: Encoder, data: bytes) -> None:
-    assert static_literal(encode(Stream(data, "lzma"))) == data
+    assert static_literal(encode(Stream(data, "lzma"), Stub())) == data
 
 
 def static_literal(script: bytes) -> bytes:
@@ -142,8 +188,10 @@ def test_a_script_that_holds_another_program_is_refused(monkeypatch: pytest.Monk
 
 
 def test_a_program_that_does_not_compile_is_refused() -> None:
-    with pytest.raises(SyntaxError):
+    with pytest.raises(NotReadable):
         pack("def f(:")
+    with pytest.raises(SyntaxError):
+        pack("return 1")
 
 
 def test_program_is_not_run_while_packing(tmp_path: Path) -> None:

@@ -151,6 +151,40 @@ def test_plain_source_has_no_layers(source: str) -> None:
     assert unpack(source.encode()) == Unpacked(source, [])
 
 
+@pytest.mark.parametrize(
+    "source",
+    [
+        "a = 4\nexec(open('settings.py').read())\nprint(a)\n",
+        "import inspect\nexec(inspect.getsource(inspect.unwrap))\n",
+        "text = ''\nfor i in range(9): text += 'print()'\nexec(text)\n",
+        "def decode(x): return x\nexec(decode(b'print(1)'))\n",
+        "exec('x = ' + str(5))\n",
+    ],
+)
+def test_an_exec_without_a_decoder_may_belong_to_the_program(source: str) -> None:
+    assert unpack(source.encode(), strict=False) == Unpacked(source, [])
+    with pytest.raises(GolfError, match=r"line [1-4]: expected"):
+        unpack(source.encode())
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("import zlib\nexec(zlib.decompress(open('x', 'rb').read()))", "a call of open in line 2"),
+        ("import zlib\nx = zlib.decompress(open('x', 'rb').read())\nexec(x)", "a call of open in line 2"),
+        ("import zlib\nexec(zlib.decompress(b'abc'))", "line 2: expected data that can be decoded"),
+    ],
+)
+def test_an_exec_with_a_decoder_that_fails_never_does(source: str, expected: str) -> None:
+    with pytest.raises(GolfError, match=expected):
+        unpack(source.encode(), strict=False)
+
+
+def test_an_exec_beside_a_stub_stays() -> None:
+    script = f"exec(open('settings.py').read())\n{SHAPES['xz']}"
+    assert unpack(script.encode(), strict=False).source == f"exec(open('settings.py').read())\n{PROGRAM}"
+
+
 def test_packed_program_of_a_newer_python_is_shown() -> None:
     source = "match = = 1\n"
     assert unpack(f"import zlib\nexec(zlib.decompress({zlib.compress(source.encode())!r}))".encode()).source == source

@@ -45,6 +45,7 @@ class Evaluated:
     value: Any = None
     error: Exception | None = None
     decoders: list[str] = field(default_factory=list)  # in the order in which they apply
+    decodes: bool = False  # whether a decoder is called, even if its data are not known
     used: set[str] = field(default_factory=set)  # variables
 
 
@@ -54,12 +55,14 @@ class Stub:
 
     pieces: list[ast.stmt | str | bytes]  # statements that stay, and programs in the place of those that run them
     decoders: list[str]
+    removed: set[str]  # names that only statements bound which do not stay
 
 
-def read_stub(body: Sequence[ast.stmt]) -> Stub | None:
+def read_stub(body: Sequence[ast.stmt], strict: bool = True) -> Stub | None:
     """A script's statements as a stub, or None if they are none; `GolfError` if it cannot be read.
 
-    A program that stands in the script as a plain literal is not packed: its `exec` stays.
+    A program that stands in the script as a plain literal is not packed: its `exec` stays. So does, unless `strict`,
+    an `exec` of what no decoder has to do with, such as the text of a file, and whatever writes a program to a file.
     """
     variables: dict[str, Evaluated] = {}
     assignments: dict[str, list[ast.stmt]] = {}
@@ -69,7 +72,7 @@ def read_stub(body: Sequence[ast.stmt]) -> Stub | None:
         match stmt:
             case ast.Expr(value=ast.Call(func=func, args=[program, *_])) if _is_runner(func, variables):
                 result = evaluate_static(program, variables)
-                if result.error or result.decoders:
+                if result.decodes or isinstance(result.error, GolfError) or (strict and result.error):
                     runs[stmt] = result
             case ast.Import(names=names):
                 for alias in names:
@@ -86,13 +89,15 @@ def read_stub(body: Sequence[ast.stmt]) -> Stub | None:
                 stored = (n.id for n in ast.walk(stmt) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store))
                 variables.update(dict.fromkeys(stored, unknown))
     if not runs:
-        return _read_file_stub(body, variables)
+        return _read_file_stub(body, variables) if strict else None
     programs = {stmt: _program(stmt, result) for stmt, result in runs.items()}
     used = set().union(*(result.used for result in runs.values()))
     unpacking = {stmt for name in used for stmt in assignments.get(name, [])}
     kept = [s for s in body if s in runs or not (s in unpacking or _is_housekeeping(s, variables))]
     decoders = [name for result in runs.values() for name in result.decoders]
-    return Stub([programs.get(stmt, stmt) for stmt in kept], decoders)
+    gone = [stmt for stmt in body if stmt not in kept]
+    removed = set().union(*map(_bound, gone)) - set().union(*map(_bound, kept))
+    return Stub([programs.get(stmt, stmt) for stmt in kept], decoders, removed)
 
 
 def _read_file_stub(body: Sequence[ast.stmt], variables: dict[str, Evaluated]) -> Stub | None:
@@ -106,8 +111,15 @@ def _read_file_stub(body: Sequence[ast.stmt], variables: dict[str, Evaluated]) -
                 result = evaluate_static(content, variables)
                 if result.decoders and isinstance(result.value, (str, bytes)):
                     kept = [stmt for stmt in body if _sets_environment(stmt, variables)]
-                    return Stub([*kept, result.value], [*result.decoders, "file"])
+                    return Stub([*kept, result.value], [*result.decoders, "file"], set())
     return None
+
+
+def _bound(stmt: ast.stmt) -> set[str]:
+    """Names that a statement at the top level binds."""
+    if isinstance(stmt, (ast.Import, ast.ImportFrom)):
+        return {alias.asname or alias.name.partition(".")[0] for alias in stmt.names}
+    return {node.id for node in ast.walk(stmt) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
 
 
 def _sets_environment(stmt: ast.stmt, variables: dict[str, Evaluated]) -> bool:
@@ -205,6 +217,7 @@ class _Reader:
         known = self.variables[name]
         self.result.used |= known.used | {name}
         self.result.decoders += known.decoders
+        self.result.decodes |= known.decodes
         if known.error:
             raise known.error
         return known.value
@@ -242,6 +255,13 @@ class _Reader:
             raise NotStatic(str(error)) from None
 
     def call(self, node: ast.Call) -> Any:
+        match node:  # our own stub takes its text out of the namespace in which it then runs it
+            case ast.Call(
+                func=ast.Attribute(value=ast.Call(func=ast.Name(id="globals"), args=[]), attr="pop"),
+                args=[ast.Constant(value=str(name))],
+                keywords=[],
+            ):
+                return self.variable(name)
         named = {}
         for keyword in node.keywords:
             if keyword.arg is None:
@@ -257,6 +277,7 @@ class _Reader:
             return Reference(str(self.value(node.args[0])))
         if path not in DECODERS and path not in DECODER_OBJECTS:
             raise NotStatic(f"a call of {path or type(function).__name__} in line {node.lineno}")
+        self.result.decodes |= path in DECODER_OBJECTS or bool(DECODERS[path][0])
         args = [self.value(arg) for arg in node.args[:1] + (node.args[1:] if path != "compile" else [])]
         if path in DECODER_OBJECTS:
             return DecoderObject(path, args, named)

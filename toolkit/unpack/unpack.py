@@ -15,7 +15,7 @@ import ast
 import io
 import textwrap
 import tokenize
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from toolkit.errors import GolfError
@@ -24,6 +24,7 @@ from toolkit.unpack.stubs import Stub, read_stub
 
 MAX_INPUT_BYTES = 64 * 2**20
 MAX_LAYERS = 16
+_ASCII = bytes(range(128))
 
 
 @dataclass(frozen=True)
@@ -32,28 +33,36 @@ class Unpacked:
 
     source: str
     layers: list[str]
+    removed: frozenset[str] = field(default=frozenset(), compare=False)  # names that stubs bound on their way to it
 
 
 def read_script(path: Path) -> bytes:
     """A script's bytes; `GolfError` before reading one that is too large."""
-    num_bytes = path.stat().st_size
-    if num_bytes > MAX_INPUT_BYTES:
-        raise GolfError(f"{path}: expected at most {MAX_INPUT_BYTES} bytes, found {num_bytes}")
-    return path.read_bytes()
+    with path.open("rb") as file:  # whose size is not known beforehand where it is a pipe
+        data = file.read(MAX_INPUT_BYTES + 1)
+    if len(data) > MAX_INPUT_BYTES:
+        raise GolfError(f"{path}: expected at most {MAX_INPUT_BYTES} bytes, found more")
+    return data
 
 
-def unpack(data: bytes) -> Unpacked:
-    """Read a script of any kind; `GolfError` for one that exceeds a limit, is no Python, or cannot be decoded."""
+def unpack(data: bytes, strict: bool = True) -> Unpacked:
+    """Read a script of any kind; `GolfError` for one that exceeds a limit, is no Python, or cannot be decoded.
+
+    What an `exec` at the top level runs must be known, so that nothing of the program stays unseen. Unless `strict`,
+    one that no decoder has to do with is a statement of the program like any other.
+    """
     layers: list[str] = []
+    removed: set[str] = set()
     source = decode_source(data)
     tree: ast.Module | None = parse_source(source)
-    while tree and (stub := read_stub(tree.body)):
+    while tree and (stub := read_stub(tree.body, strict)):
         source = _source_around(stub, source)
         layers.append(" + ".join(stub.decoders))
+        removed |= stub.removed
         if len(layers) > MAX_LAYERS:
             raise GolfError(f"packed script: expected at most {MAX_LAYERS} stubs inside each other, found more")
         tree = _tree_or_none(source)
-    return Unpacked(source, layers)
+    return Unpacked(source, layers, frozenset(removed))
 
 
 def decode_source(data: bytes) -> str:
@@ -62,8 +71,10 @@ def decode_source(data: bytes) -> str:
         raise GolfError(f"script: expected at most {MAX_INPUT_BYTES} bytes, found {len(data)}")
     try:
         encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
+        if _ASCII.decode(encoding) != _ASCII.decode():
+            raise LookupError(f"{encoding}, which does not contain ASCII")
         return io.TextIOWrapper(io.BytesIO(data), encoding).read()
-    except (SyntaxError, UnicodeDecodeError, LookupError) as error:
+    except (SyntaxError, UnicodeError, LookupError) as error:
         raise GolfError(f"script: expected Python source, found: {error}") from None
 
 
@@ -91,5 +102,10 @@ def _source_around(stub: Stub, source: str) -> str:
         if isinstance(piece, ast.stmt):
             pieces.append(textwrap.dedent("\n".join(lines[piece.lineno - 1 : piece.end_lineno])).rstrip())
         else:
-            pieces.append(decode_source(piece) if isinstance(piece, bytes) else piece)
+            pieces.append(decode_source(piece) if isinstance(piece, bytes) else _with_newlines(piece))
     return "\n".join(pieces)
+
+
+def _with_newlines(text: str) -> str:
+    """Text with the ends of lines that Python reads it with."""
+    return text.replace("\r\n", "\n").replace("\r", "\n")

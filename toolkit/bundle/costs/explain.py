@@ -14,7 +14,7 @@ import brotli
 from toolkit.bundle.build import Program, make_program
 from toolkit.bundle.minify.order import cut
 from toolkit.bundle.pack.compress import Stream, default_filters, in_parallel, raw_lzma
-from toolkit.bundle.pack.pack import ENCODINGS, imports_brotli, pack
+from toolkit.bundle.pack.pack import ENCODINGS, Stub, imports_brotli, pack
 from toolkit.components.config import Config
 
 SCRIPT = "script"  # the component of what belongs to none: imports, and the block that starts the run
@@ -58,8 +58,8 @@ def explain(cfg: Config, encoding: str = "base85") -> Explanation:
     """Measure a recipe's script."""
     program = make_program(cfg)
     code_bytes = len(pack(program.text, encoding))
-    stub = ENCODINGS["latin1" if encoding == "auto" else encoding]
-    stub_bytes = len(stub(Stream(b"", "brotli" if imports_brotli(program.text) else "lzma")))
+    encode = ENCODINGS["latin1" if encoding == "auto" else encoding]
+    stub_bytes = len(encode(Stream(b"", "brotli" if imports_brotli(program.text) else "lzma"), Stub()))
     components = measure(program, code_bytes - stub_bytes)
     shared = code_bytes - stub_bytes - sum(component.packed_bytes for component in components)
     return Explanation(cfg.name, encoding, code_bytes, stub_bytes, shared, components)
