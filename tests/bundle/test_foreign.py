@@ -10,7 +10,6 @@ import pytest
 
 from toolkit.bundle.foreign import pack_script as foreign
 from toolkit.bundle.foreign.pack_script import minify_script, pack_script
-from toolkit.bundle.minify.equal import NotEqual
 from toolkit.errors import GolfError
 from toolkit.unpack.unpack import unpack
 
