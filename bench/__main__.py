@@ -8,7 +8,7 @@ take a recipe (see their modules).
 import sys
 from collections.abc import Callable
 
-from bench import artifact, bundle, pack, rans, seed, unpack
+from bench import artifact, bundle, cpython, pack, rans, seed, unpack
 from bench.mix import full, tables
 from bench.weights import full as weights_full
 from bench.weights import tables as weights
@@ -16,6 +16,7 @@ from bench.weights import tables as weights
 BENCHES: dict[str, Callable[..., None]] = {"bundle": bundle.main, "artifact": artifact.main, "rans": rans.main}
 WITH_ARGUMENTS: dict[str, Callable[..., None]] = {
     "pack": pack.main,
+    "cpython": cpython.main,
     "unpack": unpack.main,
     "seed": seed.main,
     "mix": tables.main,
