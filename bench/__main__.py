@@ -1,6 +1,6 @@
 """`python -m bench [NAME [ARGUMENT...]]`: measure what the documentation quotes. Benchmarks live apart from tests.
 
-Without a name all run that need no argument. `pack REPO` and `unpack REPO` take a bare clone of the competition,
+Without a name all run that need no argument. `cpython` and `programs N` judge `golf pack` by behaviour. `pack REPO` and `unpack REPO` take a bare clone of the competition,
 `seed TEXT [MEGABYTES]` a file, `mix TEXTS`, `mix-full TEXTS` and `weights TEXTS` a folder of texts, `weights-full` may
 take a recipe (see their modules).
 """
@@ -8,7 +8,7 @@ take a recipe (see their modules).
 import sys
 from collections.abc import Callable
 
-from bench import artifact, bundle, cpython, pack, rans, seed, unpack
+from bench import artifact, bundle, cpython, pack, programs, rans, seed, unpack
 from bench.mix import full, tables
 from bench.weights import full as weights_full
 from bench.weights import tables as weights
@@ -17,6 +17,7 @@ BENCHES: dict[str, Callable[..., None]] = {"bundle": bundle.main, "artifact": ar
 WITH_ARGUMENTS: dict[str, Callable[..., None]] = {
     "pack": pack.main,
     "cpython": cpython.main,
+    "programs": programs.main,
     "unpack": unpack.main,
     "seed": seed.main,
     "mix": tables.main,

@@ -1,7 +1,7 @@
-"""Whether a program does the same packed and unpacked: both run in a folder of their own, and what they say is compared.
+"""Whether a program does the same packed and unpacked: both run in a folder of their own, and what they say counts.
 
 A program that a time limit ends, or that does not run as it is, says nothing about packing and is skipped. One whose
-outcome differs is run again both ways before it counts, so that a test of times or ports is not held against the packer.
+outcome differs is run again both ways before it counts, so that nobody holds a test of times against the packer.
 """
 
 import contextlib
