@@ -10,7 +10,6 @@ our functions by position only, which holds for torch as long as no hook of its 
 """
 
 import ast
-import builtins
 import itertools
 import keyword
 import string
@@ -18,6 +17,7 @@ from collections.abc import Callable, Iterator
 
 from toolkit.bundle.rewrite.scopes import Binding, Scope, find_bindings
 from toolkit.bundle.rewrite.signatures import named_parameters
+from toolkit.syntax.standard import BUILTINS
 
 LOCAL_LETTERS = "etanoisrlcdpmufbhvgkxywzjq"  # by frequency in English text: the strings and attributes use them too
 GLOBAL_LETTERS = string.ascii_uppercase + "_" + LOCAL_LETTERS[::-1]  # those that locals need least come first
@@ -34,23 +34,46 @@ def rename(tree: ast.Module, kept: Callable[[list[Binding]], set[Binding]] = lam
     named = named_parameters(tree, bindings)
     taken: dict[int, set[str]] = {}  # scope -> names in use there
     fixed = kept(bindings)
-    free = [binding for binding in bindings if binding not in fixed and is_renamable(binding, named)]
+    free = {binding for binding in bindings if binding not in fixed and is_renamable(binding, named)}
     for binding in bindings:
         if binding not in free:
             reserve(binding, binding.name, taken)
-    top = [binding for binding in free if binding.scope and binding.scope.parent is None]
-    inner = [binding for binding in free if binding.scope and binding.scope.parent is not None]
+    top = [binding for binding in bindings if binding in free and binding.scope and binding.scope.parent is None]
+    inner = [binding for binding in bindings if binding in free and binding.scope and binding.scope.parent is not None]
     top.sort(key=lambda binding: -len(binding.mentions))
     for group, letters in ((top, GLOBAL_LETTERS), (inner, LOCAL_LETTERS)):
+        open_names: dict[Scope | None, _OpenNames] = {}
         for binding in group:
-            name = next(name for name in short_names(letters) if is_free(binding, name, taken))
+            reached = set(reached_scopes(binding))
+            names = open_names.setdefault(binding.scope, _OpenNames(short_names(letters)))
+            name = names.first(taken.setdefault(id(binding.scope), set()), lambda name: is_free(name, reached, taken))
             pays = len(binding.mentions) * (len(binding.name) - len(name)) >= import_cost(binding)
-            if not pays and is_free(binding, binding.name, taken):
+            if not pays and is_free(binding.name, reached, taken):
                 name = binding.name
             reserve(binding, name, taken)
             binding.rename(name)
     if _meanings(find_bindings(tree)) != meanings:
         raise AssertionError("renaming changed what a name means")
+
+
+class _OpenNames:
+    """Names in order of preference that a scope has not used up yet: a large module has thousands in use."""
+
+    def __init__(self, names: Iterator[str]) -> None:
+        self.rest = names
+        self.seen: list[str] = []
+
+    def first(self, used: set[str], is_free: Callable[[str], bool]) -> str:
+        """The first name that is free; those that the scope has used are forgotten."""
+        self.seen = [name for name in self.seen if name not in used]
+        for name in self.seen:
+            if is_free(name):
+                return name
+        for name in self.rest:
+            self.seen.append(name)
+            if is_free(name):
+                return name
+        raise AssertionError("names never end")
 
 
 def _meanings(bindings: list[Binding]) -> list[tuple[object, ...]]:
@@ -68,12 +91,16 @@ def short_names(letters: str) -> Iterator[str]:
     for length in itertools.count(2):
         for characters in itertools.product(LOCAL_LETTERS, repeat=length):
             name = "".join(characters)
-            if not keyword.iskeyword(name) and not hasattr(builtins, name):
+            if not keyword.iskeyword(name) and name not in BUILTINS:
                 yield name
 
 
 def is_renamable(binding: Binding, named: dict[ast.arg, bool]) -> bool:
-    if binding.scope is None or isinstance(binding.scope.node, ast.ClassDef) or binding.name.startswith("__"):
+    if binding.scope is None or isinstance(binding.scope.node, ast.ClassDef) or binding.is_fixed:
+        return False
+    if binding.name.startswith("__") or binding.name == "super":  # the compiler knows these by their text
+        return False
+    if binding.scope.parent is None and binding.name in BUILTINS:  # the builtin, before it is bound and once deleted
         return False
     for mention in binding.mentions:
         if named.get(mention.node, False):
@@ -100,8 +127,9 @@ def reached_scopes(binding: Binding) -> Iterator[int]:
         yield id(binding.scope)
 
 
-def is_free(binding: Binding, name: str, taken: dict[int, set[str]]) -> bool:
-    return all(name not in taken.get(scope, ()) for scope in reached_scopes(binding))
+def is_free(name: str, reached: set[int], taken: dict[int, set[str]]) -> bool:
+    """Whether no other binding has a name in any of the scopes."""
+    return all(name not in taken.get(scope, ()) for scope in reached)
 
 
 def reserve(binding: Binding, name: str, taken: dict[int, set[str]]) -> None:

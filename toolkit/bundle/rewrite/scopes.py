@@ -1,4 +1,14 @@
-"""Which name means what: every binding of a program with all the places that mention it."""
+"""Which name means what: every binding of a program with all the places that mention it.
+
+As Python 3.11 to 3.13 resolve names: see "Resolution of names" in the language reference, and `symtable`, against which
+this is tested. What the text of a name does not show:
+
+- A name that only functions bind, under `global`, is one of the module.
+- A class body that binds a name may read it before: it then finds the global of that name, never a variable of a
+  function around. Such a read is a mention of both.
+- In a class `__name` means `_Class__name`. The binding has the name that is meant.
+- `from module import *` may bind any global name.
+"""
 
 import ast
 from dataclasses import dataclass, field
@@ -29,11 +39,15 @@ class Mention:
 
 @dataclass(eq=False)
 class Binding:
-    """One meaning of a name. `scope` is None for builtins and other names that the program does not bind."""
+    """One meaning of a name. `scope` is None for builtins and other names that the program does not bind.
+
+    `is_fixed` says that it must keep its name: not all that depends on the name are mentions which can be rewritten.
+    """
 
     name: str
     scope: Scope | None
     mentions: list[Mention] = field(default_factory=list)  # in the order of the text
+    is_fixed: bool = False
 
     def rename(self, new: str) -> None:
         for mention in self.mentions:
@@ -48,39 +62,93 @@ class Binding:
 def find_bindings(tree: ast.Module) -> list[Binding]:
     """All bindings of a program, in the order in which they are first mentioned."""
     collector = _Collector(tree)
+    top = collector.top
     bindings: dict[tuple[int, str], Binding] = {}
-    for name, mention in collector.mentions:
-        scope = _owner(name, mention.scope)
+
+    def add(name: str, scope: Scope | None, mention: Mention) -> Binding:
         binding = bindings.setdefault((id(scope), name), Binding(name, scope))
         binding.mentions.append(mention)
+        return binding
+
+    for name, mention, reads, is_fixed in collector.mentions:
+        scope = _owner(name, mention.scope, top)
+        binding = add(name, scope, mention)
+        binding.is_fixed |= is_fixed
+        if reads and scope is mention.scope and isinstance(scope.node, ast.ClassDef):
+            add(name, _if_bound(name, top), mention).is_fixed = True
+    if star_imports(tree):
+        for binding in bindings.values():
+            binding.is_fixed |= binding.scope is top
     return list(bindings.values())
 
 
-def _owner(name: str, scope: Scope) -> Scope | None:
+def star_imports(tree: ast.Module) -> list[ast.ImportFrom]:
+    """Imports that may bind any global name; Python allows them at the top level only."""
+    imports = (node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom))
+    return [node for node in imports if node.names[0].name == "*"]
+
+
+def mangled(name: str, class_name: str) -> str:
+    """What a name means in a class; `class_name` is empty outside of classes."""
+    owner = class_name.lstrip("_")
+    return f"_{owner}{name}" if owner and is_private(name) else name
+
+
+def is_private(name: str) -> bool:
+    """Whether a name means another one in a class."""
+    return name.startswith("__") and not name.endswith("__") and "." not in name
+
+
+def _owner(name: str, scope: Scope, top: Scope) -> Scope | None:
     """The scope that binds a name mentioned in `scope`."""
-    top = scope
-    while top.parent:
-        top = top.parent
-    if scope.outer.get(name) == "global":
-        return top
-    found: Scope | None = scope if name not in scope.outer else scope.parent
-    while found and (name not in found.bound or (isinstance(found.node, ast.ClassDef) and found is not scope)):
-        found = top if found.outer.get(name) == "global" else found.parent
-    return found
+    if name in scope.bound:
+        return scope
+    if scope.outer.get(name) != "global":
+        found = scope.parent
+        while found and found is not top:
+            if not isinstance(found.node, ast.ClassDef):  # what a class binds or declares is nothing to its methods
+                if name in found.bound:
+                    return found
+                if found.outer.get(name) == "global":
+                    break
+            found = found.parent
+    return _if_bound(name, top)
+
+
+def _if_bound(name: str, top: Scope) -> Scope | None:
+    return top if name in top.bound else None
 
 
 class _Collector(ast.NodeVisitor):
-    """Walks the tree in the order of the text; fills `mentions` with (name, Mention)."""
+    """Walks the tree in the order of the text; `mentions` are (name, Mention, whether it reads, whether it is fixed)."""
 
     def __init__(self, tree: ast.Module) -> None:
-        self.mentions: list[tuple[str, Mention]] = []
-        self.scope = Scope(tree, None)
+        self.mentions: list[tuple[str, Mention, bool, bool]] = []
+        self.scope = self.top = Scope(tree, None)
+        self.class_name = ""
         self.generic_visit(tree)
 
-    def mention(self, name: str, node: ast.AST, field_name: str, index: int | None = None, binds: bool = True) -> None:
-        self.mentions.append((name, Mention(self.scope, node, field_name, index)))
-        if binds and name not in self.scope.outer:
-            self.scope.bound.add(name)
+    def mention(
+        self,
+        name: str,
+        node: ast.AST,
+        field_name: str,
+        index: int | None = None,
+        binds: bool = True,
+        reads: bool = False,
+        is_fixed: bool = False,
+    ) -> None:
+        meant = mangled(name, self.class_name)
+        self.mentions.append((meant, Mention(self.scope, node, field_name, index), reads, is_fixed or meant != name))
+        if binds:
+            self.bind(meant, self.scope)
+
+    def bind(self, name: str, scope: Scope) -> None:
+        declared = scope.outer.get(name)
+        if declared is None:
+            scope.bound.add(name)
+        elif declared == "global":
+            self.top.bound.add(name)
 
     def visit_all(self, *nodes: Any) -> None:
         for node in nodes:
@@ -96,15 +164,31 @@ class _Collector(ast.NodeVisitor):
         self.scope = self.scope.parent
 
     def visit_Name(self, node: ast.Name) -> None:
-        self.mention(node.id, node, "id", binds=not isinstance(node.ctx, ast.Load))
+        reads = isinstance(node.ctx, ast.Load)
+        self.mention(node.id, node, "id", binds=not reads, reads=reads)
+
+    def visit_AugAssign(self, node: ast.AugAssign) -> None:
+        if isinstance(node.target, ast.Name):
+            self.mention(node.target.id, node.target, "id", reads=True)
+        else:
+            self.visit(node.target)
+        self.visit(node.value)
+
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> None:
+        if isinstance(node.target, ast.Name):  # `(x): int` alone binds nothing
+            self.mention(node.target.id, node.target, "id", binds=bool(node.simple or node.value))
+        else:
+            self.visit(node.target)
+        self.visit_all(node.annotation, node.value)
 
     def visit_NamedExpr(self, node: ast.NamedExpr) -> None:
         self.visit(node.value)
-        inner = self.scope
-        while isinstance(self.scope.node, _COMPREHENSIONS) and self.scope.parent:
-            self.scope = self.scope.parent
-        self.visit(node.target)
-        self.scope = inner
+        name, scope = mangled(node.target.id, self.class_name), self.scope
+        while isinstance(scope.node, _COMPREHENSIONS) and scope.parent:
+            scope.outer[name] = "nonlocal"
+            scope = scope.parent
+        self.bind(name, scope)
+        self.mention(node.target.id, node.target, "id", binds=False)
 
     def visit_arg(self, node: ast.arg) -> None:
         self.mention(node.arg, node, "arg")
@@ -123,8 +207,10 @@ class _Collector(ast.NodeVisitor):
 
     def visit_ClassDef(self, node: ast.ClassDef) -> None:
         self.visit_all(node.decorator_list, node.bases, node.keywords)
-        self.mention(node.name, node, "name")
+        self.mention(node.name, node, "name", is_fixed=_has_private_names(node))
+        outer, self.class_name = self.class_name, node.name
         self.visit_inside(node, node.body)
+        self.class_name = outer
 
     def visit_comprehension_expression(self, node: Any) -> None:
         first, *others = node.generators
@@ -135,7 +221,8 @@ class _Collector(ast.NodeVisitor):
     visit_ListComp = visit_SetComp = visit_DictComp = visit_GeneratorExp = visit_comprehension_expression
 
     def visit_alias(self, node: ast.alias) -> None:
-        self.mention(node.asname or node.name.partition(".")[0], node, "asname")
+        if node.name != "*":
+            self.mention(node.asname or node.name.partition(".")[0], node, "asname")
 
     def visit_ExceptHandler(self, node: ast.ExceptHandler) -> None:
         self.visit_all(node.type)
@@ -145,7 +232,9 @@ class _Collector(ast.NodeVisitor):
 
     def visit_Global(self, node: ast.Global | ast.Nonlocal) -> None:
         for index, name in enumerate(node.names):
-            self.scope.outer[name] = "global" if isinstance(node, ast.Global) else "nonlocal"
+            if self.scope is not self.top:
+                meant = mangled(name, self.class_name)
+                self.scope.outer[meant] = "global" if isinstance(node, ast.Global) else "nonlocal"
             self.mention(name, node, "names", index, binds=False)
 
     visit_Nonlocal = visit_Global
@@ -161,6 +250,16 @@ class _Collector(ast.NodeVisitor):
         self.visit_all(node.keys, node.patterns)
         if node.rest:
             self.mention(node.rest, node, "rest")
+
+
+def _has_private_names(node: ast.ClassDef) -> bool:
+    """Whether names in a class mean others for the sake of its own name."""
+    for inner in ast.walk(node):
+        for _, value in ast.iter_fields(inner):
+            names = value if isinstance(value, list) else [value]
+            if not isinstance(inner, ast.Constant) and any(isinstance(n, str) and is_private(n) for n in names):
+                return True
+    return False
 
 
 def parameters(args: ast.arguments) -> list[ast.arg]:
