@@ -11,7 +11,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from bench.judge import Judge, Run, judge_all, report
+from bench.judge import Judge, Program, Run, judge_all, report
 
 _IS_PROGRAM = re.compile(r"^if __name__ == ['\"]__main__['\"]", re.MULTILINE)
 _COUNT = re.compile(r"^Ran (\d+) tests?", re.MULTILINE)
@@ -50,4 +50,4 @@ def main(*arguments: str) -> None:
     options = parser.parse_args(arguments)
     files = test_files(options.python, options.match)
     judge = Judge(options.python, says, limit=options.limit, quick=options.quick)
-    report(judge_all(judge, files, options.keep, options.jobs))
+    report(judge_all(judge, {path.name: Program(path) for path in files}, options.keep, options.jobs))

@@ -9,13 +9,14 @@ import dataclasses
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import tempfile
 import time
 import traceback
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,12 +46,18 @@ class Run:
 
 
 @dataclass(frozen=True)
+class Program:
+    path: Path
+    arguments: tuple[str, ...] = ()
+    with_folder: bool = False  # runs with what lies beside it
+
+
+@dataclass(frozen=True)
 class Judge:
     """How programs are run, and what of a run has to be equal."""
 
     python: str
     says: Callable[[Run], str | None]  # None where a run says nothing
-    arguments: tuple[str, ...] = ()
     limit: float = 60.0  # seconds of a run
     quick: bool = False  # without the search for the best compression
 
@@ -69,19 +76,19 @@ class Verdict:
     packed_tail: str = ""
 
 
-def judge_all(judge: Judge, programs: Iterable[Path], keep: Path | None, jobs: int) -> list[Verdict]:
+def judge_all(judge: Judge, programs: Mapping[str, Program], keep: Path | None, jobs: int) -> list[Verdict]:
     """Verdicts in the order of the programs. What `keep` holds as equal or skipped is not judged again."""
     kept = read_kept(keep)
-    again = [path for path in programs if kept.get(path.name, Verdict("", DIFFERENT)).kind not in (EQUAL, SKIPPED)]
+    again = [name for name in programs if name not in kept or kept[name].kind not in (EQUAL, SKIPPED)]
     with ProcessPoolExecutor(jobs) as pool:
-        waiting = {path.name: pool.submit(judge_program, judge, path, kept.get(path.name)) for path in again}
+        waiting = {name: pool.submit(judge_program, judge, name, programs[name], kept.get(name)) for name in again}
         for name, future in waiting.items():
             kept[name] = verdict = future.result()
             print(f"{verdict.packing_seconds:6.1f} s  {name}: {verdict.kind} {verdict.detail}", flush=True)
             if keep:
                 records = {name: dataclasses.asdict(verdict) for name, verdict in sorted(kept.items())}
                 write_atomically(keep / "verdicts.json", json.dumps(records, indent=1))
-    return [kept[path.name] for path in programs]
+    return [kept[name] for name in programs]
 
 
 def read_kept(keep: Path | None) -> dict[str, Verdict]:
@@ -93,10 +100,10 @@ def read_kept(keep: Path | None) -> dict[str, Verdict]:
     return {}
 
 
-def judge_program(judge: Judge, path: Path, before: Verdict | None = None) -> Verdict:
+def judge_program(judge: Judge, name: str, program: Program, before: Verdict | None = None) -> Verdict:
     """`before` is the last verdict on it: what was packed to the same bytes is as different as it was."""
-    name, source = path.name, path.read_bytes()
-    unpacked = before.unpacked if before else _says(judge, name, source)[0]
+    source = program.path.read_bytes()
+    unpacked = before.unpacked if before else _says(judge, program, source)[0]
     if not unpacked:
         return Verdict(name, SKIPPED, "does not run or end as it is")
     started = time.perf_counter()
@@ -112,10 +119,10 @@ def judge_program(judge: Judge, path: Path, before: Verdict | None = None) -> Ve
     seconds = time.perf_counter() - started
     if before and before.packed_sha256 == packed.sha256:
         return before
-    said, tail = _says(judge, name, packed.packed)
+    said, tail = _says(judge, program, packed.packed)
     if said != unpacked:  # perhaps it never says the same twice
-        unpacked, _ = _says(judge, name, source)
-        said, tail = _says(judge, name, packed.packed)
+        unpacked, _ = _says(judge, program, source)
+        said, tail = _says(judge, program, packed.packed)
     kind = EQUAL if said == unpacked else DIFFERENT
     detail = "" if kind == EQUAL else f"{unpacked} -> {said or 'nothing'}"
     return Verdict(name, kind, detail, unpacked, said, seconds, packed.sha256, "" if kind == EQUAL else tail)
@@ -134,24 +141,26 @@ def report(verdicts: list[Verdict]) -> None:
     print(f"longest packing {max((verdict.packing_seconds for verdict in verdicts), default=0):.1f} s")
 
 
-def _says(judge: Judge, name: str, script: bytes) -> tuple[str, str]:
+def _says(judge: Judge, program: Program, script: bytes) -> tuple[str, str]:
     """What a run says, and its last words."""
-    run = run_program(judge, name, script)
+    run = run_program(judge, program, script)
     if run is None:
         return "", "ended by the time limit"
     return judge.says(run) or "", f"{run.stdout[-_TAIL:]}\n{run.stderr[-_TAIL:]}"
 
 
-def run_program(judge: Judge, name: str, script: bytes) -> Run | None:
-    """Run a script in a fresh folder; None if the time limit ended it, with all that it started."""
+def run_program(judge: Judge, program: Program, script: bytes) -> Run | None:
+    """Run a script in the place of a program, in a fresh folder. None if the time limit ended it and its children."""
     with tempfile.TemporaryDirectory(prefix="judge", ignore_cleanup_errors=True) as folder:
-        (Path(folder) / name).write_bytes(script)
+        if program.with_folder:
+            shutil.copytree(program.path.parent, folder, dirs_exist_ok=True)
+        (Path(folder) / program.path.name).write_bytes(script)
         environment = {"PATH": os.environ["PATH"], "HOME": folder, "TMPDIR": folder, "PYTHONHASHSEED": "0"}
         with (
             tempfile.TemporaryFile() as stdout,
             tempfile.TemporaryFile() as stderr,  # pipes would wait for whatever the program leaves running
             subprocess.Popen(
-                [judge.python, name, *judge.arguments],
+                [judge.python, program.path.name, *program.arguments],
                 cwd=folder,
                 env=environment,
                 stdin=subprocess.DEVNULL,

@@ -10,7 +10,7 @@ import warnings
 
 from hypothesis import HealthCheck, given, settings
 
-from tests.support.programs import programs
+from tests.support.programs.program import programs
 from toolkit.bundle.foreign.pack_script import pack_script
 from toolkit.unpack.unpack import unpack
 
