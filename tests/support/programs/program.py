@@ -138,7 +138,7 @@ class _Writer(Definitions):
             self.line("print(type(error).__name__)")
 
     def delete(self, scope: Scope) -> None:
-        bound = sorted(scope.numbers & set(VARIABLES))
+        bound = sorted(scope.numbers - scope.declared & set(VARIABLES))
         if bound:
             self.line(f"del {(name := self.choose(bound))}")
             self.bind_again(scope, name)

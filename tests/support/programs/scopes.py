@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-VARIABLES = ("total", "count", "value", "a", "b", "index", "A", "size_of")
+VARIABLES = ("total", "count", "value", "a", "e", "index", "t", "size_of")  # e, t and a are the first short names
 FUNCTIONS = ("compute", "apply_to", "helper", "f", "B", "outer", "value")
 CLASSES = ("Shape", "Point", "C", "Record")
 OBJECTS = ("thing", "o", "shape")
