@@ -12,13 +12,14 @@ from toolkit.bundle.foreign.define import define
 from toolkit.bundle.foreign.guards import Blocker, find_guards
 from toolkit.bundle.foreign.strip import drop_unused, merge_imports, remove_notes
 from toolkit.bundle.minify.csource import minify_c_sources
-from toolkit.bundle.minify.equal import prove_equal_up_to_names
-from toolkit.bundle.minify.printer import shortest_text
+from toolkit.bundle.minify.equal import NotEqual, prove_equal_up_to_names
+from toolkit.bundle.minify.printer import exact_text
 from toolkit.bundle.minify.rename import rename
+from toolkit.bundle.minify.shorten import shorten
 from toolkit.bundle.pack.pack import pack
 from toolkit.bundle.rewrite.scopes import find_bindings
 from toolkit.errors import GolfError
-from toolkit.syntax.unparse import copied
+from toolkit.syntax.unparse import copied, unparse
 from toolkit.unpack.unpack import parse_source, unpack
 
 
@@ -38,15 +39,17 @@ class PackedScript:
 def pack_script(data: bytes, defines: Mapping[str, str] | None = None, encoding: str = "base85") -> PackedScript:
     """Pack a script of any kind; one that packing would make longer is only minified. Deterministic.
 
-    `GolfError` for a script that cannot be read or has no such setting as `defines` names. `NotEqual` or
-    `AssertionError` where a step changed the program, which is a bug of ours.
+    `GolfError` for a script that cannot be read, has no such setting as `defines` names, or is one that a step would
+    change.
     """
     unpacked = unpack(data)
     try:
         text, dropped, blockers = _minified(unpacked.source, defines)
-    except RecursionError:
+        packed = min(pack(text, encoding), text.encode(), key=len)
+    except (RecursionError, MemoryError):
         raise GolfError("script: expected Python source, found: nested too deeply") from None
-    packed = min(pack(text, encoding), text.encode(), key=len)
+    except (NotEqual, AssertionError, RuntimeError, SyntaxError, ValueError) as error:
+        raise GolfError(f"script: cannot be packed: {_in_one_line(error)}; nothing was written") from None
     return PackedScript(
         packed=packed,
         sha256=hashlib.sha256(packed).hexdigest(),
@@ -56,6 +59,10 @@ def pack_script(data: bytes, defines: Mapping[str, str] | None = None, encoding:
         dropped=dropped,
         blockers=blockers,
     )
+
+
+def _in_one_line(error: Exception) -> str:
+    return " ".join(str(error).split()) or type(error).__name__
 
 
 def _minified(source: str, defines: Mapping[str, str] | None) -> tuple[str, list[str], list[Blocker]]:
@@ -80,7 +87,7 @@ def check_compiles(tree: ast.Module) -> None:
 def minify_script(tree: ast.Module) -> tuple[str, list[str]]:
     """The smallest text of a program, proven equal, and the names that were dropped. The tree is used up.
 
-    `GolfError` for an f-string that this Python can read, but not write.
+    `ValueError` for an f-string or a number that this Python can read, but not write.
     """
     original = copied(tree)
     remove_notes(tree)
@@ -90,25 +97,16 @@ def minify_script(tree: ast.Module) -> tuple[str, list[str]]:
     remaining = copied(tree)
     merge_imports(tree)
     rename(tree, lambda bindings: find_guards(tree, bindings).kept)
-    try:
-        text = print_tree(tree)
-    except ValueError as error:  # a backslash inside an f-string
-        raise GolfError(f"script: expected f-strings that Python before 3.12 can write, found: {error}") from None
+    text = print_tree(tree)
     prove_equal_up_to_names(remaining, ast.parse(text))
     return text, dropped
 
 
 def print_tree(tree: ast.Module) -> str:
-    """A program's shortest text: what changes the tree, hoists literals or guesses at names is turned off."""
-    return shortest_text(
-        tree,
-        rename_locals=False,
-        hoist_literals=False,
-        combine_imports=False,
-        remove_annotations=False,
-        remove_object_base=False,
-        convert_posargs_to_args=False,
-        preserve_shebang=False,
-        remove_explicit_return_none=False,
-        remove_builtin_exception_brackets=False,
-    )
+    """A program's shortest text, the same under every Python. The tree is used up."""
+    shorten(tree)
+    plain = ast.parse(unparse(tree))
+    for node in ast.walk(plain):
+        if isinstance(node, ast.Constant):
+            node.kind = None  # the `u` of a string, which means nothing
+    return exact_text(plain)

@@ -3,27 +3,28 @@
 Both trees are first brought to one form: imports one name a statement, no `pass` and no bare literals (docstrings among
 them) beside other statements, constant expressions evaluated. Then they are walked side by side. Every place that holds
 a name leads to a binding on either side, and these pairs must form a one-to-one map; names that the program does not
-bind itself, attributes, keywords and literals must be the same. An annotation may be gone, but not changed.
+bind itself, attributes, keywords and literals must be the same. Annotations and docstrings may be gone, not changed.
 
-Python's own compiler is asked as well: without annotations, both programs must compile to the same operations, so
-that it too takes the same names for locals, cells and globals.
+Python's own compiler is asked as well, which knows nothing of our idea of scopes: see `compiled`.
 """
 
 import ast
-import dis
-from collections.abc import Iterator
-from itertools import zip_longest
-from types import CodeType
 from typing import Any
 
+from toolkit.bundle.minify.compiled import compiled, differences
 from toolkit.bundle.rewrite.scopes import Binding, find_bindings
 from toolkit.bundle.rewrite.signatures import is_plain
-from toolkit.syntax.constants import NotConstant, evaluate
+from toolkit.syntax.constants import NotConstant, evaluate, is_literal
 from toolkit.syntax.unparse import copied
 
-_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
-# What the size of an index or jump decides; and how a method is called, which differs where any import has that name.
-_SKIPPED_OPERATIONS = {"EXTENDED_ARG", "NOP", "CACHE", "PUSH_NULL"}
+_NOTES = {
+    (ast.arg, "annotation"),
+    (ast.FunctionDef, "returns"),
+    (ast.AsyncFunctionDef, "returns"),
+    (ast.Assign, "note"),
+    (ast.AnnAssign, "note"),
+}
+_DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 _Place = tuple[Any, str, int | None]  # a node, its field that holds a name, and the index there
 
 
@@ -33,17 +34,40 @@ class NotEqual(Exception):
 
 def prove_equal_up_to_names(before: ast.Module, after: ast.Module) -> None:
     """Raise `NotEqual` unless a one-to-one renaming and the loss of notes turns `before` into `after`."""
+    _compare_future(before, after)
     left, right = _normal(before), _normal(after)
     _Walk(left, right).compare(left, right, "program")
-    for one, other in zip_longest(_operations(_compiled(left)), _operations(_compiled(right))):
-        if one != other:
-            raise NotEqual(f"expected the same operations, found {one} and {other}")
+    for difference in differences(compiled(left), compiled(right)):
+        raise NotEqual(difference)
+
+
+def _compare_future(before: ast.Module, after: ast.Module) -> None:
+    """Whether annotations are evaluated must stay as it is, as long as there are any."""
+    is_lazy, is_still_lazy = (any(map(_is_future, tree.body)) for tree in (before, after))
+    notes = (getattr(node, name, None) for node in ast.walk(after) for name in ("annotation", "returns"))
+    if is_still_lazy and not is_lazy:
+        raise NotEqual("expected annotations that are evaluated, found texts")
+    if is_lazy and not is_still_lazy and not all(note is None or _is_empty_note(note) for note in notes):
+        raise NotEqual("expected annotations that are texts, found some that are evaluated")
+
+
+def _is_future(stmt: ast.stmt) -> bool:
+    return (
+        isinstance(stmt, ast.ImportFrom)
+        and stmt.module == "__future__"
+        and any(alias.name == "annotations" for alias in stmt.names)
+    )
 
 
 class _Normal(ast.NodeTransformer):
-    """Puts a tree into the form in which it is compared; annotations of assignments become their attribute `note`."""
+    """Puts a tree into the form in which it is compared.
+
+    Annotations of assignments become their attribute `note`, docstrings the attribute `doc`.
+    """
 
     def generic_visit(self, node: ast.AST) -> ast.AST:
+        if isinstance(node, _DOCUMENTED):
+            node.doc = ast.get_docstring(node, clean=False)  # type: ignore[union-attr]
         super().generic_visit(node)
         if isinstance(node, ast.ClassDef) and is_plain(node):
             node.body = [stmt for stmt in node.body if not isinstance(stmt, ast.AnnAssign)] or [ast.Pass()]
@@ -76,14 +100,21 @@ class _Normal(ast.NodeTransformer):
             node.value = None
         return node
 
-    def visit_expression(self, node: ast.expr) -> ast.AST:
+    def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
         self.generic_visit(node)
-        try:
-            return ast.copy_location(ast.Constant(evaluate(node)), node)
-        except NotConstant:
-            return node
+        return _value(node, [node.left, node.right])
 
-    visit_BinOp = visit_UnaryOp = visit_expression
+    def visit_UnaryOp(self, node: ast.UnaryOp) -> ast.AST:
+        self.generic_visit(node)
+        return _value(node, [node.operand])
+
+
+def _value(node: ast.expr, operands: list[ast.expr]) -> ast.expr:
+    """What an operator gives whose operands are constants; each level looks at the one below only."""
+    try:
+        return ast.copy_location(ast.Constant(evaluate(node)), node) if all(map(is_literal, operands)) else node
+    except NotConstant:
+        return node
 
 
 def _normal(tree: ast.Module) -> ast.Module:
@@ -115,6 +146,8 @@ class _Walk:
         elif isinstance(left, ast.AST):
             line = getattr(left, "lineno", None)
             where = f"{type(left).__name__} in line {line}" if line else where
+            if getattr(right, "doc", None) not in (None, getattr(left, "doc", None)):
+                raise NotEqual(f"{where}: expected its docstring or none, found another")
             for name in (*left._fields, "note"):
                 self.compare_field(left, right, name, f"{where}, {name}")
         elif repr(left) != repr(right):  # tells 0.0 from -0.0, and nan is like itself
@@ -128,25 +161,27 @@ class _Walk:
                 self.match((left, name, index), (right, name, index), where)
         elif (left, name, None) in self.before:
             self.match((left, name, None), (right, name, None), where)
-        elif name not in ("ctx", "kind", "type_comment") and not (
-            name in ("annotation", "returns", "note") and (other is None or _is_empty_note(other))
-        ):
+        elif (type(left), name) in _NOTES and one and (other is None or _is_empty_note(other)):
+            setattr(left, name, None)  # the compiler shall not see it either
+            setattr(right, name, None)
+        elif name not in ("ctx", "kind", "type_comment"):
             self.compare(one, other, where)
 
     def match(self, left: _Place, right: _Place, where: str) -> None:
         """Two places that hold names: their bindings belong together, here and everywhere."""
-        one, other = self.before[left], self.after.get(right)
-        if other is None:
-            raise NotEqual(f"{where}: expected a name for {one.name}, found none")
-        is_paired = self.forward.setdefault(one, other) is other and self.backward.setdefault(other, one) is one
-        is_fixed = _is_fixed(one) or _is_fixed(other)
-        if not is_paired or (is_fixed and one.name != other.name):
-            raise NotEqual(f"{where}: expected the name that stands for {one.name}, found {other.name}")
+        meanings, found = self.before[left], self.after.get(right, [])
+        if len(meanings) != len(found):
+            raise NotEqual(f"{where}: expected {len(meanings)} meanings of {meanings[0].name}, found {len(found)}")
+        for one, other in zip(meanings, found, strict=True):
+            is_paired = self.forward.setdefault(one, other) is other and self.backward.setdefault(other, one) is one
+            is_fixed = _is_fixed(one) or _is_fixed(other)
+            if not is_paired or (is_fixed and one.name != other.name):
+                raise NotEqual(f"{where}: expected the name that stands for {one.name}, found {other.name}")
 
 
 def _is_fixed(binding: Binding) -> bool:
     """Whether a name is not the program's to choose: that of a builtin, or of an attribute."""
-    return binding.scope is None or isinstance(binding.scope.node, ast.ClassDef)
+    return binding.scope is None or isinstance(binding.scope.node, ast.ClassDef) or binding.is_fixed
 
 
 def _is_empty_note(note: Any) -> bool:
@@ -154,49 +189,9 @@ def _is_empty_note(note: Any) -> bool:
     return isinstance(note, ast.Constant) and note.value == 0
 
 
-def _bindings_by_place(tree: ast.Module) -> dict[_Place, Binding]:
-    return {(m.node, m.field, m.index): binding for binding in find_bindings(tree) for m in binding.mentions}
-
-
-def _compiled(tree: ast.Module) -> CodeType:
-    """Code of a normal tree without annotations, all of it in one line: the compiler looks at lines to merge jumps.
-
-    From 3.12 on Python moves comprehensions into the function around, where those that share a name share a variable.
-    It leaves generators alone, so they stand in for comprehensions here: their scopes are the same.
-    """
-    tree = _Generators().visit(tree)
-    for node in ast.walk(tree):
-        if isinstance(node, ast.arg):
-            node.annotation = None
-        if isinstance(node, _FUNCTIONS):
-            node.returns = None
-        if "lineno" in node._attributes:
-            node.lineno = node.end_lineno = 1  # type: ignore[attr-defined]
-            node.col_offset = node.end_col_offset = 0  # type: ignore[attr-defined]
-    return compile(tree, "program", "exec", dont_inherit=True)
-
-
-class _Generators(ast.NodeTransformer):
-    """Makes a generator of every comprehension."""
-
-    def visit_ListComp(self, node: ast.ListComp | ast.SetComp) -> ast.expr:
-        self.generic_visit(node)
-        return ast.copy_location(ast.GeneratorExp(node.elt, node.generators), node)
-
-    visit_SetComp = visit_ListComp
-
-    def visit_DictComp(self, node: ast.DictComp) -> ast.expr:
-        self.generic_visit(node)
-        pair = ast.copy_location(ast.Tuple([node.key, node.value], ast.Load()), node)
-        return ast.copy_location(ast.GeneratorExp(pair, node.generators), node)
-
-
-def _operations(code: CodeType) -> Iterator[object]:
-    """A program without names: signature, number of variables of each kind and operations of every code object."""
-    yield code.co_argcount, code.co_posonlyargcount, code.co_kwonlyargcount, code.co_flags
-    yield code.co_nlocals, len(code.co_cellvars), len(code.co_freevars)
-    for operation in dis.get_instructions(code):
-        if operation.opname not in _SKIPPED_OPERATIONS:
-            yield "LOAD_ATTR" if operation.opname == "LOAD_METHOD" else operation.opname
-        if isinstance(operation.argval, CodeType):
-            yield from _operations(operation.argval)
+def _bindings_by_place(tree: ast.Module) -> dict[_Place, list[Binding]]:
+    places: dict[_Place, list[Binding]] = {}
+    for binding in find_bindings(tree):
+        for mention in binding.mentions:
+            places.setdefault((mention.node, mention.field, mention.index), []).append(binding)
+    return places

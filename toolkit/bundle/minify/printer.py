@@ -7,11 +7,13 @@ and the quote around it, so the text is printed once more, with f-strings that a
 import ast
 import re
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 import python_minifier
 from python_minifier.f_string import OuterFString
 from python_minifier.module_printer import ModulePrinter
+from python_minifier.token_printer import TokenPrinter, TokenTypes
 
 from toolkit.syntax.unparse import unparse
 
@@ -23,17 +25,84 @@ def shortest_text(tree: ast.Module, **options: Any) -> str:
 
     `ValueError` for an f-string that cannot be written for Python 3.11.
     """
-    minified = ast.parse(python_minifier.minify(unparse(tree), **options))
-    text: str = _Printer()(minified)
+    return exact_text(ast.parse(python_minifier.minify(unparse(tree), **options)))
+
+
+def exact_text(tree: ast.Module) -> str:
+    """Print a program, changing nothing of its tree; `AssertionError` if that does not succeed.
+
+    A statement that python-minifier cannot print is printed as Python does. `ValueError` as above.
+    """
+    text = "\n".join(map(_statement, tree.body))
+    if ast.dump(ast.parse(text)) != ast.dump(tree):
+        raise AssertionError("printing changed the program's tree")
+    return text
+
+
+def _statement(stmt: ast.stmt) -> str:
+    module = ast.Module([stmt], [])
+    expected = ast.dump(module)
+    for candidate in _candidates(module):
+        try:
+            if ast.dump(ast.parse(candidate)) == expected:
+                return candidate
+        except SyntaxError:
+            continue
+    return unparse(stmt)
+
+
+def _candidates(module: ast.Module) -> Iterator[str]:
+    try:
+        text: str = _Printer()(module)
+    except (AssertionError, RuntimeError) as error:  # python-minifier's words for what it cannot print
+        if isinstance(error, RecursionError):
+            raise
+        return
     # Spaces for the tabs that indent: a script has many spaces and no other tab, which costs a symbol of its own.
-    spaced = re.sub(r"^\t+", lambda tabs: " " * len(tabs[0]), text, flags=re.MULTILINE)
-    for candidate in (spaced, text):  # a line inside of a string may begin with a tab
-        if ast.dump(ast.parse(candidate)) == ast.dump(minified):
-            return candidate
-    raise AssertionError("printing changed the program's tree")
+    yield re.sub(r"^\t+", lambda tabs: " " * len(tabs[0]), text, flags=re.MULTILINE)
+    yield text  # a line inside of a string may begin with a tab
+
+
+class _Tokens(TokenPrinter):
+    """Collects text in a list: python-minifier's own copies all of it for every token."""
+
+    def __init__(self) -> None:
+        self.pieces: list[str] = []
+        super().__init__()
+
+    @property
+    def _code(self) -> str:
+        """Methods of the base add to this attribute and set it."""
+        return ""
+
+    @_code.setter
+    def _code(self, text: str) -> None:
+        if text:
+            self.pieces.append(text)
+
+    def __str__(self) -> str:
+        return "".join(self.pieces)
+
+    def newline(self) -> None:
+        while self.pieces:
+            if last := self.pieces.pop().rstrip("\n\t;"):
+                self.pieces += [last, "\n" + "\t" * self.indent]
+                break
+        self.previous_token = TokenTypes.NewLine
+
+    def end_statement(self) -> None:
+        if self.indent == 0:
+            self.newline()
+        elif self.pieces[-1][-1] != ";":
+            self.pieces.append(";")
+        self.previous_token = TokenTypes.EndStatement
 
 
 class _Printer(ModulePrinter):
+    def __init__(self) -> None:
+        super().__init__()
+        self.printer = _Tokens()
+
     def visit_JoinedStr(self, node: ast.JoinedStr) -> None:
         self.printer.fstring(str(_FString(node, pep701=False)))
 

@@ -46,7 +46,8 @@ def rename(tree: ast.Module, kept: Callable[[list[Binding]], set[Binding]] = lam
         for binding in group:
             reached = set(reached_scopes(binding))
             names = open_names.setdefault(binding.scope, _OpenNames(short_names(letters)))
-            name = names.first(taken.setdefault(id(binding.scope), set()), lambda name: is_free(name, reached, taken))
+            used = taken.setdefault(id(binding.scope), set())
+            name = next(name for name in names.without(used) if is_free(name, reached, taken))
             pays = len(binding.mentions) * (len(binding.name) - len(name)) >= import_cost(binding)
             if not pays and is_free(binding.name, reached, taken):
                 name = binding.name
@@ -63,17 +64,14 @@ class _OpenNames:
         self.rest = names
         self.seen: list[str] = []
 
-    def first(self, used: set[str], is_free: Callable[[str], bool]) -> str:
-        """The first name that is free; those that the scope has used are forgotten."""
+    def without(self, used: set[str]) -> Iterator[str]:
+        """All names but those that the scope has used, which are forgotten."""
         self.seen = [name for name in self.seen if name not in used]
-        for name in self.seen:
-            if is_free(name):
-                return name
+        yield from list(self.seen)
         for name in self.rest:
             self.seen.append(name)
-            if is_free(name):
-                return name
-        raise AssertionError("names never end")
+            if name not in used:
+                yield name
 
 
 def _meanings(bindings: list[Binding]) -> list[tuple[object, ...]]:

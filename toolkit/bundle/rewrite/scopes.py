@@ -120,7 +120,7 @@ def _if_bound(name: str, top: Scope) -> Scope | None:
 
 
 class _Collector(ast.NodeVisitor):
-    """Walks the tree in the order of the text; `mentions` are (name, Mention, whether it reads, whether it is fixed)."""
+    """Walks the tree in the order of the text; `mentions` are (name, Mention, whether it reads, is fixed)."""
 
     def __init__(self, tree: ast.Module) -> None:
         self.mentions: list[tuple[str, Mention, bool, bool]] = []
