@@ -111,7 +111,8 @@ def judge_program(judge: Judge, name: str, program: Program, before: Verdict | N
         with _alarm(_PACKING_SECONDS), _no_cache(), _without_search() if judge.quick else contextlib.nullcontext():
             packed = pack_script(source)
     except GolfError as error:
-        return Verdict(name, SYNTAX if _is_newer(source) else REFUSED, str(error), unpacked)
+        kind = SYNTAX if _is_newer(source) else REFUSED
+        return Verdict(name, kind, str(error), unpacked, packed_tail=traceback.format_exc()[-_TAIL:])
     except TimeoutError:
         return Verdict(name, SLOW, f"packing takes more than {_PACKING_SECONDS} s", unpacked)
     except Exception as error:
