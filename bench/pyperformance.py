@@ -22,7 +22,7 @@ def says(run: Run) -> str | None:
 
 def arguments_of(path: Path) -> tuple[str, ...]:
     described = tomllib.loads(path.with_name("pyproject.toml").read_text())
-    return ("--debug-single-value", *described["tool"]["pyperformance"].get("extra_opts", ()))
+    return ("--debug-single-value", "--quiet", *described["tool"]["pyperformance"].get("extra_opts", ()))
 
 
 def main(*arguments: str) -> None:

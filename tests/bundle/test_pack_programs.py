@@ -2,9 +2,12 @@
 
 import importlib.util
 import os
+import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from unittest import mock
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -16,10 +19,31 @@ from tests.support.minifier_issues import ISSUES
 from tests.support.programs.idioms import IDIOMS
 from tests.support.programs.program import PRELUDE, programs
 from toolkit.bundle.foreign.pack_script import pack_script
+from toolkit.bundle.pack import compress
 
 # Each is about something else: decorators and frames, references to a module of the same name, patterns of assignment,
 # scopes, names of parameters, and the printing of expressions.
 CPYTHON = ("test_contextlib", "test_heapq", "test_unpack_ex", "test_scope", "test_keywordonlyarg", "test_fstring")
+
+
+def sections(path: Path) -> Iterator[tuple[str, str]]:
+    """Programs of a file, each below a line with its title."""
+    for section in re.split(r"^#%% ", path.read_text(), flags=re.MULTILINE)[1:]:
+        title, _, source = section.partition("\n")
+        yield f"{path.stem}: {title}", source
+
+
+# What programs do to themselves and to others, by kind.
+BEHAVIOURS = dict(
+    section for path in sorted(Path(__file__).parents[1].glob("support/behaviours/*.txt")) for section in sections(path)
+)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _without_search() -> Iterator[None]:
+    """Bytes do not matter here, seconds do."""
+    with mock.patch.object(compress, "search_filters", compress.default_filters):
+        yield
 
 
 @pytest.mark.slow
@@ -40,6 +64,15 @@ def test_idioms_print_the_same_as_scripts(idiom: str, tmp_path: Path) -> None:
 def test_issues_of_python_minifier(source: str, printed: str) -> None:
     assert outcome(source) == (printed, "")
     assert outcome(inside(source)) == (printed, "")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("source", BEHAVIOURS.values(), ids=BEHAVIOURS)
+def test_scripts_behave_the_same(source: str, tmp_path: Path) -> None:
+    """As files, each long enough to be packed in a stub."""
+    source += f'assert True, "{"padding " * 500}"\n'
+    packed = pack_script(source.encode()).packed
+    assert run(packed, tmp_path) == run(source.encode(), tmp_path)
 
 
 @pytest.mark.slow
