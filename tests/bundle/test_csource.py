@@ -120,6 +120,24 @@ def test_which_strings(program: str, is_minified: bool) -> None:
     assert (minify_c_sources(tree) > 0) is is_minified
 
 
+@pytest.mark.parametrize(
+    ("program", "is_minified"),
+    [
+        ("from torch.utils.cpp_extension import load_inline\nload_inline('a', cpp_sources=[SOURCE])", True),
+        ("cupy.RawKernel(SOURCE, 'f')", True),
+        ("open('a.c', 'w').write(SOURCE)", False),
+        ("print(SOURCE)", False),
+        ("load_inline('a', f(SOURCE))", False),
+        ("load_inline('a', SOURCE)\nprint(SOURCE)", False),
+        ("def load_inline(a): print(a)\nload_inline(SOURCE)", False),
+        ("class A:\n    def RawKernel(self, a): print(a)\nA().RawKernel(SOURCE)", False),
+    ],
+)
+def test_which_strings_of_a_program_that_is_not_ours(program: str, is_minified: bool) -> None:
+    tree = ast.parse(f"SOURCE = {SOURCE!r}\n{program}")
+    assert (minify_c_sources(tree, is_ours=False) > 0) is is_minified
+
+
 def test_packed_scripts_hold_minified_sources() -> None:
     script = f"from torch.utils.cpp_extension import load_inline\nload_inline(name='a', cpp_sources={SOURCE!r})\n"
     source = unpack(pack_script(script.encode()).packed).source

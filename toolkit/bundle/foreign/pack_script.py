@@ -93,7 +93,7 @@ def minify_script(tree: ast.Module) -> tuple[str, list[str]]:
     remove_notes(tree)
     prove_equal_up_to_names(original, tree)
     dropped = drop_unused(tree)
-    minify_c_sources(tree)
+    minify_c_sources(tree, is_ours=False)
     remaining = copied(tree)
     merge_imports(tree)
     rename(tree, lambda bindings: find_guards(tree, bindings).kept)

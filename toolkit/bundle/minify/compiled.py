@@ -42,7 +42,7 @@ _NOTHING: _Operation = ("nothing", None)
 def compiled(tree: ast.Module) -> CodeType:
     """Code of a normal tree, which is used up, all of it in one line: the compiler looks at lines to merge jumps.
 
-    Attributes `note` of assignments are their annotations. Annotations and defaults of parameters that go by keyword
+    Assignments may have a field `note`, their annotation. Annotations and defaults of parameters that go by keyword
     are evaluated beside their function: the compiler writes names of parameters as texts along with them. From Python
     3.12 on it moves comprehensions into the function around, where those that share a name share a variable. It leaves
     generators alone, so they stand in for comprehensions here: their scopes are the same.
@@ -96,12 +96,19 @@ class _Plain(ast.NodeTransformer):
         node.args.kw_defaults = [None] * len(node.args.kwonlyargs)
         return ast.copy_location(ast.Tuple([*defaults, node], ast.Load()), node) if defaults else node
 
-    def visit_Assign(self, node: ast.Assign | ast.AnnAssign) -> list[ast.stmt]:
+    def visit_Assign(self, node: ast.Assign) -> list[ast.AST]:
+        self.generic_visit(node)
         note = getattr(node, "note", None)
-        before = [ast.Expr(self.visit(note))] if note else []
-        return [*before, self.generic_visit(node)]  # type: ignore[list-item]
+        return [ast.Expr(note), node] if note else [node]
 
-    visit_AnnAssign = visit_Assign
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> list[ast.AST]:
+        self.generic_visit(node)
+        notes: list[ast.AST] = [ast.Expr(node.annotation)] if node.annotation else []
+        node.annotation = ast.Constant(0)
+        if isinstance(node.target, ast.Name):  # an assignment that is never compiled binds the name as well
+            binds = [ast.Assign([node.target], ast.Constant(0))] if node.simple else []
+            return [*notes, ast.If(ast.Constant(0), [*binds, ast.Pass()], [])]
+        return [*notes, node]
 
 
 class _Renaming(dict[str, str]):

@@ -1,6 +1,7 @@
 """Minify C, C++ and CUDA sources that a script holds as strings: comments and blanks go.
 
 A source is touched only where it is handed to a call as it is, not where the program searches, formats or compares it.
+In a program that is not ours the call must be one that is known to do nothing but compile it.
 Two checks: the tokens before and after must be the same, and where a compiler is installed and can compile the original
 (the headers of CUDA and torch are often missing), both must compile to the same object. Nothing is executed.
 """
@@ -24,19 +25,21 @@ _TOKEN = re.compile(
     |(?P<other>/\*|//|<=>|<<=|>>=|\.\.\.|->\*|%:%:|->|\+\+|--|<<|>>|<:|:>|<%|%>|%:|::|\.\*|\#\#|&&|\|\||[-+*/%&|^<>=!]=|.)""",
     re.VERBOSE | re.DOTALL,
 )
-_MARKS_OF_C = re.compile(r"^\s*#\s*include\b|\b__global__\b|extern\s+\"C\"", re.MULTILINE)
-_UNSAFE = re.compile(r"\b__LINE__\b|\b_Pragma\b|^\s*#\s*define\b[^\n]*#", re.MULTILINE)  # look at layout themselves
+_MARKS_OF_C = re.compile(r"^[ \t]*#\s*include\b|\b__global__\b|extern\s+\"C\"", re.MULTILINE)
+_UNSAFE = re.compile(r"\b__LINE__\b|\b_Pragma\b|^[ \t]*#\s*define\b[^\n]*#", re.MULTILINE)  # look at layout themselves
 _CONSUMERS = (ast.Call, ast.keyword, ast.List, ast.Tuple)
+# torch.utils.cpp_extension, cupy and pycuda: what they are handed goes to a compiler and nowhere else.
+_COMPILERS = {"load_inline", "RawKernel", "RawModule", "SourceModule"}
 _COMPILE_SECONDS = 20
 
 
-def minify_c_sources(tree: ast.Module, rename: Callable[[str], str] = str) -> int:
+def minify_c_sources(tree: ast.Module, rename: Callable[[str], str] = str, is_ours: bool = True) -> int:
     """Minify the C sources of a program in place; returns the number of characters saved.
 
     `rename` changes names of sources that allow it. Raises `NotEqual` if a source would change its meaning.
     """
     saved = 0
-    for node, source in _sources(tree):
+    for node, source in _sources(tree, is_ours):
         before = rename(source)
         after = minify_c(before)
         if len(after) < len(source):
@@ -46,27 +49,49 @@ def minify_c_sources(tree: ast.Module, rename: Callable[[str], str] = str) -> in
     return saved
 
 
-def _sources(tree: ast.Module) -> list[tuple[ast.Constant, str]]:
+def _sources(tree: ast.Module, is_ours: bool) -> list[tuple[ast.Constant, str]]:
     """Strings that hold C and go nowhere but into calls, as nodes and text."""
+    strings = [(n, n.value) for n in ast.walk(tree) if isinstance(n, ast.Constant) and isinstance(n.value, str)]
+    strings = [(node, text) for node, text in strings if _MARKS_OF_C.search(text)]
+    if not strings:
+        return []
     parents = {child: node for node in ast.walk(tree) for child in ast.iter_child_nodes(node)}
-    reads: dict[str, list[ast.Name]] = {}
+    names: dict[str, list[ast.Name]] = {}
     for node in ast.walk(tree):
         if isinstance(node, ast.Name):
-            reads.setdefault(node.id, []).append(node)
+            names.setdefault(node.id, []).append(node)
+    compilers = _COMPILERS - _defined(tree)
 
     def is_handed_on(node: ast.AST) -> bool:
         parent = parents[node]
-        return isinstance(parent, _CONSUMERS) and getattr(parent, "func", None) is not node
+        if getattr(parent, "func", None) is node or not isinstance(parent, _CONSUMERS):
+            return False
+        if is_ours:
+            return True
+        if isinstance(parent, ast.Call):
+            return getattr(parent.func, "attr", getattr(parent.func, "id", "")) in compilers
+        return is_handed_on(parent)
 
     def is_source(node: ast.Constant) -> bool:
         match parents[node]:
             case ast.Assign(targets=[ast.Name(id=name) as target]):
-                uses = [use for use in reads[name] if use is not target]
+                uses = [use for use in names[name] if use is not target]
                 return all(isinstance(use.ctx, ast.Load) and is_handed_on(use) for use in uses)
         return is_handed_on(node)
 
-    strings = [(n, n.value) for n in ast.walk(tree) if isinstance(n, ast.Constant) and isinstance(n.value, str)]
-    return [(node, text) for node, text in strings if _MARKS_OF_C.search(text) and is_source(node)]
+    return [(node, text) for node, text in strings if is_source(node)]
+
+
+def _defined(tree: ast.Module) -> set[str]:
+    """Names of functions, classes, parameters and variables, attributes among them."""
+    found = set()
+    for node in ast.walk(tree):
+        match node:
+            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+                found.add(name)
+            case ast.arg(arg=name) | ast.Name(id=name, ctx=ast.Store()) | ast.Attribute(attr=name, ctx=ast.Store()):
+                found.add(name)
+    return found
 
 
 def looks_at_layout(text: str) -> bool:

@@ -22,7 +22,7 @@ _NOTES = {
     (ast.FunctionDef, "returns"),
     (ast.AsyncFunctionDef, "returns"),
     (ast.Assign, "note"),
-    (ast.AnnAssign, "note"),
+    (ast.AnnAssign, "annotation"),
 }
 _DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 _Place = tuple[Any, str, int | None]  # a node, its field that holds a name, and the index there
@@ -62,7 +62,7 @@ def _is_future(stmt: ast.stmt) -> bool:
 class _Normal(ast.NodeTransformer):
     """Puts a tree into the form in which it is compared.
 
-    Annotations of assignments become their attribute `note`, docstrings the attribute `doc`.
+    Annotations of assignments become their field `note`, docstrings the attribute `doc`.
     """
 
     def generic_visit(self, node: ast.AST) -> ast.AST:
@@ -88,11 +88,12 @@ class _Normal(ast.NodeTransformer):
 
     def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST:
         self.generic_visit(node)
-        stmt: ast.stmt = ast.AnnAssign(node.target, ast.Constant(0), None, node.simple)  # makes the name a local
-        if node.value:
-            stmt = ast.Assign([node.target], node.value)
+        if node.value is None:
+            return node  # makes the name a local
+        stmt = ast.copy_location(ast.Assign([node.target], node.value), node)
         stmt.note = node.annotation  # type: ignore[attr-defined]
-        return ast.copy_location(stmt, node)
+        stmt._fields = (*stmt._fields, "note")  # type: ignore[misc]
+        return stmt
 
     def visit_Return(self, node: ast.Return) -> ast.AST:
         self.generic_visit(node)
@@ -148,7 +149,7 @@ class _Walk:
             where = f"{type(left).__name__} in line {line}" if line else where
             if getattr(right, "doc", None) not in (None, getattr(left, "doc", None)):
                 raise NotEqual(f"{where}: expected its docstring or none, found another")
-            for name in (*left._fields, "note"):
+            for name in dict.fromkeys((*left._fields, *right._fields)):
                 self.compare_field(left, right, name, f"{where}, {name}")
         elif repr(left) != repr(right):  # tells 0.0 from -0.0, and nan is like itself
             raise NotEqual(f"{where}: expected {left!r}, found {right!r}")

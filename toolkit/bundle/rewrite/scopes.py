@@ -76,16 +76,20 @@ def find_bindings(tree: ast.Module) -> list[Binding]:
         binding.is_fixed |= is_fixed
         if reads and scope is mention.scope and isinstance(scope.node, ast.ClassDef):
             add(name, _if_bound(name, top), mention).is_fixed = True
-    if star_imports(tree):
-        for binding in bindings.values():
-            binding.is_fixed |= binding.scope is top
+    for binding in bindings.values():
+        if binding.scope is top and (collector.has_star or binding.name not in collector.stored):
+            binding.is_fixed = True
     return list(bindings.values())
 
 
 def star_imports(tree: ast.Module) -> list[ast.ImportFrom]:
     """Imports that may bind any global name; Python allows them at the top level only."""
     imports = (node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom))
-    return [node for node in imports if node.names[0].name == "*"]
+    return [node for node in imports if _is_star(node.names[0])]
+
+
+def _is_star(alias: ast.alias) -> bool:
+    return alias.name == "*"
 
 
 def mangled(name: str, class_name: str) -> str:
@@ -126,6 +130,8 @@ class _Collector(ast.NodeVisitor):
         self.mentions: list[tuple[str, Mention, bool, bool]] = []
         self.scope = self.top = Scope(tree, None)
         self.class_name = ""
+        self.has_star = False
+        self.stored: set[str] = set()  # global names that are not only deleted or annotated
         self.generic_visit(tree)
 
     def mention(
@@ -143,12 +149,14 @@ class _Collector(ast.NodeVisitor):
         if binds:
             self.bind(meant, self.scope)
 
-    def bind(self, name: str, scope: Scope) -> None:
+    def bind(self, name: str, scope: Scope, stores: bool = True) -> None:
         declared = scope.outer.get(name)
-        if declared is None:
+        if declared == "global":
+            scope = self.top
+        if declared != "nonlocal":
             scope.bound.add(name)
-        elif declared == "global":
-            self.top.bound.add(name)
+        if scope is self.top and stores:
+            self.stored.add(name)
 
     def visit_all(self, *nodes: Any) -> None:
         for node in nodes:
@@ -164,8 +172,9 @@ class _Collector(ast.NodeVisitor):
         self.scope = self.scope.parent
 
     def visit_Name(self, node: ast.Name) -> None:
-        reads = isinstance(node.ctx, ast.Load)
-        self.mention(node.id, node, "id", binds=not reads, reads=reads)
+        self.mention(node.id, node, "id", binds=isinstance(node.ctx, ast.Store), reads=isinstance(node.ctx, ast.Load))
+        if isinstance(node.ctx, ast.Del):
+            self.bind(mangled(node.id, self.class_name), self.scope, stores=False)
 
     def visit_AugAssign(self, node: ast.AugAssign) -> None:
         if isinstance(node.target, ast.Name):
@@ -175,10 +184,14 @@ class _Collector(ast.NodeVisitor):
         self.visit(node.value)
 
     def visit_AnnAssign(self, node: ast.AnnAssign) -> None:
-        if isinstance(node.target, ast.Name):  # `(x): int` alone binds nothing
-            self.mention(node.target.id, node.target, "id", binds=bool(node.simple or node.value))
-        else:
-            self.visit(node.target)
+        match node:
+            case ast.AnnAssign(target=ast.Name(id=name), value=None, simple=1):
+                self.mention(name, node.target, "id", binds=False)
+                self.bind(mangled(name, self.class_name), self.scope, stores=False)
+            case ast.AnnAssign(target=ast.Name(), value=None):
+                pass  # the name in `(x): int` means nothing
+            case _:
+                self.visit(node.target)
         self.visit_all(node.annotation, node.value)
 
     def visit_NamedExpr(self, node: ast.NamedExpr) -> None:
@@ -221,7 +234,9 @@ class _Collector(ast.NodeVisitor):
     visit_ListComp = visit_SetComp = visit_DictComp = visit_GeneratorExp = visit_comprehension_expression
 
     def visit_alias(self, node: ast.alias) -> None:
-        if node.name != "*":
+        if _is_star(node):
+            self.has_star = True
+        else:
             self.mention(node.asname or node.name.partition(".")[0], node, "asname")
 
     def visit_ExceptHandler(self, node: ast.ExceptHandler) -> None:
@@ -254,11 +269,11 @@ class _Collector(ast.NodeVisitor):
 
 def _has_private_names(node: ast.ClassDef) -> bool:
     """Whether names in a class mean others for the sake of its own name."""
-    for inner in ast.walk(node):
+    for inner in (inner for stmt in node.body for inner in ast.walk(stmt) if not isinstance(inner, ast.Constant)):
         for _, value in ast.iter_fields(inner):
             names = value if isinstance(value, list) else [value]
-            if not isinstance(inner, ast.Constant) and any(isinstance(n, str) and is_private(n) for n in names):
-                return True
+            if any(isinstance(name, str) and is_private(name.partition(".")[0]) for name in names):
+                return True  # an import of `__a.b` binds `__a`
     return False
 
 
