@@ -227,8 +227,9 @@ class _Comparison:
             if one != other and (self.has_star or is_known or not is_stored):
                 yield f"expected the global name {one}, found {other}"
         for pair in self.pairs:
-            names = {pair.variables.get(name, name) for name in pair.before.co_cellvars}
-            if names != set(pair.after.co_cellvars):
+            cells = (set(pair.before.co_cellvars), set(pair.after.co_cellvars))
+            known = {pair.variables[name] for name in cells[0] & pair.variables.keys()}  # the others run nowhere
+            if len(cells[0]) != len(cells[1]) or not known <= cells[1]:
                 yield f"expected the cells of {pair.before.co_name}, found others"
             if any(not pair.admits(*cells) for cells in self.implicit(pair)):
                 yield f"expected the cells that {pair.before.co_name} finds around it, found others"
