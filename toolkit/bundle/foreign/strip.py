@@ -1,8 +1,8 @@
 """Remove from a script that we did not write what no run of it can notice: notes, and definitions that nothing names.
 
-- Docstrings and other bare literals, unless the program reads `__doc__`.
-- Annotations of parameters, results and variables. Those of dataclasses, of classes with bases from outside, and of
-  functions under a decorator that may read them stay: `triton.jit` and `custom_op` depend on theirs.
+- Docstrings, unless `guards` says that somebody may read them, and other bare literals.
+- Annotations of parameters, results and variables. Those of dataclasses and of classes with bases from outside stay,
+  and those that `guards` says somebody may read: `triton.jit` and `custom_op` depend on theirs.
 - Imports from the standard library, functions, classes and literal constants at the top level that nothing mentions,
   not even a string. Imports from elsewhere stay: importing them may have effects.
 """
@@ -11,9 +11,9 @@ import ast
 import re
 from collections.abc import Iterable
 
-from toolkit.bundle.foreign.guards import find_guards, passes_to_annotation_readers, reads_annotations
+from toolkit.bundle.foreign.guards import Caution, find_guards
 from toolkit.bundle.rewrite.scopes import find_bindings, parameters
-from toolkit.bundle.rewrite.signatures import Definition, has_known_decorators, is_plain
+from toolkit.bundle.rewrite.signatures import has_known_decorators, is_plain
 from toolkit.syntax.constants import is_literal
 from toolkit.syntax.standard import STANDARD_MODULES
 
@@ -21,43 +21,51 @@ _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _EFFECTFUL_MODULES = {"__future__", "antigravity", "readline", "this"}
 
 
-def remove_notes(tree: ast.Module) -> None:
+def remove_notes(tree: ast.Module, assumed: frozenset[Caution] = frozenset()) -> None:
     """Remove docstrings and annotations that nothing can read, in place."""
-    words = {getattr(node, "id", getattr(node, "attr", "")) for node in ast.walk(tree)}
-    if "__doc__" not in words:
-        remove_bare_literals(tree)
-    if not reads_annotations(tree):
-        remove_annotations(tree)
+    guards = find_guards(tree, find_bindings(tree), assumed)
+    remove_bare_literals(tree, guards.documented)
+    remove_annotations(tree, guards.annotated)
 
 
-def remove_bare_literals(tree: ast.Module) -> None:
+def remove_bare_literals(tree: ast.Module, documented: set[ast.AST]) -> None:
     for node in ast.walk(tree):
+        has_docs = node in documented and _has_docstring(node)
         for block in _blocks(node):
-            kept = [stmt for stmt in block if not (isinstance(stmt, ast.Expr) and isinstance(stmt.value, ast.Constant))]
-            block[:] = kept or ([] if node is tree else [ast.copy_location(ast.Pass(), block[0])])
+            docs = block[:1] if has_docs and block is node.body else []  # type: ignore[attr-defined]
+            rest = [stmt for stmt in block[len(docs) :] if not _is_bare_literal(stmt)]
+            block[:] = [*docs, *rest] or ([] if node is tree else [ast.copy_location(ast.Pass(), block[0])])
 
 
-def remove_annotations(tree: ast.Module) -> None:
-    called = {node.func for node in ast.walk(tree) if isinstance(node, ast.Call)}
-    handed_on = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and n not in called}
-    if not passes_to_annotation_readers(tree):
-        handed_on = set()
-    in_class = {stmt for node in ast.walk(tree) if isinstance(node, ast.ClassDef) for stmt in node.body}
-    definitions = [node for node in ast.walk(tree) if isinstance(node, Definition)]
-    read = [node for node in definitions if not has_known_decorators(node) or node.name in handed_on]
-    kept = {inner for node in read for inner in ast.walk(node)}  # a kernel's variables have types as well
-    for node in ast.walk(tree):
-        if node in kept:
-            continue
-        if isinstance(node, _FUNCTIONS):
-            node.returns = None
-            for arg in parameters(node.args):
-                arg.annotation = None
-        if not isinstance(node, ast.ClassDef) or is_plain(node):
-            for block in _blocks(node):
-                block[:] = [_without_annotation(stmt, stmt in in_class) for stmt in block]
+def _has_docstring(node: ast.AST) -> bool:
+    is_documentable = isinstance(node, (ast.Module, ast.ClassDef, *_FUNCTIONS))
+    return is_documentable and ast.get_docstring(node, clean=False) is not None  # type: ignore[arg-type]
+
+
+def _is_bare_literal(stmt: ast.stmt) -> bool:
+    return isinstance(stmt, ast.Expr) and isinstance(stmt.value, ast.Constant)
+
+
+def remove_annotations(tree: ast.Module, annotated: set[ast.AST]) -> None:
+    """Remove all annotations but those that belong to given modules, classes and functions."""
+    _remove_annotations(tree, tree, annotated)
     if not any(getattr(node, "annotation", None) or getattr(node, "returns", None) for node in ast.walk(tree)):
         tree.body = [stmt for stmt in tree.body if not _is_future_annotations(stmt)]
+
+
+def _remove_annotations(node: ast.AST, owner: ast.AST, annotated: set[ast.AST]) -> None:
+    """The same below a node whose variables are those of `owner`."""
+    if isinstance(node, (ast.Module, ast.ClassDef, *_FUNCTIONS)):
+        owner = node
+    is_read = owner in annotated or (isinstance(owner, ast.ClassDef) and not is_plain(owner))
+    if isinstance(node, _FUNCTIONS) and not is_read:
+        node.returns = None
+        for arg in parameters(node.args):
+            arg.annotation = None
+    for block in () if is_read else _blocks(node):
+        block[:] = [_without_annotation(stmt, isinstance(node, ast.ClassDef)) for stmt in block]
+    for child in ast.iter_child_nodes(node):
+        _remove_annotations(child, owner, annotated)
 
 
 def _without_annotation(stmt: ast.stmt, in_class: bool) -> ast.stmt:
@@ -99,7 +107,7 @@ def _have_one_origin(one: ast.ImportFrom, other: ast.ImportFrom) -> bool:
     return (one.module, one.level) == (other.module, other.level) and not is_starred
 
 
-def drop_unused(tree: ast.Module) -> list[str]:
+def drop_unused(tree: ast.Module, assumed: frozenset[Caution] = frozenset()) -> list[str]:
     """Drop top-level definitions and imports that nothing mentions, until none is left; returns their names.
 
     Raises `AssertionError` if the program then lacks a name.
@@ -108,7 +116,7 @@ def drop_unused(tree: ast.Module) -> list[str]:
     dropped: list[str] = []
     while True:
         bindings = find_bindings(tree)
-        guards = find_guards(tree, bindings)
+        guards = find_guards(tree, bindings, assumed)
         top = [binding for binding in bindings if binding.scope and binding.scope.node is tree]
         unused = {binding.name for binding in top if len(binding.mentions) == 1 and binding not in guards.namespace}
         strings = [n.value for n in ast.walk(tree) if isinstance(n, ast.Constant) and isinstance(n.value, str)]
