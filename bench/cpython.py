@@ -26,7 +26,7 @@ def says(run: Run) -> str | None:
     return f"{'+'.join(counts)} tests {'+'.join(results)} exit {run.exit_code}"
 
 
-def test_files(python: str, pattern: str) -> list[Path]:
+def files_of(python: str, pattern: str) -> list[Path]:
     """Programs among the test files of an interpreter; none where it has no `test` package."""
     code = "import test; print(*test.__path__, sep='\\n')"
     done = subprocess.run([python, "-c", code], capture_output=True, text=True)
@@ -48,6 +48,6 @@ def main(*arguments: str) -> None:
     parser.add_argument("--limit", type=float, default=60.0, help="seconds of a run")
     parser.add_argument("--quick", action="store_true", help="pack without the search for the best compression")
     options = parser.parse_args(arguments)
-    files = test_files(options.python, options.match)
+    files = files_of(options.python, options.match)
     judge = Judge(options.python, says, limit=options.limit, quick=options.quick)
     report(judge_all(judge, {path.name: Program(path) for path in files}, options.keep, options.jobs))

@@ -12,7 +12,7 @@ from unittest import mock
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from bench.cpython import says, test_files
+from bench.cpython import says, files_of
 from bench.judge import EQUAL, Judge, Program, judge_program
 from bench.programs import inside, outcome
 from tests.support.minifier_issues import ISSUES
@@ -78,7 +78,7 @@ def test_scripts_behave_the_same(source: str, tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", CPYTHON)
 def test_tests_of_cpython_have_the_same_outcome(name: str) -> None:
-    files = test_files(sys.executable, name)
+    files = files_of(sys.executable, name)
     if not files:
         pytest.skip("this Python comes without its test package")
     verdict = judge_program(Judge(sys.executable, says), name, Program(files[0]))
