@@ -12,7 +12,7 @@ from unittest import mock
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from bench.cpython import says, files_of
+from bench.cpython import files_of, says
 from bench.judge import EQUAL, Judge, Program, judge_program
 from bench.programs import inside, outcome
 from tests.support.minifier_issues import ISSUES
