@@ -26,6 +26,15 @@ RIGHT = {
         "def f(a, b):\n    c = a + b\n    return lambda: (a, b, c)",
         "def f(z, y):\n    a = z + y\n    return lambda: (z, y, a)",
     ),
+    "a cell of code that never runs": (
+        "def f():\n    if 0:\n        x = 1\n        return lambda: x",
+        "def f():\n    if 0:\n        a = 1\n        return lambda: a",
+    ),
+    "a global that only dead code binds": ("if 0:\n    x = 1\nx", "if 0:\n    a = 1\na"),
+    "a cell behind the end": (
+        "def f():\n    return\n    x = 1\n    return lambda: x",
+        "def f():\n    return\n    a = 1\n    return lambda: a",
+    ),
     "cells through functions": (
         "def f(x):\n    y = x\n    def g():\n        nonlocal y\n        return lambda: (y, x)\n    return g",
         "def f(b):\n    a = b\n    def g():\n        nonlocal a\n        return lambda: (a, b)\n    return g",

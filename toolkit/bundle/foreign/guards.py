@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from toolkit.bundle.foreign.escapes import Escape, find_escapes
-from toolkit.bundle.foreign.mappings import find_pins, named_in_constructors
+from toolkit.bundle.foreign.mappings import beside_collected, find_pins, named_in_constructors
 from toolkit.bundle.foreign.program import Program, without_first
 from toolkit.bundle.foreign.readers import Effect, find_reads
 from toolkit.bundle.rewrite.scopes import Binding, Scope, parameters
@@ -244,6 +244,7 @@ class _Search:
 
     def guard_mappings(self) -> None:
         self.keep_parameters(named_in_constructors(self.program))
+        self.keep_parameters(beside_collected(self.program))
         if Caution.KEYS in self.assumed:
             return
         for pin in find_pins(self.program):

@@ -39,6 +39,12 @@ def find_pins(program: Program) -> list[Pin]:
     return pins
 
 
+def beside_collected(program: Program) -> list[ast.arg]:
+    """Parameters of functions that collect other keywords in `**`: under another name they could catch one of these."""
+    collecting = [node.args for node in program.functions if node.args.kwarg]
+    return [arg for args in collecting for arg in (*args.args, *args.kwonlyargs)]
+
+
 def named_in_constructors(program: Program) -> list[ast.arg]:
     """Parameters of constructors that some call passes by keyword which does not name the class, such as `cls(x=1)`."""
     keywords = {item.arg for call in program.calls for item in call.keywords if _may_make_any_class(program, call.func)}

@@ -162,6 +162,8 @@ def _by_attribute(program: Program, node: ast.AST) -> Iterator[tuple[str, list[s
                 program.is_foreign(node)
             ):
                 yield name, table[name]
+        case ast.Name(id="__annotations__" as name):  # of the module or of a class body
+            yield name, [*table[name], Effect.GLOBALS]
         case ast.Constant(value=str(name)) if name in table and name.startswith(("__", "co_", "f_", "gi_", "tb_")):
             yield name, table[name]
         case ast.keyword(arg="stack_info"):

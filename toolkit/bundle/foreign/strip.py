@@ -2,7 +2,8 @@
 
 - Docstrings, unless `guards` says that somebody may read them, and other bare literals.
 - Annotations of parameters, results and variables. Those of dataclasses and of classes with bases from outside stay,
-  and those that `guards` says somebody may read: `triton.jit` and `custom_op` depend on theirs.
+  those that `guards` says somebody may read, since `triton.jit` and `custom_op` depend on theirs, and those that call
+  something, unless they are never evaluated.
 - Imports from the standard library, functions, classes and literal constants at the top level that nothing mentions,
   not even a string. Imports from elsewhere stay: importing them may have effects.
 """
@@ -48,29 +49,38 @@ def _is_bare_literal(stmt: ast.stmt) -> bool:
 
 def remove_annotations(tree: ast.Module, annotated: set[ast.AST]) -> None:
     """Remove all annotations but those that belong to given modules, classes and functions."""
-    _remove_annotations(tree, tree, annotated)
+    is_evaluated = not any(_is_future_annotations(stmt) for stmt in tree.body)
+    _remove_annotations(tree, tree, annotated, is_evaluated)
     if not any(getattr(node, "annotation", None) or getattr(node, "returns", None) for node in ast.walk(tree)):
         tree.body = [stmt for stmt in tree.body if not _is_future_annotations(stmt)]
 
 
-def _remove_annotations(node: ast.AST, owner: ast.AST, annotated: set[ast.AST]) -> None:
+def _remove_annotations(node: ast.AST, owner: ast.AST, annotated: set[ast.AST], is_evaluated: bool) -> None:
     """The same below a node whose variables are those of `owner`."""
     if isinstance(node, (ast.Module, ast.ClassDef, *_FUNCTIONS)):
         owner = node
     is_read = owner in annotated or (isinstance(owner, ast.ClassDef) and not is_plain(owner))
     if isinstance(node, _FUNCTIONS) and not is_read:
-        node.returns = None
-        for arg in parameters(node.args):
-            arg.annotation = None
+        for item, name in [(node, "returns"), *((arg, "annotation") for arg in parameters(node.args))]:
+            if not (is_evaluated and _has_effect(getattr(item, name))):
+                setattr(item, name, None)
     for block in () if is_read else _blocks(node):
-        block[:] = [_without_annotation(stmt, isinstance(node, ast.ClassDef)) for stmt in block]
+        for i, stmt in enumerate(block):
+            if isinstance(stmt, ast.AnnAssign):
+                is_local = isinstance(owner, _FUNCTIONS) and stmt.simple  # whose annotation Python never evaluates
+                if is_local or not (is_evaluated and _has_effect(stmt.annotation)):
+                    block[i] = _without_annotation(stmt, isinstance(node, ast.ClassDef))
     for child in ast.iter_child_nodes(node):
-        _remove_annotations(child, owner, annotated)
+        _remove_annotations(child, owner, annotated, is_evaluated)
 
 
-def _without_annotation(stmt: ast.stmt, in_class: bool) -> ast.stmt:
-    if not isinstance(stmt, ast.AnnAssign):
-        return stmt
+def _has_effect(annotation: ast.expr | None) -> bool:
+    """Whether something may happen when an annotation is evaluated."""
+    inside = ast.walk(annotation) if annotation else ()
+    return any(isinstance(node, (ast.Await, ast.Call, ast.NamedExpr, ast.Yield)) for node in inside)
+
+
+def _without_annotation(stmt: ast.AnnAssign, in_class: bool) -> ast.stmt:
     if stmt.value is not None:
         return ast.copy_location(ast.Assign([stmt.target], stmt.value), stmt)
     if in_class:
@@ -164,11 +174,15 @@ def _is_droppable(stmt: ast.stmt, unused: set[str]) -> bool:
 def _is_quiet(stmt: ast.stmt) -> bool:
     """Whether a definition has no effect but to define something."""
     match stmt:
-        case ast.FunctionDef(args=args) | ast.AsyncFunctionDef(args=args):
+        case ast.FunctionDef(args=args, returns=result) | ast.AsyncFunctionDef(args=args, returns=result):
             defaults = [*args.defaults, *(item for item in args.kw_defaults if item)]
-            return has_known_decorators(stmt) and all(is_literal(item) for item in defaults)
-        case ast.Assign(value=value) | ast.AnnAssign(value=value):
-            return value is None or is_literal(value)
+            notes = [result, *(arg.annotation for arg in parameters(args))]
+            are_quiet = all(is_literal(item) for item in defaults) and not any(map(_has_effect, notes))
+            return has_known_decorators(stmt) and are_quiet
+        case ast.AnnAssign(value=value, annotation=annotation):
+            return (value is None or is_literal(value)) and not _has_effect(annotation)
+        case ast.Assign(value=value):
+            return is_literal(value)
     return isinstance(stmt, ast.Pass) or (isinstance(stmt, ast.Expr) and isinstance(stmt.value, ast.Constant))
 
 

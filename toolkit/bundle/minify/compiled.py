@@ -45,7 +45,8 @@ def compiled(tree: ast.Module) -> CodeType:
     Assignments may have a field `note`, their annotation. Annotations and defaults of parameters that go by keyword
     are evaluated beside their function: the compiler writes names of parameters as texts along with them. From Python
     3.12 on it moves comprehensions into the function around, where those that share a name share a variable. It leaves
-    generators alone, so they stand in for comprehensions here: their scopes are the same.
+    generators alone, so they stand in for comprehensions here: their scopes are the same. A condition becomes a list of
+    itself, since it leaves out what a constant one never runs, and so does not say what is bound there.
     """
     tree = ast.fix_missing_locations(_Plain().visit(tree))
     for node in ast.walk(tree):
@@ -65,6 +66,14 @@ def differences(before: CodeType, after: CodeType) -> Iterator[str]:
 
 
 class _Plain(ast.NodeTransformer):
+    def visit_If(self, node: ast.If | ast.While | ast.IfExp) -> ast.AST:
+        self.generic_visit(node)
+        node.test = ast.copy_location(ast.List([node.test], ast.Load()), node.test)
+        return node
+
+    visit_While = visit_If
+    visit_IfExp = visit_If
+
     def visit_ListComp(self, node: ast.ListComp | ast.SetComp) -> ast.expr:
         self.generic_visit(node)
         return ast.copy_location(ast.GeneratorExp(node.elt, node.generators), node)
@@ -227,8 +236,9 @@ class _Comparison:
             if one != other and (self.has_star or is_known or not is_stored):
                 yield f"expected the global name {one}, found {other}"
         for pair in self.pairs:
-            names = {pair.variables.get(name, name) for name in pair.before.co_cellvars}
-            if names != set(pair.after.co_cellvars):
+            cells = (set(pair.before.co_cellvars), set(pair.after.co_cellvars))
+            known = {pair.variables[name] for name in cells[0] & pair.variables.keys()}  # the others run nowhere
+            if len(cells[0]) != len(cells[1]) or not known <= cells[1]:
                 yield f"expected the cells of {pair.before.co_name}, found others"
             if any(not pair.admits(*cells) for cells in self.implicit(pair)):
                 yield f"expected the cells that {pair.before.co_name} finds around it, found others"
