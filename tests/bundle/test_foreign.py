@@ -10,6 +10,7 @@ import pytest
 
 from toolkit.bundle.foreign import pack_script as foreign
 from toolkit.bundle.foreign.pack_script import minify_script, pack_script
+from toolkit.bundle.minify.equal import NotEqual
 from toolkit.errors import GolfError
 from toolkit.unpack.unpack import unpack
 
@@ -269,7 +270,7 @@ def test_errors_are_one_clear_line(data: bytes, expected: str) -> None:
 
 @pytest.mark.skipif(sys.version_info >= (3, 12), reason="this Python writes any f-string")
 def test_an_fstring_that_this_python_cannot_write() -> None:
-    source = b'print(f"{a["b"]} {"\\n".join(a)}")\n'
+    source = b'print(f"{a[b"\\0"]}")\n'
     result = pack_script(source)
     assert (result.packed, result.form) == (source, "text as it is")
     assert "cannot be written for Python 3.11: " in result.proven[0]
