@@ -54,7 +54,7 @@ def _statement(stmt: ast.stmt) -> str:
 def _candidates(module: ast.Module) -> Iterator[str]:
     try:
         text: str = _Printer()(module)
-    except (AssertionError, RuntimeError) as error:  # python-minifier's words for what it cannot print
+    except (AssertionError, RuntimeError, ValueError) as error:  # python-minifier's words for what it cannot print
         if isinstance(error, RecursionError):
             raise
         return

@@ -73,14 +73,16 @@ def named_parameters(tree: ast.Module, bindings: list[Binding]) -> dict[ast.arg,
     by those calls; all others, methods among them, by all calls of the program.
     """
     calls = {node.func: node for node in ast.walk(tree) if isinstance(node, ast.Call)}
-    everywhere = _keywords(list(calls.values()), tree)
+    texts = {n.value for n in ast.walk(tree) if isinstance(n, ast.Constant) and isinstance(n.value, str)}
+    texts |= {item.arg for call in calls.values() for item in call.keywords if item.arg}
+    everywhere = _keywords(list(calls.values()), texts)
     own: dict[ast.AST, set[str]] = {}
     for binding in bindings:
         definition, uses = sole_definition(binding)
         if definition and has_known_decorators(definition) and all(node in calls for node in uses):
             target = constructor(definition) if isinstance(definition, ast.ClassDef) else definition
             if target:
-                own[target] = _keywords([calls[node] for node in uses], tree)
+                own[target] = _keywords([calls[node] for node in uses], texts)
     named = {}
     for node in ast.walk(tree):
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
@@ -90,10 +92,7 @@ def named_parameters(tree: ast.Module, bindings: list[Binding]) -> dict[ast.arg,
     return named
 
 
-def _keywords(calls: list[ast.Call], tree: ast.Module) -> set[str]:
-    """Names that calls may pass by keyword; with `**` or a dictionary of arguments, every string of the program."""
+def _keywords(calls: list[ast.Call], texts: set[str]) -> set[str]:
+    """Names that calls may pass by keyword; with `**` or a dictionary of arguments, every text of the program."""
     named = {item.arg for call in calls for item in call.keywords}
-    if named & {None, "kwargs"}:
-        named |= {n.value for n in ast.walk(tree) if isinstance(n, ast.Constant) and isinstance(n.value, str)}
-        named |= {item.arg for n in ast.walk(tree) if isinstance(n, ast.Call) for item in n.keywords}
-    return {name for name in named if name is not None}
+    return texts if named & {None, "kwargs"} else {name for name in named if name is not None}
