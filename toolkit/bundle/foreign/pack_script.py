@@ -29,7 +29,8 @@ from toolkit.syntax.unparse import copied, unparse
 from toolkit.unpack.unpack import Unpacked, decode_source, parse_source, unpack
 
 MAX_PROGRAM_BYTES, MAX_NODES = 2 * 2**20, 250_000  # of source, and of syntax in it: more would take minutes
-_LISTERS = {"dir", "eval", "exec", "globals", "locals", "vars"}
+_NOT_ANEW = "--define: expected a program that can be written anew, found one whose text {}"
+_UNWRITABLE = "cannot be written for Python 3.11: {}"
 _NONE: frozenset[Caution] = frozenset()
 
 
@@ -103,13 +104,13 @@ def _packed(
     guards = find_guards(tree, bindings, assumed)
     reading = guards.reading
     if defines:
-        tree = define(tree, defines)
+        tree = _defined(tree, defines)
         reading = find_guards(tree, find_bindings(tree), assumed).reading
     if reading.own_file and encoding != "base85":
         encoding = _ascii(encoding)
     written = _written(unpacked.source, tree, reading, assumed)
     if defines and not written.is_minified:
-        raise GolfError(f"--define: expected a program that can be written anew, found one whose text {written.reason}")
+        raise GolfError(_NOT_ANEW.format(written.reason))
     is_file = not (written.is_minified or unpacked.layers)
     candidates = list(_candidates(written.text, data if is_file else written.text.encode(), encoding, reading))
     if not candidates:
@@ -127,6 +128,13 @@ def _packed(
         assumed=sorted(assumed),
         proven=list(_proven(written, is_stub)),
     )
+
+
+def _defined(tree: ast.Module, defines: dict[str, str]) -> ast.Module:
+    try:
+        return define(tree, defines)
+    except ValueError as error:
+        raise GolfError(_NOT_ANEW.format(_UNWRITABLE.format(error))) from None
 
 
 @dataclass(frozen=True)
@@ -148,7 +156,7 @@ def _written(source: str, tree: ast.Module, reading: Reading, assumed: frozenset
     try:
         return _Written(*minify_script(tree, assumed))
     except ValueError as error:
-        return _Written(source, [], f"cannot be written for Python 3.11: {error}")
+        return _Written(source, [], _UNWRITABLE.format(error))
 
 
 def _ascii(encoding: str) -> str:
@@ -169,9 +177,9 @@ def _candidates(text: str, plain: bytes, encoding: str, reading: Reading) -> Ite
 def _stub_beside(text: str, is_listed: bool) -> Stub:
     """A stub that leaves nothing which a program could come upon. `is_listed`: it may list the names of its module."""
     tree = parse_source(text)
-    mentioned = {b.name for b in find_bindings(tree) if b.scope is None or b.scope.parent is None}
-    imports_all = any(isinstance(node, ast.alias) and node.name == "*" for node in ast.walk(tree))
-    return Stub(frozenset(mentioned), clean=is_listed or imports_all or bool(mentioned & _LISTERS))
+    if is_listed or any(isinstance(node, ast.alias) and node.name == "*" for node in ast.walk(tree)):
+        return Stub(clean=True)
+    return Stub(frozenset(b.name for b in find_bindings(tree) if b.scope is None or b.scope.parent is None))
 
 
 def _proven(written: _Written, is_stub: bool) -> Iterator[str]:
