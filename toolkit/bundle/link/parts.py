@@ -91,7 +91,7 @@ def _global_names(tree: ast.Module) -> tuple[set[str], set[str]]:
     declares, references = set(), set()
     for binding in find_bindings(tree):
         scope = binding.scope
-        if scope and scope.node is tree and binding.name in scope.bound:
+        if any(mention.scope.node is tree and not all_read([mention.node]) for mention in binding.mentions):
             declares.add(binding.name)
         # A class body may read a global before it binds an attribute of that name.
         nodes = [mention.node for mention in binding.mentions]
