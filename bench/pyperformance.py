@@ -33,7 +33,7 @@ def main(*arguments: str) -> None:
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--quick", action="store_true", help="pack without the search for the best compression")
     options = parser.parse_args(arguments)
-    paths = sorted(options.folder.rglob("bm_*/run_benchmark.py"))
+    paths = [path.with_name("run_benchmark.py") for path in sorted(options.folder.rglob("bm_*/pyproject.toml"))]
     programs = {path.parent.name: Program(path, arguments_of(path), with_folder=True) for path in paths}
     judge = Judge(options.python, says, quick=options.quick)
     report(judge_all(judge, programs, options.keep, options.jobs))
