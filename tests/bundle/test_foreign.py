@@ -277,6 +277,13 @@ def test_an_fstring_that_python_3_11_cannot_read() -> None:
         pack_script(b"SIZE = 1\n" + source, {"SIZE": "2"})
 
 
+def test_warnings_of_the_source_are_not_those_of_packing() -> None:
+    source = b'value = 1\nassert (value, "text")\nprint("\\d", value is 1)\n'
+    with pytest.raises(SyntaxWarning):
+        compile(source, "script", "exec")
+    pack_script(source)
+
+
 def test_nothing_is_executed(tmp_path: Path) -> None:
     target = tmp_path / "made"
     pack_script(f"import os\nopen({str(target)!r}, 'w').close()\nos.environ['X'] = '1'".encode())

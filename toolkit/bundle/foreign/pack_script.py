@@ -11,6 +11,7 @@ import ast
 import contextlib
 import gc
 import hashlib
+import warnings
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
@@ -66,7 +67,8 @@ def pack_script(
     if (source_bytes := len(unpacked.source.encode(errors="surrogatepass"))) > MAX_PROGRAM_BYTES:
         raise GolfError(f"script: expected at most {MAX_PROGRAM_BYTES} bytes of source, found {source_bytes}")
     try:
-        with _without_garbage_collection():
+        with _without_garbage_collection(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what Python says of the script's source is its author's concern
             return _packed(data, unpacked, dict(defines or {}), encoding, frozenset(assumed))
     except GolfError:
         raise
