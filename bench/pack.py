@@ -47,7 +47,7 @@ def main(repo: str) -> None:
             refused[str(error)] += 1
             print(f"{len(data):>8,}{'':>23}  {name}: {error}")
             continue
-        common_bytes = common_recipe_bytes(unpack(data).source)
+        common_bytes = common_recipe_bytes(unpack(data, strict=False).source)
         ratios.append(packed_bytes / common_bytes)
         print(f"{len(data):>8,}{common_bytes:>8,}{packed_bytes:>8,}{ratios[-1]:>7.3f}  {name}", flush=True)
     print(f"{len(paths)} files, {len(ratios)} packed, {sum(refused.values())} refused")
