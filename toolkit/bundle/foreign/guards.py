@@ -22,6 +22,7 @@ from toolkit.bundle.foreign.escapes import Escape, find_escapes
 from toolkit.bundle.foreign.mappings import beside_collected, find_pins, named_in_constructors
 from toolkit.bundle.foreign.program import Program, without_first
 from toolkit.bundle.foreign.readers import Effect, find_reads
+from toolkit.bundle.minify.rename import Kept
 from toolkit.bundle.rewrite.scopes import Binding, Scope, parameters
 from toolkit.bundle.rewrite.signatures import Definition, has_known_decorators
 
@@ -77,10 +78,14 @@ class Guards:
 
     namespace: set[Binding] = field(default_factory=set)  # may be looked up by name while the program runs
     kept: set[Binding] = field(default_factory=set)  # those, and all others whose name somebody may see
+    words: set[str] = field(default_factory=set)  # that the program asks its namespaces for, bound or not
     documented: set[ast.AST] = field(default_factory=set)  # what keeps its docstring
     annotated: set[ast.AST] = field(default_factory=set)  # what keeps its annotations
     blockers: list[Blocker] = field(default_factory=list)
     reading: Reading = Reading()
+
+    def for_renaming(self) -> Kept:
+        return Kept(self.kept, self.words)
 
 
 def find_guards(tree: ast.Module, bindings: list[Binding], assumed: frozenset[Caution] = frozenset()) -> Guards:
@@ -173,6 +178,7 @@ class _Search:
             return  # in a namespace that is given; where that is `globals()`, its own guard holds
         self.sees_globals |= name in ("exec", "eval", "globals") or scope.parent is None or call is None
         if call and name in ("globals", "locals", "vars", "dir") and (asked := self.looked_up(call)):
+            self.guards.words.add(asked)
             searched = None if name == "globals" else scope
             self.guards.namespace.update(b for b in self.program.bindings if b.name == asked and _is_in(b, searched))
             return
@@ -183,6 +189,7 @@ class _Search:
         match call:
             case ast.Call(args=[ast.Constant(value=str(code))]) if name in ("exec", "eval"):
                 named = set(_IDENTIFIER.findall(code))
+                self.guards.words |= named
                 self.guards.namespace |= {binding for binding in self.program.bindings if binding.name in named}
                 while scope.parent:  # a local must not take a name that the code looks up further out
                     self.keep_scope(scope)
@@ -266,13 +273,18 @@ class _Search:
                 self.guards.annotated.update(item for item in ast.walk(node))  # a kernel's variables have types as well
 
     def guard_annotations(self) -> None:
-        """Names that an annotation mentions: under `from __future__ import annotations` they are read as text."""
+        """Names that an annotation mentions: under `from __future__ import annotations` they are read as text.
+
+        Names that `__future__` itself gives stay as well, since that statement is none of the program's.
+        """
         inside: set[ast.AST] = set()
         words: set[str] = set()
         for node in self.program.nodes:
             for annotation in (getattr(node, "annotation", None), getattr(node, "returns", None)):
                 if isinstance(annotation, ast.AST):
                     inside.update(ast.walk(annotation))
+            if isinstance(node, ast.ImportFrom) and node.module == "__future__":
+                inside.update(node.names)
         for item in inside:
             if isinstance(item, ast.Constant) and isinstance(item.value, str):
                 words.update(_IDENTIFIER.findall(item.value))

@@ -52,7 +52,8 @@ def remove_annotations(tree: ast.Module, annotated: set[ast.AST]) -> None:
     is_evaluated = not any(_is_future_annotations(stmt) for stmt in tree.body)
     _remove_annotations(tree, tree, annotated, is_evaluated)
     if not any(getattr(node, "annotation", None) or getattr(node, "returns", None) for node in ast.walk(tree)):
-        tree.body = [stmt for stmt in tree.body if not _is_future_annotations(stmt)]
+        used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+        tree.body = [stmt for stmt in tree.body if not _is_future_annotations(stmt) or used & _imported(stmt)]
 
 
 def _remove_annotations(node: ast.AST, owner: ast.AST, annotated: set[ast.AST], is_evaluated: bool) -> None:
@@ -94,6 +95,10 @@ def _is_future_annotations(stmt: ast.stmt) -> bool:
         "__future__",
         ["annotations"],
     )
+
+
+def _imported(stmt: ast.stmt) -> set[str]:
+    return {alias.asname or alias.name for alias in getattr(stmt, "names", [])}
 
 
 def merge_imports(tree: ast.Module) -> None:

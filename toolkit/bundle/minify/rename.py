@@ -13,7 +13,8 @@ import ast
 import itertools
 import keyword
 import string
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
 
 from toolkit.bundle.rewrite.scopes import Binding, Scope, find_bindings
 from toolkit.bundle.rewrite.signatures import named_parameters
@@ -24,7 +25,15 @@ GLOBAL_LETTERS = string.ascii_uppercase + "_" + LOCAL_LETTERS[::-1]  # those tha
 _AS = len(" as x") + 1  # what an import pays for another name
 
 
-def rename(tree: ast.Module, kept: Callable[[list[Binding]], set[Binding]] = lambda bindings: set()) -> None:
+@dataclass(frozen=True)
+class Kept:
+    """What renaming must leave alone."""
+
+    bindings: Collection[Binding] = ()
+    words: Collection[str] = ()  # that no other name may become
+
+
+def rename(tree: ast.Module, kept: Callable[[list[Binding]], Kept] = lambda bindings: Kept()) -> None:
     """Rename in place, apart from what `kept` picks among all bindings.
 
     Raises `AssertionError` if a name would then mean something else anywhere.
@@ -34,7 +43,7 @@ def rename(tree: ast.Module, kept: Callable[[list[Binding]], set[Binding]] = lam
     named = named_parameters(tree, bindings)
     taken: dict[int, set[str]] = {}  # scope -> names in use there
     fixed = kept(bindings)
-    free = {binding for binding in bindings if binding not in fixed and is_renamable(binding, named)}
+    free = {binding for binding in bindings if binding not in fixed.bindings and is_renamable(binding, named)}
     for binding in bindings:
         if binding not in free:
             reserve(binding, binding.name, taken)
@@ -47,7 +56,8 @@ def rename(tree: ast.Module, kept: Callable[[list[Binding]], set[Binding]] = lam
             reached = set(reached_scopes(binding))
             names = open_names.setdefault(binding.scope, _OpenNames(short_names(letters)))
             used = taken.setdefault(id(binding.scope), set())
-            name = next(name for name in names.without(used) if is_free(name, reached, taken))
+            unasked = (name for name in names.without(used) if name not in fixed.words)
+            name = next(name for name in unasked if is_free(name, reached, taken))
             pays = len(binding.mentions) * (len(binding.name) - len(name)) >= import_cost(binding)
             if not pays and is_free(binding.name, reached, taken):
                 name = binding.name
