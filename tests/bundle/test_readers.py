@@ -159,6 +159,20 @@ def other(beta_value): return sorted(asked())
 print(alone(1), other(1))
 """,
     "looked up once": 'limit_value = 3\nother_value = 4\nprint("limit_value" in globals(), globals()["other_value"])',
+    "asked for, and not there": """
+def worker_function(value): return value
+def other_function(value):
+    held_value = value
+    return [name in locals() for name in ("held_value", "missing")], "e" in locals(), "t" in locals(), held_value
+print(worker_function(worker_function(3)), other_function(4))
+print("A" in globals(), "B" not in globals(), globals().get("C"), "A" in vars(), "B" in dir())
+for text in "ABst":
+    pass
+try:
+    print(eval("A"))
+except NameError:
+    print("unbound")
+""",
     "types as text": """
 import argparse
 def positive_number(text): raise ValueError

@@ -22,6 +22,7 @@ from toolkit.bundle.foreign.escapes import Escape, find_escapes
 from toolkit.bundle.foreign.mappings import beside_collected, find_pins, named_in_constructors
 from toolkit.bundle.foreign.program import Program, without_first
 from toolkit.bundle.foreign.readers import Effect, find_reads
+from toolkit.bundle.minify.rename import Kept
 from toolkit.bundle.rewrite.scopes import Binding, Scope, parameters
 from toolkit.bundle.rewrite.signatures import Definition, has_known_decorators
 
@@ -77,10 +78,14 @@ class Guards:
 
     namespace: set[Binding] = field(default_factory=set)  # may be looked up by name while the program runs
     kept: set[Binding] = field(default_factory=set)  # those, and all others whose name somebody may see
+    asked: set[str] = field(default_factory=set)  # names that are looked up in a namespace, which may lack them
     documented: set[ast.AST] = field(default_factory=set)  # what keeps its docstring
     annotated: set[ast.AST] = field(default_factory=set)  # what keeps its annotations
     blockers: list[Blocker] = field(default_factory=list)
     reading: Reading = Reading()
+
+    def for_renaming(self) -> Kept:
+        return Kept(self.kept, self.asked)
 
 
 def find_guards(tree: ast.Module, bindings: list[Binding], assumed: frozenset[Caution] = frozenset()) -> Guards:
@@ -174,6 +179,7 @@ class _Search:
         self.sees_globals |= name in ("exec", "eval", "globals") or scope.parent is None or call is None
         if call and name in ("globals", "locals", "vars", "dir") and (asked := self.looked_up(call)):
             searched = None if name == "globals" else scope
+            self.guards.asked.add(asked)
             self.guards.namespace.update(b for b in self.program.bindings if b.name == asked and _is_in(b, searched))
             return
         if call is None and name != "globals":  # may be called anywhere, and sees the names there
@@ -183,6 +189,7 @@ class _Search:
         match call:
             case ast.Call(args=[ast.Constant(value=str(code))]) if name in ("exec", "eval"):
                 named = set(_IDENTIFIER.findall(code))
+                self.guards.asked |= named
                 self.guards.namespace |= {binding for binding in self.program.bindings if binding.name in named}
                 while scope.parent:  # a local must not take a name that the code looks up further out
                     self.keep_scope(scope)

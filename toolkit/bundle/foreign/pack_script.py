@@ -216,7 +216,7 @@ def minify_script(tree: ast.Module, assumed: frozenset[Caution] = _NONE) -> tupl
     minify_c_sources(tree, is_ours=False)
     remaining = copied(tree)
     merge_imports(tree)
-    rename(tree, lambda bindings: find_guards(tree, bindings, assumed).kept)
+    rename(tree, lambda bindings: find_guards(tree, bindings, assumed).for_renaming())
     text = print_tree(tree)
     prove_equal_up_to_names(remaining, ast.parse(text))
     return text, dropped

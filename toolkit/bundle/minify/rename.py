@@ -14,6 +14,7 @@ import itertools
 import keyword
 import string
 from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 from toolkit.bundle.rewrite.scopes import Binding, Scope, find_bindings
 from toolkit.bundle.rewrite.signatures import named_parameters
@@ -24,8 +25,15 @@ GLOBAL_LETTERS = string.ascii_uppercase + "_" + LOCAL_LETTERS[::-1]  # those tha
 _AS = len(" as x") + 1  # what an import pays for another name
 
 
-def rename(tree: ast.Module, kept: Callable[[list[Binding]], set[Binding]] = lambda bindings: set()) -> None:
-    """Rename in place, apart from what `kept` picks among all bindings.
+class Kept(NamedTuple):
+    """What renaming leaves alone."""
+
+    bindings: set[Binding]  # these keep their names
+    names: set[str]  # nothing else gets these names
+
+
+def rename(tree: ast.Module, kept: Callable[[list[Binding]], Kept] = lambda bindings: Kept(set(), set())) -> None:
+    """Rename in place, apart from what `kept` picks, given all bindings.
 
     Raises `AssertionError` if a name would then mean something else anywhere.
     """
@@ -33,7 +41,7 @@ def rename(tree: ast.Module, kept: Callable[[list[Binding]], set[Binding]] = lam
     meanings = _meanings(bindings)
     named = named_parameters(tree, bindings)
     taken: dict[int, set[str]] = {}  # scope -> names in use there
-    fixed = kept(bindings)
+    fixed, reserved = kept(bindings)
     free = {binding for binding in bindings if binding not in fixed and is_renamable(binding, named)}
     for binding in bindings:
         if binding not in free:
@@ -45,7 +53,8 @@ def rename(tree: ast.Module, kept: Callable[[list[Binding]], set[Binding]] = lam
         open_names: dict[Scope | None, _OpenNames] = {}
         for binding in group:
             reached = set(reached_scopes(binding))
-            names = open_names.setdefault(binding.scope, _OpenNames(short_names(letters)))
+            open_here = _OpenNames(name for name in short_names(letters) if name not in reserved)
+            names = open_names.setdefault(binding.scope, open_here)
             used = taken.setdefault(id(binding.scope), set())
             name = next(name for name in names.without(used) if is_free(name, reached, taken))
             pays = len(binding.mentions) * (len(binding.name) - len(name)) >= import_cost(binding)
