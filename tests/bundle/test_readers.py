@@ -173,6 +173,28 @@ try:
 except NameError:
     print("unbound")
 """,
+    "the statement about annotations": """
+from __future__ import annotations
+print(annotations.optional)
+""",
+    "code under the statement about annotations": """
+from __future__ import annotations
+space = {}
+exec("def noted(value: missing): pass", space)
+print(space["noted"].__annotations__)
+""",
+    "flags of code": """
+from __future__ import annotations
+import __future__
+def plain(): pass
+print(plain.__code__.co_flags & __future__.annotations.compiler_flag)
+""",
+    "a file of objects": """
+import io, numpy
+class Settings:
+    width = 3
+print(numpy.load(io.BytesIO(b"c__main__\\nSettings\\n."), allow_pickle=True).width)
+""",
     "types as text": """
 import argparse
 def positive_number(text): raise ValueError

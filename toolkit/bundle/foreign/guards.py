@@ -28,7 +28,7 @@ from toolkit.bundle.rewrite.signatures import Definition, has_known_decorators
 
 _IDENTIFIER = re.compile(r"[^\W\d]\w*")
 _NAMESPACE_CALLS = {"exec", "eval", "globals", "locals", "vars", "dir"}
-_KEPT_BY = {
+_KEPT_BY = {  # apart from what costs next to nothing
     Effect.NAMES: "the names of all functions",
     Effect.PARAMETERS: "the names of all parameters",
     Effect.ANNOTATIONS: "all annotations",
@@ -78,6 +78,7 @@ class Guards:
 
     namespace: set[Binding] = field(default_factory=set)  # may be looked up by name while the program runs
     kept: set[Binding] = field(default_factory=set)  # those, and all others whose name somebody may see
+    unnamed: set[Binding] = field(default_factory=set)  # in use without a mention, by somebody who knows their names
     asked: set[str] = field(default_factory=set)  # names that are looked up in a namespace, which may lack them
     documented: set[ast.AST] = field(default_factory=set)  # what keeps its docstring
     annotated: set[ast.AST] = field(default_factory=set)  # what keeps its annotations
@@ -161,6 +162,10 @@ class _Search:
                 self.guards.documented |= {self.program.tree, *self.program.classes}
             case Effect.GLOBALS:
                 self.keep_scope(None)
+            case Effect.FUTURE:
+                self.guards.kept |= {self.program.binding[alias] for alias in self.program.future_annotations()}
+            case Effect.CLASSES:
+                self.guards.unnamed |= {self.program.binding[node] for node in self.program.classes}
             case Effect.LOCALS:
                 self.guards.kept |= {binding for binding in self.program.bindings if binding.scope}
 
@@ -273,7 +278,12 @@ class _Search:
                 self.guards.annotated.update(item for item in ast.walk(node))  # a kernel's variables have types as well
 
     def guard_annotations(self) -> None:
-        """Names that an annotation mentions: under `from __future__ import annotations` they are read as text."""
+        """Names that an annotation mentions: under `from __future__ import annotations` they are read as text.
+
+        The name of that import as well, if anything mentions it: proofs do without the import.
+        """
+        futures = {self.program.binding[alias] for alias in self.program.future_annotations()}
+        self.guards.kept |= {binding for binding in futures if len(binding.mentions) > 1}
         inside: set[ast.AST] = set()
         words: set[str] = set()
         for node in self.program.nodes:

@@ -69,6 +69,11 @@ class Program:
                 return {name} if self.origins(value) == {"sys.modules"} else set()
         return set()
 
+    def future_annotations(self) -> list[ast.alias]:
+        """Imports that keep annotations from being evaluated."""
+        futures = [node for node in self.nodes if isinstance(node, ast.ImportFrom) and node.module == "__future__"]
+        return [alias for node in futures for alias in node.names if alias.name == "annotations"]
+
     def is_import(self, node: ast.AST) -> bool:
         """Whether a function imports the module whose name it is handed."""
         return bool(self.origins(node) & _IMPORTS)
