@@ -18,7 +18,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from toolkit.bundle.foreign.escapes import Escape, find_escapes
+from toolkit.bundle.foreign.escapes import Escape, find_escapes, find_protocols
 from toolkit.bundle.foreign.mappings import beside_collected, find_pins, named_in_constructors
 from toolkit.bundle.foreign.program import Program, without_first
 from toolkit.bundle.foreign.readers import Effect, find_reads
@@ -97,6 +97,7 @@ def find_guards(tree: ast.Module, bindings: list[Binding], assumed: frozenset[Ca
     search = _Search(Program(tree, bindings), assumed)
     search.guard_reads()
     search.guard_escapes()
+    search.guard_protocols()
     search.guard_mappings()
     search.guard_definitions()
     search.guard_annotations()
@@ -253,6 +254,16 @@ class _Search:
                 if isinstance(item, Definition):
                     self.guards.kept.add(self.program.binding[item])
         return whose if kept or not isinstance(node, ast.Lambda) else ""
+
+    def guard_protocols(self) -> None:
+        if Caution.POSITIONAL in self.assumed:
+            return
+        for method in find_protocols(self.program):
+            pinned = without_first(method)
+            if not {self.program.binding[arg] for arg in pinned} <= self.guards.kept:
+                construct = f"{self.program.class_of[method].name}.{method.name}"
+                self.block(method.lineno, construct, f"the parameters of {method.name}", Caution.POSITIONAL)
+            self.keep_parameters(pinned)
 
     def guard_mappings(self) -> None:
         self.keep_parameters(named_in_constructors(self.program))

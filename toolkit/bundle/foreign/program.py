@@ -140,6 +140,10 @@ class Program:
                 found += [t for t in self.targets(base) if isinstance(t, ast.ClassDef) and t not in found]
         return found
 
+    def foreign_bases(self, node: ast.ClassDef) -> list[ast.expr]:
+        """Bases from outside of a class and of those that it inherits from."""
+        return [base for item in self.own_bases(node) for base in item.bases if not self.targets(base)]
+
     def classes_of(self, node: ast.AST, seen: frozenset[Binding] = frozenset()) -> list[ast.ClassDef] | None:
         """Classes of the program that a value may be an object of; None if that is not known.
 
