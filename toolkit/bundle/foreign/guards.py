@@ -20,6 +20,7 @@ from enum import StrEnum
 
 from toolkit.bundle.foreign.escapes import Escape, find_escapes, find_protocols
 from toolkit.bundle.foreign.mappings import beside_collected, find_pins, named_in_constructors
+from toolkit.bundle.foreign.prepared import names_in_prepared
 from toolkit.bundle.foreign.program import Program, without_first
 from toolkit.bundle.foreign.readers import Effect, find_reads
 from toolkit.bundle.minify.rename import Kept
@@ -277,6 +278,7 @@ class _Search:
 
     def guard_definitions(self) -> None:
         """Classes show their names whenever they are printed; what is decorated may be looked at."""
+        self.guards.kept.update(names_in_prepared(self.program))
         for node in self.program.nodes:
             if not isinstance(node, Definition):
                 continue
