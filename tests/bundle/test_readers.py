@@ -281,6 +281,12 @@ def test_what_nobody_reads_goes(source: str, gone: list[str]) -> None:
     assert [word for word in gone if word in text] == []
 
 
+def test_attributes_that_python_finds_by_the_word_self() -> None:
+    source = "class A:\n def f(self, given):\n  self.width = given\nprint(A.__static_attributes__, A().f(1))"
+    assert "self.width" in minified(source)
+    assert "self" not in minified(source.replace("A.__static_attributes__", "A"))
+
+
 def test_readers_can_be_assumed_away() -> None:
     source = f"import inspect, sys\n{DOCUMENTED}sys._getframe()\nprint(inspect.signature(Holder().method), globals())"
     guards = guards_of(source, Caution.UNREAD)
