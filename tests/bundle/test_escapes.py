@@ -175,6 +175,28 @@ def test_a_program_prints_the_same(name: str, tmp_path: Path) -> None:
     assert_stays_the_same(PROGRAMS[name], tmp_path)
 
 
+def test_objects_are_called_for_what_they_can_do(tmp_path: Path) -> None:
+    source = """
+import codecs, logging, sys
+class Lines:
+    def read(self, wanted_size=-1): return b"ab"
+    def write(self, given_text): print("wrote", given_text)
+class Sieve:
+    def filter(self, given_record): return False
+def others(file, sieve):
+    exec("file.write(given_text=file.read(wanted_size=2)); print(sieve.filter(given_record=1))", {**locals()})
+others(Lines(), Sieve())
+"""
+    assert_stays_the_same(source, tmp_path)
+    blockers = [str(blocker) for blocker in guards_of(source).blockers]
+    assert "line 7: Sieve.filter keeps the parameters of filter" in blockers
+    assert not any("Sieve" in str(blocker) for blocker in guards_of(source, Caution.POSITIONAL).blockers)
+
+
+def test_a_module_is_called_by_position() -> None:
+    assert "given" not in minified("import torch\nclass Net(torch.nn.Module):\n def forward(self, given): return given")
+
+
 def test_torch_calls_what_it_was_handed(tmp_path: Path) -> None:
     source = """
 import torch

@@ -159,6 +159,42 @@ def other(beta_value): return sorted(asked())
 print(alone(1), other(1))
 """,
     "looked up once": 'limit_value = 3\nother_value = 4\nprint("limit_value" in globals(), globals()["other_value"])',
+    "asked for, and not there": """
+def worker_function(value): return value
+def other_function(value):
+    held_value = value
+    return [name in locals() for name in ("held_value", "missing")], "e" in locals(), "t" in locals(), held_value
+print(worker_function(worker_function(3)), other_function(4))
+print("A" in globals(), "B" not in globals(), globals().get("C"), "A" in vars(), "B" in dir())
+for text in "ABst":
+    pass
+try:
+    print(eval("A"))
+except NameError:
+    print("unbound")
+""",
+    "the statement about annotations": """
+from __future__ import annotations
+print(annotations.optional)
+""",
+    "code under the statement about annotations": """
+from __future__ import annotations
+space = {}
+exec("def noted(value: missing): pass", space)
+print(space["noted"].__annotations__)
+""",
+    "flags of code": """
+from __future__ import annotations
+import __future__
+def plain(): pass
+print(plain.__code__.co_flags & __future__.annotations.compiler_flag)
+""",
+    "a file of objects": """
+import io, numpy
+class Settings:
+    width = 3
+print(numpy.load(io.BytesIO(b"c__main__\\nSettings\\n."), allow_pickle=True).width)
+""",
     "types as text": """
 import argparse
 def positive_number(text): raise ValueError
@@ -243,6 +279,12 @@ def test_what_is_read_beyond_names(source: str, reading: Reading) -> None:
 def test_what_nobody_reads_goes(source: str, gone: list[str]) -> None:
     text = minified(source)
     assert [word for word in gone if word in text] == []
+
+
+def test_attributes_that_python_finds_by_the_word_self() -> None:
+    source = "class A:\n def f(self, given):\n  self.width = given\nprint(A.__static_attributes__, A().f(1))"
+    assert "self.width" in minified(source)
+    assert "self" not in minified(source.replace("A.__static_attributes__", "A"))
 
 
 def test_readers_can_be_assumed_away() -> None:

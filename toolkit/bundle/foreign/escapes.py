@@ -53,6 +53,14 @@ def find_escapes(program: Program) -> list[Escape]:
     return list(first.values())
 
 
+def find_protocols(program: Program) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    """Methods that others call on whatever they are handed; those under a base from outside are listed with it."""
+    for name in callers()["protocols"]["methods"]:
+        for method in program.methods.get(name, []):
+            if all(program.origins(base) == {"object"} for base in program.foreign_bases(program.class_of[method])):
+                yield method
+
+
 class _Search:
     def __init__(self, program: Program) -> None:
         self.program = program
@@ -109,7 +117,7 @@ class _Search:
             if not self.is_harmless_class(read):
                 for item in self.program.own_bases(node):
                     yield Escape(item, read.lineno, self.describe(read))
-        bases = self.foreign_bases(node)
+        bases = self.program.foreign_bases(node)
         named = {"__call__"}  # objects go where nobody sees
         unknown: list[ast.AST] = list(node.keywords)
         for base in bases:
@@ -147,10 +155,6 @@ class _Search:
         )
         first = [*function.args.posonlyargs, *function.args.args][:1]
         return takes_class and [arg.arg for arg in first] == [node.id]
-
-    def foreign_bases(self, node: ast.ClassDef) -> list[ast.expr]:
-        """Bases from outside of a class and of those that it inherits from."""
-        return [base for item in self.program.own_bases(node) for base in item.bases if not self.program.targets(base)]
 
     def named_methods(self, base: ast.expr) -> set[str] | None:
         """Methods of a base from outside that may be called by keyword; None for one that may call anything so."""

@@ -18,8 +18,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from toolkit.bundle.foreign.escapes import Escape, find_escapes
+from toolkit.bundle.foreign.escapes import Escape, find_escapes, find_protocols
 from toolkit.bundle.foreign.mappings import beside_collected, find_pins, named_in_constructors
+from toolkit.bundle.foreign.prepared import names_in_prepared
 from toolkit.bundle.foreign.program import Program, without_first
 from toolkit.bundle.foreign.readers import Effect, find_reads
 from toolkit.bundle.minify.rename import Kept
@@ -28,7 +29,7 @@ from toolkit.bundle.rewrite.signatures import Definition, has_known_decorators
 
 _IDENTIFIER = re.compile(r"[^\W\d]\w*")
 _NAMESPACE_CALLS = {"exec", "eval", "globals", "locals", "vars", "dir"}
-_KEPT_BY = {
+_KEPT_BY = {  # apart from what costs next to nothing
     Effect.NAMES: "the names of all functions",
     Effect.PARAMETERS: "the names of all parameters",
     Effect.ANNOTATIONS: "all annotations",
@@ -78,14 +79,15 @@ class Guards:
 
     namespace: set[Binding] = field(default_factory=set)  # may be looked up by name while the program runs
     kept: set[Binding] = field(default_factory=set)  # those, and all others whose name somebody may see
-    words: set[str] = field(default_factory=set)  # that the program asks its namespaces for, bound or not
+    unnamed: set[Binding] = field(default_factory=set)  # in use without a mention, by somebody who knows their names
+    asked: set[str] = field(default_factory=set)  # names that are looked up in a namespace, which may lack them
     documented: set[ast.AST] = field(default_factory=set)  # what keeps its docstring
     annotated: set[ast.AST] = field(default_factory=set)  # what keeps its annotations
     blockers: list[Blocker] = field(default_factory=list)
     reading: Reading = Reading()
 
     def for_renaming(self) -> Kept:
-        return Kept(self.kept, self.words)
+        return Kept(self.kept, self.asked)
 
 
 def find_guards(tree: ast.Module, bindings: list[Binding], assumed: frozenset[Caution] = frozenset()) -> Guards:
@@ -96,6 +98,7 @@ def find_guards(tree: ast.Module, bindings: list[Binding], assumed: frozenset[Ca
     search = _Search(Program(tree, bindings), assumed)
     search.guard_reads()
     search.guard_escapes()
+    search.guard_protocols()
     search.guard_mappings()
     search.guard_definitions()
     search.guard_annotations()
@@ -161,6 +164,10 @@ class _Search:
                 self.guards.documented |= {self.program.tree, *self.program.classes}
             case Effect.GLOBALS:
                 self.keep_scope(None)
+            case Effect.FUTURE:
+                self.guards.kept |= {self.program.binding[alias] for alias in self.program.future_annotations()}
+            case Effect.CLASSES:
+                self.guards.unnamed |= {self.program.binding[node] for node in self.program.classes}
             case Effect.LOCALS:
                 self.guards.kept |= {binding for binding in self.program.bindings if binding.scope}
 
@@ -178,8 +185,8 @@ class _Search:
             return  # in a namespace that is given; where that is `globals()`, its own guard holds
         self.sees_globals |= name in ("exec", "eval", "globals") or scope.parent is None or call is None
         if call and name in ("globals", "locals", "vars", "dir") and (asked := self.looked_up(call)):
-            self.guards.words.add(asked)
             searched = None if name == "globals" else scope
+            self.guards.asked.add(asked)
             self.guards.namespace.update(b for b in self.program.bindings if b.name == asked and _is_in(b, searched))
             return
         if call is None and name != "globals":  # may be called anywhere, and sees the names there
@@ -189,7 +196,7 @@ class _Search:
         match call:
             case ast.Call(args=[ast.Constant(value=str(code))]) if name in ("exec", "eval"):
                 named = set(_IDENTIFIER.findall(code))
-                self.guards.words |= named
+                self.guards.asked |= named
                 self.guards.namespace |= {binding for binding in self.program.bindings if binding.name in named}
                 while scope.parent:  # a local must not take a name that the code looks up further out
                     self.keep_scope(scope)
@@ -249,6 +256,16 @@ class _Search:
                     self.guards.kept.add(self.program.binding[item])
         return whose if kept or not isinstance(node, ast.Lambda) else ""
 
+    def guard_protocols(self) -> None:
+        if Caution.POSITIONAL in self.assumed:
+            return
+        for method in find_protocols(self.program):
+            pinned = without_first(method)
+            if not {self.program.binding[arg] for arg in pinned} <= self.guards.kept:
+                construct = f"{self.program.class_of[method].name}.{method.name}"
+                self.block(method.lineno, construct, f"the parameters of {method.name}", Caution.POSITIONAL)
+            self.keep_parameters(pinned)
+
     def guard_mappings(self) -> None:
         self.keep_parameters(named_in_constructors(self.program))
         self.keep_parameters(beside_collected(self.program))
@@ -261,6 +278,7 @@ class _Search:
 
     def guard_definitions(self) -> None:
         """Classes show their names whenever they are printed; what is decorated may be looked at."""
+        self.guards.kept.update(names_in_prepared(self.program))
         for node in self.program.nodes:
             if not isinstance(node, Definition):
                 continue
@@ -275,16 +293,16 @@ class _Search:
     def guard_annotations(self) -> None:
         """Names that an annotation mentions: under `from __future__ import annotations` they are read as text.
 
-        Names that `__future__` itself gives stay as well, since that statement is none of the program's.
+        The name of that import as well, if anything mentions it: proofs do without the import.
         """
+        futures = {self.program.binding[alias] for alias in self.program.future_annotations()}
+        self.guards.kept |= {binding for binding in futures if len(binding.mentions) > 1}
         inside: set[ast.AST] = set()
         words: set[str] = set()
         for node in self.program.nodes:
             for annotation in (getattr(node, "annotation", None), getattr(node, "returns", None)):
                 if isinstance(annotation, ast.AST):
                     inside.update(ast.walk(annotation))
-            if isinstance(node, ast.ImportFrom) and node.module == "__future__":
-                inside.update(node.names)
         for item in inside:
             if isinstance(item, ast.Constant) and isinstance(item.value, str):
                 words.update(_IDENTIFIER.findall(item.value))

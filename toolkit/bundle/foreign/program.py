@@ -69,6 +69,11 @@ class Program:
                 return {name} if self.origins(value) == {"sys.modules"} else set()
         return set()
 
+    def future_annotations(self) -> list[ast.alias]:
+        """Imports that keep annotations from being evaluated."""
+        futures = [node for node in self.nodes if isinstance(node, ast.ImportFrom) and node.module == "__future__"]
+        return [alias for node in futures for alias in node.names if alias.name == "annotations"]
+
     def is_import(self, node: ast.AST) -> bool:
         """Whether a function imports the module whose name it is handed."""
         return bool(self.origins(node) & _IMPORTS)
@@ -134,6 +139,10 @@ class Program:
             for base in item.bases:
                 found += [t for t in self.targets(base) if isinstance(t, ast.ClassDef) and t not in found]
         return found
+
+    def foreign_bases(self, node: ast.ClassDef) -> list[ast.expr]:
+        """Bases from outside of a class and of those that it inherits from."""
+        return [base for item in self.own_bases(node) for base in item.bases if not self.targets(base)]
 
     def classes_of(self, node: ast.AST, seen: frozenset[Binding] = frozenset()) -> list[ast.ClassDef] | None:
         """Classes of the program that a value may be an object of; None if that is not known.

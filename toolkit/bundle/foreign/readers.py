@@ -33,6 +33,8 @@ class Effect(StrEnum):
     LINES = "lines"
     FRAMES = "frames"
     FILE = "file"
+    FUTURE = "future"
+    CLASSES = "classes"
 
 
 @dataclass(frozen=True)

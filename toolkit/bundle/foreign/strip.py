@@ -24,9 +24,11 @@ _EFFECTFUL_MODULES = {"__future__", "antigravity", "readline", "this"}
 
 def remove_notes(tree: ast.Module, assumed: frozenset[Caution] = frozenset()) -> None:
     """Remove docstrings and annotations that nothing can read, in place."""
-    guards = find_guards(tree, find_bindings(tree), assumed)
+    bindings = find_bindings(tree)
+    guards = find_guards(tree, bindings, assumed)
     remove_bare_literals(tree, guards.documented)
     remove_annotations(tree, guards.annotated)
+    remove_future(tree, {mention.node for binding in guards.kept for mention in binding.mentions})
 
 
 def remove_bare_literals(tree: ast.Module, documented: set[ast.AST]) -> None:
@@ -51,9 +53,12 @@ def remove_annotations(tree: ast.Module, annotated: set[ast.AST]) -> None:
     """Remove all annotations but those that belong to given modules, classes and functions."""
     is_evaluated = not any(_is_future_annotations(stmt) for stmt in tree.body)
     _remove_annotations(tree, tree, annotated, is_evaluated)
+
+
+def remove_future(tree: ast.Module, kept: set[ast.AST]) -> None:
+    """Remove the statement that keeps annotations from being evaluated if none is left, unless its name is kept."""
     if not any(getattr(node, "annotation", None) or getattr(node, "returns", None) for node in ast.walk(tree)):
-        used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
-        tree.body = [stmt for stmt in tree.body if not _is_future_annotations(stmt) or used & _imported(stmt)]
+        tree.body = [s for s in tree.body if not _is_future_annotations(s) or kept & set(ast.iter_child_nodes(s))]
 
 
 def _remove_annotations(node: ast.AST, owner: ast.AST, annotated: set[ast.AST], is_evaluated: bool) -> None:
@@ -97,10 +102,6 @@ def _is_future_annotations(stmt: ast.stmt) -> bool:
     )
 
 
-def _imported(stmt: ast.stmt) -> set[str]:
-    return {alias.asname or alias.name for alias in getattr(stmt, "names", [])}
-
-
 def merge_imports(tree: ast.Module) -> None:
     """Join neighbours such as `import a` and `import b` in one statement."""
     for node in ast.walk(tree):
@@ -132,8 +133,9 @@ def drop_unused(tree: ast.Module, assumed: frozenset[Caution] = frozenset()) -> 
     while True:
         bindings = find_bindings(tree)
         guards = find_guards(tree, bindings, assumed)
+        needed = guards.namespace | guards.unnamed
         top = [binding for binding in bindings if binding.scope and binding.scope.node is tree]
-        unused = {binding.name for binding in top if len(binding.mentions) == 1 and binding not in guards.namespace}
+        unused = {binding.name for binding in top if len(binding.mentions) == 1 and binding not in needed}
         strings = [n.value for n in ast.walk(tree) if isinstance(n, ast.Constant) and isinstance(n.value, str)]
         unnamed = unused - {word for text in strings for word in re.findall(r"\w+", text)}
         tree.body = [stmt for stmt in tree.body if not _is_droppable(stmt, unnamed)]

@@ -13,8 +13,8 @@ import ast
 import itertools
 import keyword
 import string
-from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 from toolkit.bundle.rewrite.scopes import Binding, Scope, find_bindings
 from toolkit.bundle.rewrite.signatures import named_parameters
@@ -25,16 +25,15 @@ GLOBAL_LETTERS = string.ascii_uppercase + "_" + LOCAL_LETTERS[::-1]  # those tha
 _AS = len(" as x") + 1  # what an import pays for another name
 
 
-@dataclass(frozen=True)
-class Kept:
-    """What renaming must leave alone."""
+class Kept(NamedTuple):
+    """What renaming leaves alone."""
 
-    bindings: Collection[Binding] = ()
-    words: Collection[str] = ()  # that no other name may become
+    bindings: set[Binding]  # these keep their names
+    names: set[str]  # nothing else gets these names
 
 
-def rename(tree: ast.Module, kept: Callable[[list[Binding]], Kept] = lambda bindings: Kept()) -> None:
-    """Rename in place, apart from what `kept` picks among all bindings.
+def rename(tree: ast.Module, kept: Callable[[list[Binding]], Kept] = lambda bindings: Kept(set(), set())) -> None:
+    """Rename in place, apart from what `kept` picks, given all bindings.
 
     Raises `AssertionError` if a name would then mean something else anywhere.
     """
@@ -42,8 +41,8 @@ def rename(tree: ast.Module, kept: Callable[[list[Binding]], Kept] = lambda bind
     meanings = _meanings(bindings)
     named = named_parameters(tree, bindings)
     taken: dict[int, set[str]] = {}  # scope -> names in use there
-    fixed = kept(bindings)
-    free = {binding for binding in bindings if binding not in fixed.bindings and is_renamable(binding, named)}
+    fixed, reserved = kept(bindings)
+    free = {binding for binding in bindings if binding not in fixed and is_renamable(binding, named)}
     for binding in bindings:
         if binding not in free:
             reserve(binding, binding.name, taken)
@@ -54,10 +53,10 @@ def rename(tree: ast.Module, kept: Callable[[list[Binding]], Kept] = lambda bind
         open_names: dict[Scope | None, _OpenNames] = {}
         for binding in group:
             reached = set(reached_scopes(binding))
-            names = open_names.setdefault(binding.scope, _OpenNames(short_names(letters)))
+            open_here = _OpenNames(name for name in short_names(letters) if name not in reserved)
+            names = open_names.setdefault(binding.scope, open_here)
             used = taken.setdefault(id(binding.scope), set())
-            unasked = (name for name in names.without(used) if name not in fixed.words)
-            name = next(name for name in unasked if is_free(name, reached, taken))
+            name = next(name for name in names.without(used) if is_free(name, reached, taken))
             pays = len(binding.mentions) * (len(binding.name) - len(name)) >= import_cost(binding)
             if not pays and is_free(binding.name, reached, taken):
                 name = binding.name
