@@ -26,6 +26,7 @@ from toolkit.bundle.foreign.readers import Effect, find_reads
 from toolkit.bundle.minify.rename import Kept
 from toolkit.bundle.rewrite.scopes import Binding, Scope, parameters
 from toolkit.bundle.rewrite.signatures import Definition, has_known_decorators
+from toolkit.bundle.rewrite.simplify import own_yields
 
 _IDENTIFIER = re.compile(r"[^\W\d]\w*")
 _NAMESPACE_CALLS = {"exec", "eval", "globals", "locals", "vars", "dir"}
@@ -277,13 +278,13 @@ class _Search:
             self.block(pin.line, pin.construct, pin.whose, Caution.KEYS)
 
     def guard_definitions(self) -> None:
-        """Classes show their names whenever they are printed; what is decorated may be looked at."""
+        """Classes and generators show their names whenever they are printed; what is decorated may be looked at."""
         self.guards.kept.update(names_in_prepared(self.program))
         for node in self.program.nodes:
             if not isinstance(node, Definition):
                 continue
             is_known = has_known_decorators(node)
-            if isinstance(node, ast.ClassDef) or not is_known:
+            if isinstance(node, (ast.ClassDef, ast.AsyncFunctionDef)) or own_yields(node.body) or not is_known:
                 self.guards.kept.add(self.program.binding[node])
                 around = (item for item in self.program.enclosing(node) if isinstance(item, Definition))
                 self.guards.kept.update(self.program.binding[item] for item in around)

@@ -2,8 +2,9 @@
 
 Covered are names that lead to a reader through any import, attributes that hold what can be read, literal strings that
 name such an attribute, fields of log formats, and errors whose texts hold names. Not covered is what only goes to the
-standard error, such as the traceback of an uncaught exception: it shows the packed program. Nor are errors that Python
-raises about the program, where they are caught under a general name such as `Exception`.
+standard error, or to a log, such as the traceback of an exception: it shows the packed program. Nor are errors that
+Python raises about the program, where they are caught under a general name such as `Exception`; how deep calls may go,
+and which modules of the standard library are loaded, where a stub adds to both.
 """
 
 import ast
@@ -139,6 +140,8 @@ def _is_harmless(program: Program, node: ast.AST, parent: ast.AST | None, name: 
         return name == "sys.modules" and is_asked
     if parent.args and all(program.is_foreign(argument) for argument in parent.args):
         return True
+    if recorder := tables()["recorders"].get(name):
+        return not parent.args and all(item.arg not in (recorder, None) for item in parent.keywords)
     most = tables()["printers"].get(name)
     is_alone = isinstance(program.parents.get(parent), ast.Expr)
     is_silent = most is not None and len(parent.args) <= most and all(item.arg != "file" for item in parent.keywords)
