@@ -19,11 +19,20 @@ from toolkit.syntax.unparse import unparse
 
 _READERS = {"os.environ.get", "os.getenv", "environ.get", "getenv"}
 _ENVIRONMENTS = {"os.environ", "environ"}
+_WRITERS = {"os.putenv", "os.unsetenv"} | {
+    f"{base}.{method}" for base in _ENVIRONMENTS for method in ("setdefault", "pop", "__setitem__", "__delitem__")
+}
 _Key = tuple[str, str]  # (class, or "" for the module; name)
 
 
 def define(tree: ast.Module, values: Mapping[str, str]) -> ast.Module:
     """The program under settings, as a new tree; `GolfError` for a setting that it does not have."""
+    for name, node in _written(tree):
+        if name in values:
+            raise GolfError(
+                f"--define {name}: expected a setting that the program only reads, found {ast.unparse(node)} in line "
+                f"{node.lineno}; set it in the environment instead"
+            )
     already_literal = _literals(tree).keys() - {("", name) for name in values}
     fixing = _Fix(tree, values)
     tree = fixing.visit(tree)
@@ -88,6 +97,18 @@ class _Fix(ast.NodeTransformer):
             ):
                 return self.fixed(node, name, isinstance(op, ast.In)) if ast.unparse(base) in _ENVIRONMENTS else node
         return node
+
+
+def _written(tree: ast.Module) -> Iterator[tuple[str, ast.expr]]:
+    """Environment variables that the program itself sets or removes, and where."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.Subscript(value=base, slice=ast.Constant(value=str(name)), ctx=ast.Store() | ast.Del()):
+                if ast.unparse(base) in _ENVIRONMENTS:
+                    yield name, node
+            case ast.Call(func=ast.Attribute() as func, args=[ast.Constant(value=str(name)), *_]):
+                if ast.unparse(func) in _WRITERS:
+                    yield name, node
 
 
 def _parsed(text: str) -> ast.expr:
