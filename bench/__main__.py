@@ -8,12 +8,17 @@ TEXTS`, `mix-full TEXTS` and `weights TEXTS` a folder of texts, `weights-full` m
 import sys
 from collections.abc import Callable
 
-from bench import artifact, bundle, cpython, pack, programs, pyperformance, rans, seed, unpack
+from bench import artifact, bundle, cpython, pack, pack_bounds, programs, pyperformance, rans, seed, unpack
 from bench.mix import full, tables
 from bench.weights import full as weights_full
 from bench.weights import tables as weights
 
-BENCHES: dict[str, Callable[..., None]] = {"bundle": bundle.main, "artifact": artifact.main, "rans": rans.main}
+BENCHES: dict[str, Callable[..., None]] = {
+    "bundle": bundle.main,
+    "artifact": artifact.main,
+    "rans": rans.main,
+    "pack-bounds": pack_bounds.main,
+}
 WITH_ARGUMENTS: dict[str, Callable[..., None]] = {
     "pack": pack.main,
     "cpython": cpython.main,

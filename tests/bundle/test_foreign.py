@@ -258,6 +258,8 @@ def test_equal_input_gives_equal_bytes() -> None:
         (b"x = 1\0", "expected Python source"),
         (b"\xff", "expected Python source"),
         (b"x = " + b"-" * 5000 + b"1", "expected Python source"),
+        (b"x = " + b" + ".join([b"y"] * 3000), "nested too deeply"),
+        (b"y = 1\nx = 0x" + b"f" * 5000, "numbers that Python can print, found a longer one in line 2"),
         (b"import zlib\nexec(zlib.decompress(open('x', 'rb').read()))", "expected literals and known decoders"),
     ],
 )

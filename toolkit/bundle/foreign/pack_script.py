@@ -11,6 +11,8 @@ import ast
 import contextlib
 import gc
 import hashlib
+import math
+import sys
 import warnings
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
@@ -29,6 +31,7 @@ from toolkit.errors import GolfError
 from toolkit.syntax.unparse import copied, unparse
 from toolkit.unpack.unpack import Unpacked, decode_source, parse_source, unpack
 
+_MAX_BITS = int(sys.int_info.default_max_str_digits * math.log2(10))
 MAX_PROGRAM_BYTES, MAX_NODES = 2 * 2**20, 250_000  # of source, and of syntax in it: more would take minutes
 _NOT_ANEW = "--define: expected a program that can be written anew, found one whose text {}"
 _UNWRITABLE = "cannot be written for Python 3.11: {}"
@@ -95,8 +98,13 @@ def _packed(
     data: bytes, unpacked: Unpacked, defines: dict[str, str], encoding: str, assumed: frozenset[Caution]
 ) -> PackedScript:
     tree = parse_source(unpacked.source)
-    if (num_nodes := sum(1 for _ in ast.walk(tree))) > MAX_NODES:
-        raise GolfError(f"script: expected at most {MAX_NODES} nodes of syntax, found {num_nodes}")
+    nodes = list(ast.walk(tree))
+    if len(nodes) > MAX_NODES:
+        raise GolfError(f"script: expected at most {MAX_NODES} nodes of syntax, found {len(nodes)}")
+    if digits := [n for n in nodes if isinstance(n, ast.Constant) and _is_too_long(n.value)]:
+        raise GolfError(
+            f"script: expected numbers that Python can print, found a longer one in line {digits[0].lineno}"
+        )
     check_compiles(tree)
     bindings = find_bindings(tree)
     if missing := unpacked.removed & {binding.name for binding in bindings if binding.scope is None}:
@@ -196,14 +204,21 @@ def _proven(written: _Written, is_stub: bool) -> Iterator[str]:
         yield "stub: decoded without running it, it holds this very text"
 
 
+def _is_too_long(value: object) -> bool:
+    """Whether a number has more digits than Python prints (`sys.get_int_max_str_digits`)."""
+    return isinstance(value, int) and value.bit_length() > _MAX_BITS
+
+
 def check_compiles(tree: ast.Module) -> None:
     """`GolfError` for a tree that Python refuses after parsing, such as a `return` outside of a function."""
     try:
         compile(tree, "script", "exec", dont_inherit=True)
     except SyntaxError as error:
         raise GolfError(f"script: expected Python source, found: {error.msg} in line {error.lineno}") from None
-    except (ValueError, RecursionError, MemoryError) as error:
-        raise GolfError(f"script: expected Python source, found: {error or type(error).__name__}") from None
+    except (RecursionError, MemoryError):
+        raise GolfError("script: expected Python source, found: nested too deeply") from None
+    except ValueError as error:
+        raise GolfError(f"script: expected Python source, found: {error}") from None
 
 
 def minify_script(tree: ast.Module, assumed: frozenset[Caution] = _NONE) -> tuple[str, list[str]]:

@@ -22,6 +22,8 @@ class Program:
         self.nodes = list(ast.walk(tree))
         self.parents = {child: node for node in self.nodes for child in ast.iter_child_nodes(node)}
         self.binding: dict[ast.AST, Binding] = {}
+        self._defined = {b: [m.node for m in b.mentions if _is_definition(m.node)] for b in bindings}
+        self._constant = {b for b in bindings if sum(not _is_read(m.node) for m in b.mentions) == 1}
         self.scope: dict[ast.AST, Scope] = {}  # of every node that mentions a name
         for binding in bindings:
             for mention in binding.mentions:
@@ -111,13 +113,13 @@ class Program:
     def reads(self, binding: Binding) -> Iterator[ast.Name]:
         """The places that read a name."""
         for mention in binding.mentions:
-            if isinstance(mention.node, ast.Name) and isinstance(mention.node.ctx, ast.Load):
+            if _is_read(mention.node):
                 yield mention.node
 
     def targets(self, node: ast.AST) -> list[ast.AST]:
         """Functions and classes of the program that a name is defined as."""
         binding = self.binding.get(node)
-        return [m.node for m in binding.mentions if _is_definition(m.node)] if binding else []
+        return self._defined[binding] if binding else []
 
     def is_called(self, node: ast.AST) -> bool:
         parent = self.parents.get(node)
@@ -158,7 +160,7 @@ class Program:
             return [] if binding in seen else None
         found: list[ast.ClassDef] = []
         for mention in binding.mentions:
-            if isinstance(mention.node, ast.Name) and isinstance(mention.node.ctx, ast.Load):
+            if _is_read(mention.node):
                 continue
             match self.parents.get(mention.node), mention.node:
                 case ast.Assign(targets=[ast.Name()], value=value), ast.Name():
@@ -178,8 +180,7 @@ class Program:
 
     def is_constant(self, binding: Binding) -> bool:
         """Whether a name is bound once."""
-        reads = set(self.reads(binding))
-        return len([m for m in binding.mentions if m.node not in reads]) == 1
+        return binding in self._constant
 
     def arguments(self, arg: ast.arg) -> list[ast.expr] | None:
         """What calls pass for a plain parameter of a function; None unless the function is only called, by its name."""
@@ -210,6 +211,10 @@ class Program:
                 named = [*function.args.posonlyargs, *function.args.args, *function.args.kwonlyargs]
                 return next((arg for arg in named if self.argument(call, function, arg) is value), None)
         return None
+
+
+def _is_read(node: ast.AST) -> bool:
+    return isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)
 
 
 def _is_definition(node: ast.AST) -> bool:
