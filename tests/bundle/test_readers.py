@@ -151,6 +151,30 @@ def unbound():
     late_value = 1
 unbound()
 """,
+    "errors under another name": """
+KINDS = (TypeError, ValueError)
+def wanted(alpha_value): pass
+try:
+    wanted()
+except KINDS as error:
+    print(error)
+""",
+    "errors that are told apart": """
+def wanted(alpha_value): pass
+try:
+    wanted()
+except Exception as error:
+    print(error if isinstance(error, (TypeError, ValueError)) else "other")
+""",
+    "errors that others catch": """
+import unittest
+def unbound():
+    print(late_value)
+    late_value = 1
+with unittest.TestCase().assertRaises(NameError) as caught:
+    unbound()
+print(caught.exception)
+""",
     "locals under other names": """
 from builtins import locals as seen
 asked = vars
@@ -272,6 +296,7 @@ def test_what_is_read_beyond_names(source: str, reading: Reading) -> None:
         ('"""Text."""\ndef f():\n    "inner text"\nprint(f(), __doc__)', ["inner text"]),
         ('alpha = 1\nbeta = 2\nprint(alpha, "beta" in globals())', ["alpha"]),
         ('alpha = 1\nbeta = 2\nname = "beta"\nprint(alpha, name in dir(), globals().get(name))', ["alpha"]),
+        ("def f(alpha): raise TypeError(alpha)\ntry: f(1)\nexcept TypeError: print(1)", ["alpha"]),
         ("def long_name(a): return type(a).__name__\nprint(long_name(1))", ["long_name"]),
         ("def f(alpha: float) -> str: return alpha\nprint(f(1))", ["alpha", "float", "str"]),
     ],

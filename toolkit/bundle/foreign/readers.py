@@ -58,7 +58,12 @@ def find_reads(program: Program) -> list[Read]:
     found = [
         Read(getattr(node, "lineno", 1), construct, frozenset(map(Effect, effects)))
         for node in program.nodes
-        for construct, effects in (*_by_name(program, node), *_by_attribute(program, node), *_by_text(node))
+        for construct, effects in (
+            *_by_name(program, node),
+            *_by_attribute(program, node),
+            *_by_error(program, node),
+            *_by_text(node),
+        )
         if effects
     ]
     return sorted(found, key=lambda read: read.line)
@@ -76,11 +81,6 @@ def _by_name(program: Program, node: ast.AST) -> Iterator[tuple[str, list[str]]]
     match node:
         case ast.ImportFrom(module="__main__"):
             yield "from __main__ import", tables()["names"]["__main__"]
-        case ast.ExceptHandler(type=ast.expr() as kinds, name=str(name)):
-            if any(node in program.enclosing(read) for read in program.reads(program.binding[node])):
-                for kind in kinds.elts if isinstance(kinds, ast.Tuple) else [kinds]:
-                    for error in program.origins(kind):
-                        yield f"except {error} as {name}", tables()["errors"].get(error, [])
         case ast.Call(func=func, args=[argument, *_]) if program.is_import(func) and not _is_text(argument):
             yield ast.unparse(node), tables()["names"]["__main__"]
         case ast.Name() | ast.Attribute() | ast.Call() | ast.Subscript():
@@ -186,6 +186,29 @@ def _is_class(program: Program, node: ast.AST) -> bool:
             targets = program.targets(node)
             return bool(targets) and all(isinstance(target, ast.ClassDef) for target in targets)
     return False
+
+
+def _by_error(program: Program, node: ast.AST) -> Iterator[tuple[str, list[str]]]:
+    table = tables()["errors"]
+    match node:
+        case ast.ExceptHandler(type=ast.expr() as kinds, name=str(name)):
+            if any(node in program.enclosing(read) for read in program.reads(program.binding[node])):
+                for kind in kinds.elts if isinstance(kinds, ast.Tuple) else [kinds]:
+                    for error in program.origins(kind):
+                        yield f"except {error} as {name}", table.get(error, [])
+        case ast.Name() | ast.Attribute() if _is_handed_on(program, node):
+            for error in program.origins(node):
+                yield error, table.get(error, [])
+
+
+def _is_handed_on(program: Program, node: ast.AST) -> bool:
+    """Whether a class of errors goes where one may be caught or told apart, and looked at; a handler shows that."""
+    parent = program.parents.get(node)
+    while isinstance(parent, ast.Tuple):
+        node, parent = parent, program.parents.get(parent)
+    if isinstance(parent, ast.Call):
+        return parent.func is not node and "contextlib.suppress" not in program.origins(parent.func)
+    return not isinstance(parent, (ast.Attribute, ast.ClassDef, ast.ExceptHandler, ast.Raise))
 
 
 def _by_text(node: ast.AST) -> Iterator[tuple[str, list[str]]]:
