@@ -42,6 +42,7 @@ NOT_RUN = {
     "golf entropy": "needs a trained model; tests/cli/test_entropy_command.py makes one",
     "python -m toolkit.probe.cheats": "minutes; tests/probe/test_cheats.py",
     "python -m toolkit.probe.kraft": "needs the demo's model; tests/probe/test_kraft.py",
+    "python -m bench": "minutes; tests/bench/ holds the judges to what they say",
     "make": "installs, tests or measures; the workflow runs `make lint` and `make test`",
 }
 
