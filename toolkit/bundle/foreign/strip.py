@@ -3,22 +3,22 @@
 - Docstrings, unless `guards` says that somebody may read them, and other bare literals.
 - Annotations of parameters, results and variables. Those of dataclasses and of classes with bases from outside stay,
   those that `guards` says somebody may read, since `triton.jit` and `custom_op` depend on theirs, and those that call
-  something, unless they are never evaluated.
+  something or use a name that nothing binds, unless they are never evaluated.
 - Imports from the standard library, functions, classes and literal constants at the top level that nothing mentions,
   not even a string. Imports from elsewhere stay: importing them may have effects.
 
-Not covered: an error that only an annotation raises, such as one of a name that nothing binds, is gone with it.
+Not covered: other errors that only an annotation raises, such as that of an attribute or key, are gone with it.
 """
 
 import ast
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from toolkit.bundle.foreign.guards import Caution, find_guards
 from toolkit.bundle.rewrite.scopes import find_bindings, parameters
 from toolkit.bundle.rewrite.signatures import has_known_decorators, is_plain
 from toolkit.syntax.constants import is_literal
-from toolkit.syntax.standard import STANDARD_MODULES
+from toolkit.syntax.standard import BUILTINS, STANDARD_MODULES
 
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _EFFECTFUL_MODULES = {"__future__", "antigravity", "readline", "this"}
@@ -29,7 +29,8 @@ def remove_notes(tree: ast.Module, assumed: frozenset[Caution] = frozenset()) ->
     bindings = find_bindings(tree)
     guards = find_guards(tree, bindings, assumed)
     remove_bare_literals(tree, guards.documented)
-    remove_annotations(tree, guards.annotated)
+    unbound = {m.node for b in bindings if b.scope is None and b.name not in BUILTINS for m in b.mentions}
+    remove_annotations(tree, guards.annotated, unbound)
     remove_future(tree, {mention.node for binding in guards.kept for mention in binding.mentions})
 
 
@@ -51,10 +52,18 @@ def _is_bare_literal(stmt: ast.stmt) -> bool:
     return isinstance(stmt, ast.Expr) and isinstance(stmt.value, ast.Constant)
 
 
-def remove_annotations(tree: ast.Module, annotated: set[ast.AST]) -> None:
-    """Remove all annotations but those that belong to given modules, classes and functions."""
+def remove_annotations(tree: ast.Module, annotated: set[ast.AST], unbound: set[ast.AST]) -> None:
+    """Remove all annotations but those that belong to given modules, classes and functions.
+
+    `unbound` are names that the program does not bind: to evaluate one in an annotation may be an error.
+    """
     is_evaluated = not any(_is_future_annotations(stmt) for stmt in tree.body)
-    _remove_annotations(tree, tree, annotated, is_evaluated)
+
+    def matters(annotation: ast.expr | None) -> bool:
+        is_error = annotation is not None and not unbound.isdisjoint(ast.walk(annotation))
+        return is_evaluated and (is_error or _has_effect(annotation))
+
+    _remove_annotations(tree, tree, annotated, matters)
 
 
 def remove_future(tree: ast.Module, kept: set[ast.AST]) -> None:
@@ -63,23 +72,25 @@ def remove_future(tree: ast.Module, kept: set[ast.AST]) -> None:
         tree.body = [s for s in tree.body if not _is_future_annotations(s) or kept & set(ast.iter_child_nodes(s))]
 
 
-def _remove_annotations(node: ast.AST, owner: ast.AST, annotated: set[ast.AST], is_evaluated: bool) -> None:
-    """The same below a node whose variables are those of `owner`."""
+def _remove_annotations(
+    node: ast.AST, owner: ast.AST, annotated: set[ast.AST], matters: Callable[[ast.expr | None], bool]
+) -> None:
+    """The same below a node whose variables are those of `owner`, apart from what `matters` when it is evaluated."""
     if isinstance(node, (ast.Module, ast.ClassDef, *_FUNCTIONS)):
         owner = node
     is_read = owner in annotated or (isinstance(owner, ast.ClassDef) and not is_plain(owner))
     if isinstance(node, _FUNCTIONS) and not is_read:
         for item, name in [(node, "returns"), *((arg, "annotation") for arg in parameters(node.args))]:
-            if not (is_evaluated and _has_effect(getattr(item, name))):
+            if not matters(getattr(item, name)):
                 setattr(item, name, None)
     for block in () if is_read else _blocks(node):
         for i, stmt in enumerate(block):
             if isinstance(stmt, ast.AnnAssign):
                 is_local = isinstance(owner, _FUNCTIONS) and stmt.simple  # whose annotation Python never evaluates
-                if is_local or not (is_evaluated and _has_effect(stmt.annotation)):
+                if is_local or not matters(stmt.annotation):
                     block[i] = _without_annotation(stmt, isinstance(node, ast.ClassDef))
     for child in ast.iter_child_nodes(node):
-        _remove_annotations(child, owner, annotated, is_evaluated)
+        _remove_annotations(child, owner, annotated, matters)
 
 
 def _has_effect(annotation: ast.expr | None) -> bool:
