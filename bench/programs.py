@@ -5,6 +5,7 @@ The tests run a few hundred of them; here any number, until the first that diffe
 
 import contextlib
 import io
+import re
 import time
 import warnings
 
@@ -14,17 +15,19 @@ from tests.support.programs.program import programs
 from toolkit.bundle.foreign.pack_script import pack_script
 from toolkit.unpack.unpack import unpack
 
+_ADDRESS = re.compile(r" at 0x[0-9a-f]+")
+
 
 def outcome(source: str) -> tuple[str, str]:
-    """What a program prints, and the type of the exception that ends it. It runs in this process."""
+    """What a program prints, without addresses, and the type of the exception that ends it. It runs in this process."""
     printed = io.StringIO()
     try:
         with contextlib.redirect_stdout(printed), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             exec(compile(source, "program.py", "exec"), {"__name__": "__main__"})
     except Exception as error:
-        return printed.getvalue(), type(error).__name__
-    return printed.getvalue(), ""
+        return _ADDRESS.sub("", printed.getvalue()), type(error).__name__
+    return _ADDRESS.sub("", printed.getvalue()), ""
 
 
 def inside(source: str) -> str:
